@@ -78,9 +78,11 @@ api-docs: $(READY)
 	$(BIN)/python -m bitdust.cli.manual docs/man
 	$(BIN)/python -m tests.coverage docs/api/coverage.md
 
-# An older version of the Python client of IPFS, for its tests; where there is no package index, they are skipped.
+# Clients of others, for tests: an older one of IPFS, and two of BitTorrent Sync; where there is no package index, those
+# tests are skipped.
 clients: $(READY)
 	@$(BIN)/python -m tests.ipfs_seed.older
+	@$(BIN)/python -m tests.btsync_seed.clients
 
 unit: $(READY) clients
 	$(BIN)/python -m tests --jobs=$(JOBS) $(ARGS)

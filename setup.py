@@ -34,6 +34,7 @@ NEEDS = [
     "typing_extensions>=4.7",
     "rich>=13.9",
     "multipart>=2",
+    "segno>=1.6",
 ]
 
 

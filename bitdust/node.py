@@ -20,6 +20,7 @@ from bitdust.config.following import SettingsFollower
 from bitdust.config.home import prepare_home
 from bitdust.config.settings import Settings
 from bitdust.events import Event, Events
+from bitdust.folders.door import ClientPort
 from bitdust.identity_erasure import IdentityErasure
 from bitdust.ipfs.door import RpcPort
 from bitdust.peers.presence import CUSTOMER
@@ -67,6 +68,7 @@ class Node:
         self.rooms.ipfs.use_port(self._ipfs_port)
         self.rooms.ipfs.use_gateway(self._ipfs_gateway)
         self.rooms.ipfs.use_stop(lambda: self.driver.stop("ipfs"))
+        self.rooms.btsync.use_port(self._btsync_port)
         self._settings_follower = SettingsFollower(world.watcher, world.home / "config", self.settings)
         self._follow_settings()
 
@@ -108,6 +110,8 @@ class Node:
             risk=rooms.risk,
             gateway=rooms.gateway,
             ipfs=rooms.ipfs,
+            folders=rooms.folders,
+            btsync=rooms.btsync,
             presence=rooms.peers.presence,
             people=rooms.people,
             shares=rooms.shares,
@@ -129,6 +133,11 @@ class Node:
         from bitdust.web.gateway.port import GatewayPort  # noqa: PLC0415 - what is off costs nothing at the start
 
         return GatewayPort(self.world, self.settings, self.rooms.around.budget.api_connections)
+
+    def _btsync_port(self) -> ClientPort:
+        from bitdust.web.btsync.port import BtsyncPort  # noqa: PLC0415 - what is off costs nothing at the start
+
+        return BtsyncPort(self.world, self.settings, self.stop, self.rooms.around.budget.api_connections)
 
     # the process
 

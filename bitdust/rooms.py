@@ -8,6 +8,7 @@ from bitdust.companions.router import Router
 from bitdust.customers.room import CustomersRoom
 from bitdust.dht.room import DHTRoom
 from bitdust.events import Consumers
+from bitdust.folders.door import BtsyncDoor
 from bitdust.folders.room import Folders
 from bitdust.groups.room import GroupsRoom
 from bitdust.identity.room import IdentityRoom
@@ -41,6 +42,7 @@ class Rooms:
     shares: SharesRoom
     groups: GroupsRoom
     folders: Folders
+    btsync: BtsyncDoor
     companions: Companions
     router: Router
     suppliers: SuppliersRoom

@@ -26,6 +26,8 @@ from attrs import frozen
 from bitdust.cli.processes import QUIET, NodeProcess
 from bitdust.config.settings import Settings
 from tests.api.test_seed_002 import parse_curl, printed
+from tests.btsync_seed import asking as btsync
+from tests.btsync_seed.asking import Asked
 from tests.ipfs_seed.running import NOT_THERE as NO_COMMAND
 from tests.ipfs_seed.running import Method, run
 from tests.processes.ending import come_back, start_mark
@@ -49,10 +51,10 @@ GIVEN: dict[str, Any] = {
 HEAD = """\
 # What of older BitDust works here
 Written by a test (`make api-docs`), which asks a running daemon every method of three documents of BitDust, with the
-calls as they are printed there, and every method of the reference of the Python client of IPFS, through that client.
-*Works* means that the daemon has the method and takes the call; *not yet*, that it does not. A name in italics lost its
-heading in the document and is known from what is said under it. Methods of 2016 answer in the shapes of that year at
-`POST /2016/<name>`.
+calls as they are printed there, every method of the reference of the Python client of IPFS, through that client, and
+every call of the page of BitTorrent Sync's API. *Works* means that the daemon has the method and takes the call;
+*not yet*, that it does not. A name in italics lost its heading in the document and is known from what is said under it.
+Methods of 2016 answer in the shapes of that year at `POST /2016/<name>`.
 """
 TITLES = {
     "002": "The documents of 2023 (seed 002)",
@@ -61,6 +63,12 @@ TITLES = {
 }
 
 
+BTSYNC_HEAD = """\
+## The API of BitTorrent Sync (seed 003)
+Each printed call, with what is optional in it and without; keys of answers are compared with those that are printed.
+
+| method | | |
+|---|---|---|"""
 IPFS_HEAD = """\
 ## The reference of the Python client of IPFS (seed 004)
 What is printed of an answer is compared with what comes; where that cannot be the same, the last column says why.
@@ -230,14 +238,14 @@ def told(status: int, envelope: dict[str, Any]) -> str:
     return str(envelope["errors"][0])
 
 
-def page(judged: dict[Printed, str], of_ipfs: Sequence[Method] = ()) -> str:
+def page(judged: dict[Printed, str], of_ipfs: Sequence[Method] = (), of_btsync: Sequence[Asked] = ()) -> str:
     """The page, Markdown. Raises `ValueError` for a method that is not there and has no reason."""
     why = reasons()
     without = {one.name for one, wrong in judged.items() if wrong == NOT_THERE} - why.keys()
     if without:
         raise ValueError(f"not there, and not_yet.txt has no reason: {', '.join(sorted(without))}")
-    works = sum(not wrong for wrong in (*judged.values(), *(one.wrong for one in of_ipfs)))
-    parts = [HEAD, f"{works} of {len(judged) + len(of_ipfs)} printed methods work.", ""]
+    verdicts = [*judged.values(), *(one.wrong for one in (*of_ipfs, *of_btsync))]
+    parts = [HEAD, f"{sum(not wrong for wrong in verdicts)} of {len(verdicts)} printed methods work.", ""]
     for seed, title in TITLES.items():
         parts += [f"## {title}", "| method | | |", "|---|---|---|"]
         for one in (one for one in printed_methods() if one.seed == seed):
@@ -248,6 +256,8 @@ def page(judged: dict[Printed, str], of_ipfs: Sequence[Method] = ()) -> str:
         parts.append("")
     if of_ipfs:
         parts += [IPFS_HEAD, *(row_of_ipfs(one) for one in of_ipfs), ""]
+    if of_btsync:
+        parts += [BTSYNC_HEAD, *(row_of_btsync(one) for one in of_btsync), ""]
     return "\n".join(parts)
 
 
@@ -259,11 +269,26 @@ def row_of_ipfs(one: Method) -> str:
     return f"| `{one.signature}` | {state} |"
 
 
+def row_of_btsync(asked: Asked) -> str:
+    """A method of BitTorrent Sync's API, and where its page is not what its daemon did."""
+    state = f"not yet | {asked.wrong}" if asked.wrong else f"works | {asked.note}"
+    return f"| `{asked.one.line.partition('method=')[2]}` | {state} |"
+
+
 def current() -> str:
     """The page as it must be now; starts a daemon for it."""
     with running_daemon() as daemon:
         of_ipfs = methods_of_ipfs(daemon)
-        return page(Coverage(daemon).judge(printed_methods()), of_ipfs)
+        judged = Coverage(daemon).judge(printed_methods())
+        return page(judged, of_ipfs, methods_of_btsync(daemon))
+
+
+def methods_of_btsync(daemon: Daemon) -> list[Asked]:
+    """What the calls of the page of BitTorrent Sync find; the last one ends the daemon."""
+    folder = daemon.node.home.parent / "folders"
+    folder.mkdir()
+    daemon.node.client.call("config_set", key="services/btsync/api-port", value=0)
+    return btsync.run(daemon.node.client.call("btsync_enable")["address"], folder)
 
 
 def methods_of_ipfs(daemon: Daemon) -> list[Method]:

@@ -19,6 +19,8 @@ from bitdust.customers.readers import Readers
 from bitdust.customers.retirement import Retirement
 from bitdust.dht.node import DHTNode
 from bitdust.events import Consumers, Events
+from bitdust.folders.door import BtsyncDoor
+from bitdust.folders.port import FoldersPort
 from bitdust.groups.room import GroupsRoom
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.client import IdentityClient
@@ -117,6 +119,8 @@ class Context:
     risk: Risk
     gateway: Gateway
     ipfs: IpfsDoor
+    folders: FoldersPort
+    btsync: BtsyncDoor
     presence: Presence
     people: PeopleRoom
     shares: SharesRoom

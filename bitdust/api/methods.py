@@ -4,6 +4,7 @@ from types import ModuleType
 
 from bitdust.api import (
     automats,
+    btsync,
     companions,
     config,
     contacts,
@@ -13,6 +14,7 @@ from bitdust.api import (
     dht,
     events,
     files,
+    folders,
     friends,
     groups,
     history,
@@ -55,6 +57,8 @@ NOUNS: tuple[ModuleType, ...] = (
     space,
     risk,
     ipfs,
+    folders,
+    btsync,
     services,
     automats,
     traffic,

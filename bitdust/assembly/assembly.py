@@ -24,6 +24,7 @@ from bitdust.config.settings import Settings
 from bitdust.customers.room import CustomersRoom
 from bitdust.dht.room import DHTRoom
 from bitdust.events import Consumers, Events
+from bitdust.folders.door import BtsyncDoor
 from bitdust.folders.room import Folders
 from bitdust.groups.room import GroupsRoom
 from bitdust.identity.room import IdentityRoom
@@ -95,6 +96,7 @@ class Assembly:
         )
         shares = SharesRoom(around, suppliers.family, storage, identity.client, people.friends.is_friend)
         blocks = BlocksRoom(around)
+        folders = Folders(around, people.friends.is_friend, identity.registration.create_nameless)
         return Rooms(
             around=around,
             consumers=Consumers(around.events),
@@ -105,7 +107,8 @@ class Assembly:
             people=people,
             shares=shares,
             groups=GroupsRoom(around, suppliers.family, shares, identity.client, people.history, finder),
-            folders=Folders(around, people.friends.is_friend, identity.registration.create_nameless),
+            folders=folders,
+            btsync=BtsyncDoor(folders),
             companions=Companions(around, around.world.home / "devices"),
             router=Router(around, gateway.addresses),
             suppliers=suppliers,

@@ -30,6 +30,7 @@ PORTS = (
     Port("WebSocket API", "tcp", "interface/api/web-socket-port", "interface/api/web-socket-enabled", True),
     Port("peers", "tcp", "services/tcp-connections/tcp-port", "services/tcp-connections/enabled", True),
     Port("DHT", "udp", "services/entangled-dht/udp-port", "services/entangled-dht/enabled", True),
+    Port("BitTorrent Sync", "tcp", "services/btsync/api-port", "services/btsync/enabled"),
     Port("IPFS", "tcp", "services/ipfs/api-port", "services/ipfs/enabled"),
     Port("IPFS gateway", "tcp", "services/ipfs/gateway-port", "services/ipfs/gateway-enabled"),
     Port("ID server", "tcp", "services/identity-server/web-port", "services/identity-server/enabled"),

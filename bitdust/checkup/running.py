@@ -55,6 +55,9 @@ class Patient(Protocol):
     def ipfs(self) -> Any: ...
 
     @property
+    def btsync(self) -> Any: ...
+
+    @property
     def dht(self) -> DHTNode: ...
 
     @property
@@ -194,6 +197,7 @@ def _real_ports(node: Patient) -> dict[str, int]:
     real["services/entangled-dht/udp-port"] = node.dht.port if driver.is_on("entangled_dht") else 0
     real["services/ipfs/api-port"] = node.ipfs.port
     real["services/ipfs/gateway-port"] = node.ipfs.gateway
+    real["services/btsync/api-port"] = node.btsync.port
     if node.identity_server is not None:
         real["services/identity-server/web-port"] = node.identity_server.port if driver.is_on("identity_server") else 0
     return real

@@ -38,6 +38,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "file": ("files:file", "Files: list, create, upload, download, delete."),
     "dir": ("files:folder", "Folders: create, delete."),
     "ipfs": ("ipfs:ipfs", "Clients of IPFS on this machine: on, off, files, pins."),
+    "sync": ("sync:sync", "Folders that are the same on several machines."),
+    "btsync": ("btsync:btsync", "Run as BitTorrent Sync, with its config file and API."),
     "share": ("shares:share", "Places that you let people into, and theirs."),
     "supplier": ("contacts:supplier", "Who keeps your pieces."),
     "deletion": ("deletions:deletion", "Deletions that suppliers hold back."),

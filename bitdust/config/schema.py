@@ -56,8 +56,12 @@ _SERVICES = {
     "ipfs": "answers clients of IPFS on this machine, exchanges blocks with other nodes, and keeps its names found",
     "ipfs-backup": "keeps what is pinned at my suppliers",
     "folder-sync": "keeps folders the same on several machines",
+    "btsync": "answers clients of BitTorrent Sync on this machine",
 }
-_OFF = ("identity-server", "block-store", "ipfs", "ipfs-backup", "web-socket-router", "broadcasting", "folder-sync")
+_OFF = (
+    "identity-server", "block-store", "ipfs", "ipfs-backup", "web-socket-router", "broadcasting", "folder-sync",
+    "btsync",
+)  # fmt: skip
 """Services that run where a person wants them."""
 
 

@@ -21,6 +21,7 @@ from bitdust.scopes.scopes import Scopes
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.table import Who
 from bitdust.world import ReactorNetwork, World
+from tests.stand_ins import FoldersAsSaid
 
 
 class FakeDriver:
@@ -126,6 +127,7 @@ class FakeContext:
         scopes = Scopes(clock, Plan.of(Budget()), lambda fingerprint: Who(0), Household([]))
         self.gateway = Anything(inbox=self.inbox, scopes=scopes)
         self.companions = Anything(desk=None)
+        self.folders, self.btsync = FoldersAsSaid(), Anything(port=0)
         self.stops: list[bool] = []
         self.ill: str | None = None
 

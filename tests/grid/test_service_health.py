@@ -133,6 +133,14 @@ class SupplierHealthTests(HealthCase):
         self.grid.wait(folders.close())
         self.unhealthy("folder_sync", "no folder is open")
 
+    def test_btsync(self) -> None:
+        """Clients of BitTorrent Sync are answered where a person wants it; a port that is closed answers nobody."""
+        self.node.node.settings.set("services/btsync/enabled", True)
+        self.grid.until(lambda: self.node.is_on("btsync"), 60, "the port")
+        self.healthy("btsync")
+        self.grid.wait(self.node.rooms.btsync._opened.close())
+        self.unhealthy("btsync", "its port is closed")
+
     def test_web_socket_router(self) -> None:
         """A router that takes no packets, or no apps, carries nothing."""
         self.node.node.settings.set("services/web-socket-router/enabled", True)

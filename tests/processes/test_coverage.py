@@ -5,6 +5,8 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests import coverage
+from tests.btsync_seed.asking import Asked
+from tests.btsync_seed.printed import printed
 from tests.coverage import NO_COMMAND, NOT_THERE, Method, Printed, current, page, printed_methods, told
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "api" / "coverage.md"
@@ -51,6 +53,16 @@ class CoverageTests(SynchronousTestCase):
         self.assertIn("| `a.b()` | works | it was once so |", text)
         self.assertIn("| `c()` | not yet | there is no command c |", text)
         self.assertIn("| `d()` | not yet | it is broken |", text)
+
+    def test_methods_of_btsync(self) -> None:
+        """A call of BitTorrent Sync's page works, and where its daemon answered otherwise is told; or what is wrong."""
+        rows = {one.name: one for one in printed()}
+        self.patch(coverage, "printed_methods", list)
+        text = page({}, (), [Asked(rows["get_os"], ""), Asked(rows["get_prefs"], ""), Asked(rows["shutdown"], "no")])
+        self.assertIn("2 of 3 printed methods", text)
+        self.assertIn("| `get_os` | works |  |", text)
+        self.assertIn("| `get_prefs` | works | what is true", text)
+        self.assertIn("| `shutdown` | not yet | no |", text)
 
     def test_what_counts_as_an_answer(self) -> None:
         """An error of the method itself is an answer; no method, refused arguments and a broken method are none."""

@@ -28,7 +28,7 @@ from bitdust.web.btsync.table import Method, Methods
 from bitdust.web.dialect import Head, Reply
 from bitdust.web.guard import FAILURES
 from bitdust.web.programs import Programs
-from tests.seed_003 import RECORDED, Printed, differences, printed
+from tests.btsync_seed.printed import RECORDED, Printed, differences, printed
 from tests.stand_ins import FoldersAsSaid
 
 A, B = "AHRAXZOGOMZ7B7VIFL5JK7VRH5URQVHMA", "B3MF5NHDCWI6JTVUU2R3LYMQDAK2QCEXG"
@@ -194,7 +194,7 @@ class FolderTests(BtsyncCase):
 
     def test_an_exact_answer(self) -> None:
         """A setting has add_folder answer exactly as the vendor's daemon did."""
-        self.settings.set("services/folder-sync/api/add-folder-reply", "wire")
+        self.settings.set("services/btsync/add-folder-reply", "wire")
         self.assertEqual(self.ask("add_folder", dir=self.base), {"result": 0})
 
     def test_a_new_folder_gets_a_secret(self) -> None:

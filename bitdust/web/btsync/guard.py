@@ -14,8 +14,8 @@ from bitdust.web.btsync.credentials import Credentials
 from bitdust.web.dialect import Head, Reply
 from bitdust.web.programs import Programs, host_of
 
-WRONG_HOST = "this Host is not allowed; see the setting services/folder-sync/api/allowed-hosts"
-WRONG_PAGE = "this page is not allowed; see the setting services/folder-sync/api/allowed-origins"
+WRONG_HOST = "this Host is not allowed; see the setting services/btsync/allowed-hosts"
+WRONG_PAGE = "this page is not allowed; see the setting services/btsync/allowed-origins"
 OWN_SITES = (b"none", b"same-origin")
 
 
@@ -37,7 +37,7 @@ class BtsyncGuard:
 
     def _is_here(self, host: bytes | None) -> bool:
         """An address is nothing that somebody could make point here."""
-        return self.programs.is_here(host) or _is_address(host_of(host))
+        return self.programs.is_here(host) or is_address(host_of(host))
 
     def _is_foreign(self, head: Head) -> bool:
         pages = [page for page in (head.single(b"Origin"), head.single(b"Referer")) if page is not None]
@@ -49,7 +49,8 @@ class BtsyncGuard:
         return site not in OWN_SITES if site is not None else not self.programs.is_program(head)
 
 
-def _is_address(name: str | None) -> bool:
+def is_address(name: str | None) -> bool:
+    """Whether it is an IP address."""
     try:
         ip_address(name or "")
     except ValueError:

@@ -11,7 +11,7 @@ from bitdust.config.settings import Settings
 from bitdust.folders.port import FoldersPort
 from bitdust.web.btsync.credentials import Credentials, Known
 from bitdust.web.btsync.dialect import BtsyncDialect
-from bitdust.web.btsync.guard import BtsyncGuard
+from bitdust.web.btsync.guard import BtsyncGuard, is_address
 from bitdust.web.btsync.methods import all_methods
 from bitdust.web.engine import Engine
 from bitdust.web.listeners import IPV4, IPV6, Listener, Listeners
@@ -19,12 +19,12 @@ from bitdust.web.programs import Programs
 from bitdust.wire.errors import BitDustError
 from bitdust.world import World
 
-SWITCH, NUMBER = "services/folder-sync/api/enabled", "services/folder-sync/api/port"
-ADDRESS, KEYLESS = "services/folder-sync/api/address", "services/folder-sync/api/refuse-all"
-LOGIN, PASSWORD = "services/folder-sync/api/login", "services/folder-sync/api/password"
-HASH = "services/folder-sync/api/password-hash"
-HOSTS, ORIGINS = "services/folder-sync/api/allowed-hosts", "services/folder-sync/api/allowed-origins"
-PERMITTED = "services/folder-sync/api/permitted-folders"
+SWITCH, NUMBER = "services/btsync/enabled", "services/btsync/api-port"
+ADDRESS, KEYLESS = "services/btsync/address", "services/btsync/refuse-all"
+LOGIN, PASSWORD = "services/btsync/login", "services/btsync/password"
+HASH = "services/btsync/password-hash"
+HOSTS, ORIGINS = "services/btsync/allowed-hosts", "services/btsync/allowed-origins"
+PERMITTED = "services/btsync/permitted-folders"
 NAME = "btsync"
 OPEN_TO_ALL = (
     "the API of folders answers beyond this machine only with a password, because whoever reaches it may add any "
@@ -66,11 +66,14 @@ class BtsyncPort:
         return self._listeners.ports.get(NAME, 0)
 
     def open(self, room: FoldersPort) -> "Deferred[None]":
-        """Where its setting says so. Fails with ``port-taken``, and with ``password-needed`` beyond this machine."""
+        """Where its setting says so. Fails with ``port-taken``, ``bad-setting``, and beyond this machine with
+        ``password-needed``."""
         return Deferred.fromCoroutine(self._open(room))
 
     async def _open(self, room: FoldersPort) -> None:
         address = self._address
+        if not is_address(address):
+            raise BitDustError("bad-setting", f"{ADDRESS} is to be an IP address of this machine, not {address[:80]!r}")
         if self._settings.get(SWITCH) and not _is_loopback(address) and not self._known().safe:
             raise BitDustError("password-needed", OPEN_TO_ALL)
         addresses = (IPV4, IPV6) if address == IPV4 else (address,)
@@ -102,7 +105,4 @@ class BtsyncPort:
 
 
 def _is_loopback(address: str) -> bool:
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return False
+    return is_address(address) and ip_address(address).is_loopback

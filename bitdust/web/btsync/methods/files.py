@@ -5,13 +5,24 @@ from bitdust.web.btsync.arguments import Arguments, flag_of
 from bitdust.web.btsync.table import Answer, Method, Node
 from bitdust.wire.errors import BitDustError
 
+NOT_OPEN = frozenset(("service-off", "folder-gone", "busy"))
+
 
 async def get_files(node: Node, given: Arguments) -> Answer:
     """What is in a folder, at its root or at a path; nothing where there is no such folder or path."""
     if node.folders.find(given.text("secret")) is None:
         return []
-    rows = await node.folders.files(given.text("secret"), inside(given.text("path")))
-    return [shown(row) for row in rows]
+    return [shown(row) for row in await _entries(node, given.text("secret"), inside(given.text("path")))]
+
+
+async def _entries(node: Node, secret: str, path: str) -> list[EntryRow]:
+    """Nothing is known of a folder that is not open: what is wrong with it, `get_folders` says."""
+    try:
+        return await node.folders.files(secret, path)
+    except BitDustError as error:
+        if error.code not in NOT_OPEN:
+            raise
+        return []
 
 
 async def set_file_prefs(node: Node, given: Arguments) -> Answer:
@@ -24,10 +35,12 @@ async def set_file_prefs(node: Node, given: Arguments) -> Answer:
     try:
         row = await node.folders.choose(secret, path, flag_of(download, True))
     except BitDustError as error:
+        if error.code in NOT_OPEN:
+            return []
         if error.code != "not-selective":
             raise
         name = path.rpartition("/")[2]
-        around = await node.folders.files(secret, path.rpartition("/")[0])
+        around = await _entries(node, secret, path.rpartition("/")[0])
         row = next((one for one in around if one.name == name), None)
     return [shown(row)] if row is not None else []
 

@@ -25,7 +25,7 @@ PROBLEMS = {"": 0, "folder-gone": CLOSED, "not-writable": NOT_WRITABLE}
 OTHER_PROBLEM = 1
 """The error of a folder that has a problem which the vendor's daemon does not know."""
 WIRE_EXACT = "wire"
-REPLY = "services/folder-sync/api/add-folder-reply"
+REPLY = "services/btsync/add-folder-reply"
 WRITERS = frozenset("AD")
 
 

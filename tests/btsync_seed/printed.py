@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from attrs import frozen
 
-LINES = Path(__file__).parent / "vectors" / "seed_003.tsv"
+LINES = Path(__file__).parents[1] / "vectors" / "seed_003.tsv"
 RECORDED: dict[str, set[str]] = {
     "get_folder_prefs": {"selective_sync"},
     "set_folder_prefs": {"selective_sync"},
