@@ -36,6 +36,7 @@ LATE = (
     "identity_unlock", "network_create", "network_reconnect", "reconnect", "network_disconnect", "identity_erase",
     "network_select",
 )  # fmt: skip
+TAKES_AWAY = ("delete", "erase", "disable")
 """What others need comes first, what takes away what others need comes last."""
 ENDS = {"restart": True, "process_restart": True, "stop": False}
 """The very last ones but one: they end the process; whether it starts again by itself."""
@@ -51,7 +52,7 @@ def order(row: Method) -> tuple[int, int]:
         return 0, EARLY.index(row.name)
     if row.name in LATE:
         return 3, LATE.index(row.name)
-    return (2 if "delete" in row.name or "erase" in row.name else 1), 0
+    return (2 if any(word in row.name for word in TAKES_AWAY) else 1), 0
 
 
 class Person:
@@ -100,6 +101,7 @@ class Person:
         secret = "".join(str(param.example) for param in row.params if param.secret and param.example)
         result = CliRunner().invoke(cli, ["--appdir", str(self._node.home), *words[1:]], input=secret)
         if isinstance(result.exception, ApiError):
+            assert result.exception.envelope, f"{line}\n{result.exception}"
             return result.exception.envelope
         assert result.exit_code == 0, f"{line}\n{result.output}"
         return dict(json.loads(result.stdout))
