@@ -82,7 +82,8 @@ def folders_list(context: Context) -> Envelope:
 async def folder_add(
     context: Context, directory: str, secret: str | None, selective: bool, encrypted: bool
 ) -> Envelope:
-    """Keep a folder the same on all machines that have one of its secrets, from now on and after every start.
+    """Keep a folder the same on all machines that have one of its secrets, from now on and after every start. A node
+    without identity gets one that is known by its key alone.
 
     Event: ``folder-added`` (``id``, ``directory``).
     """
@@ -90,9 +91,9 @@ async def folder_add(
     path = os.path.expanduser(directory)
     if not os.path.isabs(path):
         raise BadArgument("argument 'directory' must be the whole path of a folder of this machine")
+    row = folder_row(await context.folders.add(Path(path), given, selective))
     if not context.driver.is_on(SERVICE):
         await context.driver.start(SERVICE)
-    row = folder_row(await context.folders.add(Path(path), given, selective))
     context.events.send("folder-added", {name: row[name] for name in ("id", "directory", "kind")})
     return ok(row)
 

@@ -175,7 +175,9 @@ class Folders:
     def _check(self, directory: Path, secret: Secret) -> None:
         if not directory.is_absolute() or not directory.is_dir():
             raise BitDustError("no-folder", f"{directory} is no folder of this machine")
-        where = directory.resolve()
+        where, home = directory.resolve(), self._around.world.home.resolve()
+        if where == home or where in home.parents or home in where.parents:
+            raise BitDustError("nested-folder", f"{where} and the home of this node, {home}: one is in the other")
         for config in self.book.all():
             if config.dir == where or config.secret.folder_id == secret.folder_id:
                 raise BitDustError("already-added", f"{config.dir} is in sync already")

@@ -56,10 +56,10 @@ class FolderTests(FolderCase):
 
     def test_what_is_refused(self) -> None:
         """Each reason has its code, and no refusal starts anything or shows a secret."""
+        self.assertEqual(self.code("folder_add", directory=str(self.base / "x")), "no-folder")
         self.assertEqual(self.code("folder_add", directory="photos"), "bad-argument")
         self.assertEqual(self.code("folder_add", directory=str(self.photos), secret=A[:-1]), "bad-secret")
         self.assertEqual(self.context.driver.log, [])
-        self.assertEqual(self.code("folder_add", directory=str(self.base / "x")), "no-folder")
         self.add()
         self.assertEqual(self.code("folder_add", directory=str(self.photos)), "already-added")
         for row in TABLE:

@@ -2,27 +2,35 @@
 
 import json
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
-from bitdust.cli.processes import NO_CUSTOMER, NO_SUPPLIER, NodeProcess, wait_for
-from tests.processes.test_main_job import ProcessTests
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.cli.client import ApiError
+from bitdust.cli.processes import NO_CUSTOMER, NO_SUPPLIER, QUIET, NodeProcess, wait_for
+from tests.processes.test_websocket import NOWHERE
 
 SOON = 30.0
 BTSYNC = {"services/btsync/api-port": "0"}
 
 
-class FolderProcessTests(ProcessTests):
-    """Two people with a daemon each, who know each other's address."""
+class FolderProcessTests(SynchronousTestCase):
+    """Two daemons that know each other's address, without ID server, DHT or names."""
+
+    def setUp(self) -> None:
+        self.base = Path(tempfile.mkdtemp(prefix="bitdust-test-"))
+        self.addCleanup(shutil.rmtree, self.base, ignore_errors=True)
 
     def person(self, name: str) -> NodeProcess:
-        node = self.network.node(name)
-        self.network.others.append(node)
-        node.configure(self.network.joining | NO_CUSTOMER | NO_SUPPLIER | BTSYNC)
+        node = NodeProcess(name, self.base / name)
+        node.configure(QUIET | NOWHERE | NO_CUSTOMER | NO_SUPPLIER | BTSYNC)
+        self.addCleanup(node.stop)
         node.start()
-        node.become(name)
         folder = self.folder(node)
         folder.mkdir()
         return node
@@ -66,6 +74,16 @@ class FolderProcessTests(ProcessTests):
         self.assertEqual(self.cli(bob, "remove", made["id"])["id"], made["id"])
         self.assertEqual(self.cli(bob, "list"), [])
         self.assertTrue((self.folder(bob) / "one").exists())
+
+    def test_a_home_is_no_folder(self) -> None:
+        """What holds the node's own home, or lies in it, is refused: its keys are in there."""
+        alice = self.person("alice")
+        api = VendorApi(alice)
+        for place in (alice.home, self.base, alice.home / "logs", Path("/")):
+            error = self.assertRaises(ApiError, alice.client.call, "folder_add", directory=str(place))
+            self.assertEqual(error.code, "nested-folder")
+            self.assertEqual(api.ask("add_folder", dir=place)["result"], 108)
+        self.assertEqual(api.ask("get_folders"), [])
 
     def test_by_the_api(self) -> None:
         """The same by the vendor's API, with the secret of somebody who may read alone."""

@@ -15,6 +15,7 @@ REFUSED = {
     "no-folder": (CLOSED, "Can't open the destination folder."),
     "not-writable": (NOT_WRITABLE, "Don't have permissions to write to the selected folder."),
     "already-added": (KNOWN, "Selected folder is already added to BitTorrent Sync."),
+    "nested-folder": (NOT_PERMITTED, "Access to destination folder not permitted."),
     "bad-secret": (
         BAD_SECRET,
         "This secret is invalid.\nPlease generate a new secret or enter your shared folder secret.",
@@ -56,7 +57,7 @@ async def add_folder(node: Node, given: Arguments) -> Answer:
     if not os.path.isabs(directory) or "\0" in directory:
         raise _refused("no-folder")
     if not node.permits(directory):
-        raise ApiError(NOT_PERMITTED, "Access to destination folder not permitted.", "result")
+        raise _refused("nested-folder")
     try:
         await node.folders.add(Path(directory), secret, given.flag("selective_sync"))
     except BitDustError as error:
