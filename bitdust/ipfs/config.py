@@ -13,6 +13,7 @@ from attrs import evolve, frozen
 
 from bitdust.config.settings import Settings
 from bitdust.config.types import show_size
+from bitdust.dht.seeds import SEEDS, parse_seeds
 from bitdust.ipfs.credentials import Authorization
 from bitdust.ipfs.durations import read_duration, write_duration
 from bitdust.ipfs.peerids import multiaddrs
@@ -111,6 +112,10 @@ def _shown(one: Authorization) -> Tree:
     return {"AuthSecret": f"{one.kind}:***", "AllowedPaths": list(one.paths)}
 
 
+def _bootstrap(view: View) -> list[str]:
+    return [str(Multiaddr.of(host, "udp", port)) for host, port in parse_seeds(view.get(SEEDS))]
+
+
 def _origins(value: Any) -> list[str]:
     return str(value).replace(",", " ").split()
 
@@ -137,6 +142,8 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     _hours("Ipns.RepublishPeriod", "services/ipfs/republish-hours"),
     _hours("Ipns.RecordLifetime", "services/ipfs/record-hours"),
+    Entry("Bootstrap", _bootstrap, SEEDS, why="'bootstrap/add' and 'bootstrap/rm' change it"),
+    _of_person("Reprovider.Strategy", "services/ipfs/provide", str),
     _of_person("Gateway.NoFetch", "services/ipfs/gateway-fetch", lambda fetches: not fetches),
     Entry("API.Authorizations", lambda view: {one.name: _shown(one) for one in view.authorizations}, why=AUTHORIZE),
     _of_person("API.HTTPHeaders.Access-Control-Allow-Origin", "services/ipfs/allowed-origins", _origins),

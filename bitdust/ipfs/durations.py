@@ -1,6 +1,7 @@
-"""Spans of time as Go writes them: ``300ms``, ``1.5h``, ``1h15m30s``. Source: Go's `time.ParseDuration`."""
+"""Time as Go writes it: spans such as ``300ms``, ``1.5h`` and ``1h15m30s`` (`time.ParseDuration`), and moments."""
 
 import re
+from datetime import UTC, datetime
 
 UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)")
@@ -29,3 +30,8 @@ def write_duration(seconds: int) -> str:
     minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}h{minutes}m{rest}s" if hours else f"{minutes}m{rest}s" if minutes else f"{rest}s"
+
+
+def write_moment(seconds: float) -> str:
+    """Seconds since 1970, as RFC 3339 in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")

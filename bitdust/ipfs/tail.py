@@ -2,12 +2,12 @@
 
 from collections import deque
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from bitdust.events import Event, Events
+from bitdust.ipfs.durations import write_moment
 
 MOST_WAITING = 1000
 """Events that wait for a slow client; the oldest are left out then."""
@@ -26,7 +26,7 @@ async def tail(events: Events, now: float) -> AsyncIterator[Row]:
 
     stop = events.subscribe(take)
     try:
-        yield {"event": "logTail", "system": "core", "time": _moment(now)}
+        yield {"event": "logTail", "system": "core", "time": write_moment(now)}
         while True:
             while waiting:
                 yield _row(waiting.popleft())
@@ -38,8 +38,4 @@ async def tail(events: Events, now: float) -> AsyncIterator[Row]:
 
 def _row(event: Event) -> Row:
     system = event.id.partition("-")[0]
-    return {"event": event.id, "system": system, "time": _moment(event.time), "data": event.data}
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+    return {"event": event.id, "system": system, "time": write_moment(event.time), "data": event.data}

@@ -10,6 +10,7 @@ from bitdust.ipfs.config import ENTRIES
 from bitdust.ipfs.peerids import my_id, peer_id
 from bitdust.ipld.keys import PublicKey
 from bitdust.ipld.peerid import PeerId
+from bitdust.web.ipfs.calls import Calls
 from tests.unit.ipfs_node_kit import NodeCase
 from tests.vectors.keys import device
 
@@ -78,6 +79,9 @@ class ConfigTests(NodeCase):
         shown = self.value("API.Authorizations")
         self.assertEqual(shown, {"carol": {"AuthSecret": "bearer:***", "AllowedPaths": ["/api/v0/pin"]}})
         self.assertTrue(self.value("Gateway.NoFetch"))
+        self.settings.set("services/entangled-dht/known-nodes", "192.0.2.1:14441")
+        self.assertEqual(self.value("Bootstrap"), ["/ip4/192.0.2.1/udp/14441"])
+        self.assertEqual(self.value("Reprovider"), {"Strategy": "none"})
         self.settings.set("services/ipfs/allowed-origins", "http://a, http://b")
         self.assertEqual(self.value("API.HTTPHeaders.Access-Control-Allow-Origin"), ["http://a", "http://b"])
 
@@ -107,6 +111,7 @@ class ConfigTests(NodeCase):
             ("no-setting", ("Datastore.StorageMax.x",), "not found"),
             ("bad-argument", ("Datastore", "x"), "is no single value"),
             ("read-only", ("Identity.PeerID", "x"), "cannot be set here"),
+            ("read-only", ("Bootstrap", "[]"), "bootstrap/add"),
             ("read-only", ("Discovery.MDNS.Enabled", "true"), "cannot be set here"),
             ("read-only", ("DNS.Resolvers", "x"), "bitdust set services/ipfs/dns-resolver"),
             ("read-only", ("API.HTTPHeaders.Access-Control-Allow-Origin", "*"), "bitdust set services/ipfs/allowed"),
@@ -204,6 +209,34 @@ class DiagnosisTests(NodeCase):
         self.assertGreater(row["diskinfo"]["total_space"], row["diskinfo"]["free_space"])
         self.assertGreater(row["memory"]["virt"], 0)
         self.assertEqual(row["ipfs_version"], "0.6.0")
+
+    def test_calls(self) -> None:
+        """Calls that go on are shown, and those that ended for as long as a client says, the last hundred of them."""
+        calls = Calls()
+        first = calls.begin("cat", {"ipfs-path": ["a", "b"]}, {"offset": 0, "length": None}, 0.0)
+        for number in range(105):
+            calls.end(calls.begin("ls", {"ipfs-path": [str(number)]}, {}, 1.0), 5.0)
+        shown = calls.shown(10.0, 1010.0)
+        self.assertEqual(len(shown), 101)
+        going, ended = shown[0], shown[-1]
+        self.assertEqual((going["ID"], going["Active"], going["Args"], going["EndTime"]), (first, True, ["a", "b"], ""))
+        self.assertEqual((going["Options"], going["StartTime"]), ({"offset": 0}, "1970-01-01T00:16:40Z"))
+        self.assertEqual((ended["Active"], ended["Command"], ended["Args"]), (False, "ls", ["104"]))
+        self.assertEqual(ended["EndTime"], "1970-01-01T00:16:45Z")
+        calls.seconds = 3
+        self.assertEqual(len(calls.shown(10.0, 1010.0)), 1)
+        calls.end(first, 10.0)
+        calls.end(first, 11.0)
+        self.assertEqual([row["ID"] for row in calls.shown(10.0, 1010.0)], [first])
+        calls.clear()
+        self.assertEqual(calls.shown(10.0, 1010.0), [])
+
+    def test_commands_about_calls(self) -> None:
+        """What is kept is shown and forgotten by commands; a time that is none is refused."""
+        self.assertEqual(self.rpc("diag/cmds"), [])
+        self.assertIsNone(self.rpc("diag/cmds/set-time", "90s"))
+        self.assertIsNone(self.rpc("diag/cmds/clear"))
+        self.assertIn("no duration", self.rpc_fails("bad-call", "diag/cmds/set-time", "soon"))
 
     def test_shutdown(self) -> None:
         """A client that stops the daemon is answered first; then nobody is any more."""

@@ -70,7 +70,19 @@ class IpfsDialect:
             return failed(error, admitted)
         if not caller.allows(f"{BASE}/{command.path}"):
             return refused(403, 4, NOT_ALLOWED, admitted)
-        return _Running(*self._visit(call.options), command, call, exchange, admitted, self._clock)
+        node, leave = self._visit(call.options)
+        return _Running(node, self._noted(command, call, leave), command, call, exchange, admitted, self._clock)
+
+    def _noted(self, command: Command, call: Call, leave: Callable[[], None]) -> Callable[[], None]:
+        """Note that a call begins; what says that it is over."""
+        calls, clock = self._commands.calls, self._clock
+        number = calls.begin(command.path, call.arguments, call.options, clock.seconds())
+
+        def over() -> None:
+            leave()
+            calls.end(number, clock.seconds())
+
+        return over
 
     def _found(self, head: Head) -> tuple[Command, Call] | None:
         if not head.path.startswith(PREFIX):

@@ -10,6 +10,7 @@ from typing import Any
 from attrs import define, field, frozen
 
 from bitdust.web.ipfs.arguments import BOOL, DURATION, Argument, BadCall, Option
+from bitdust.web.ipfs.calls import Calls
 from bitdust.web.ipfs.upload import Upload
 
 BASE = "/api/v0"
@@ -95,6 +96,8 @@ class Commands:
     """All rows, found by path."""
 
     _rows: dict[str, Command] = field(factory=dict)
+    calls: Calls = field(factory=Calls)
+    """Who calls which now."""
 
     def add(self, rows: Iterable[Command]) -> "Commands":
         """Raises `ValueError` for a path that is there already."""

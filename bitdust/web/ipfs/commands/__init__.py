@@ -53,4 +53,4 @@ def all_commands() -> Commands:
     commands = Commands()
     for theme in THEMES:
         commands.add(theme.ROWS)
-    return commands.add([node.list_of(commands)])
+    return commands.add([node.list_of(commands), *diagnosis.of_calls(commands)])

@@ -6,9 +6,9 @@ from twisted.internet.task import deferLater
 
 from bitdust.ipfs.machine_facts import machine_facts
 from bitdust.ipfs.room import IpfsRoom
-from bitdust.web.ipfs.arguments import BOOL, DURATION, BadCall, Option
+from bitdust.web.ipfs.arguments import BOOL, DURATION, Argument, BadCall, Option
 from bitdust.web.ipfs.commands.node import VERSION
-from bitdust.web.ipfs.table import Answer, Call, Command, Json, Lines, Row
+from bitdust.web.ipfs.table import Answer, Call, Command, Commands, Json, Lines, Row
 
 SHORTEST_POLL = 0.1
 
@@ -49,6 +49,32 @@ async def machine(room: IpfsRoom, call: Call) -> Answer:
         machine_facts, room.folder, world.network.interfaces(), room.outside.is_online(), VERSION
     )
     return Json(facts)
+
+
+def of_calls(commands: Commands) -> list[Command]:
+    """The commands that show who calls which now, and what was called a little while ago."""
+    calls = commands.calls
+
+    async def show(room: IpfsRoom, call: Call) -> Answer:
+        world = room.around.world
+        return Json(calls.shown(world.clock.seconds(), world.wall()))
+
+    async def clear(room: IpfsRoom, call: Call) -> Answer:
+        calls.clear()
+        return None
+
+    async def set_time(room: IpfsRoom, call: Call) -> Answer:
+        try:
+            calls.seconds = DURATION.read(call.arguments["time"])
+        except ValueError:
+            raise BadCall(f"{call.arguments['time'][:100]!r} is no duration such as 1h") from None
+        return None
+
+    return [
+        Command("diag/cmds", show, options=(Option(("verbose", "v"), BOOL, default=False),)),
+        Command("diag/cmds/clear", clear),
+        Command("diag/cmds/set-time", set_time, (Argument("time"),)),
+    ]
 
 
 async def shutdown(room: IpfsRoom, call: Call) -> Answer:
