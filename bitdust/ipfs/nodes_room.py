@@ -1,4 +1,4 @@
-"""What goes between nodes of IPFS, while the service is on: blocks, and the ways to those who have them."""
+"""What goes between nodes of IPFS, while the service is on: blocks, messages by topic, and the ways to peers."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -13,6 +13,8 @@ from bitdust.ipfs.exchange.partners import Key
 from bitdust.ipfs.exchange.wire import BLOCKS, HAVES, fields_of
 from bitdust.ipfs.network import Network
 from bitdust.ipfs.providing import Providing
+from bitdust.ipfs.pubsub.message import MESSAGE, MESSAGE_FIELDS, MOST_DATA, TOPICS, TOPICS_FIELDS
+from bitdust.ipfs.pubsub.pubsub import PubSub
 from bitdust.ipfs.routing import FoundPeer, Routing
 from bitdust.ipfs.swarm import SeenPeer, Swarm
 from bitdust.ipld.cid import Cid
@@ -45,6 +47,7 @@ class Nodes:
         self.providing = Providing(around, lambda: stores.store, self.routing)
         self.swarm = Swarm(network, self.exchange.partners)
         self.bootstrap = Bootstrap(network)
+        self.pubsub = PubSub(around, self.exchange.partners, self.exchange.serving.may_have)
         self._leave_store: Callable[[], None] = lambda: None
 
     def open(self) -> None:
@@ -54,6 +57,7 @@ class Nodes:
         self._leave_store = lambda: store.remove_source(self.exchange)
         self.exchange.open()
         self.providing.open()
+        self.pubsub.open()
 
     async def find_peer(self, peer: PeerId) -> FoundPeer | None:
         """Where a peer is, by its sessions or the hash table; None where it is nowhere."""
@@ -62,11 +66,11 @@ class Nodes:
 
     async def connect(self, where: Multiaddr) -> PeerId:
         """Connect to a peer at an address, or wherever it is, and ask it for blocks from now on."""
-        if where.peer is None or where.is_reachable:
-            return await self.swarm.connect(where)
-        if where.peer != self.swarm.me():
+        if where.peer is not None and not where.is_reachable and where.peer != self.swarm.me():
             await self.reach(where.peer)
-        return await self.swarm.connect(where)
+        peer = await self.swarm.connect(where)
+        self.pubsub.look_for_neighbours()
+        return peer
 
     async def reach(self, peer: PeerId) -> SeenPeer:
         """The session with a peer, which is called where it is found. Raises ``no-peer``, or why it is not reached."""
@@ -84,14 +88,18 @@ class Nodes:
     def close(self) -> None:
         """End it."""
         self._leave_store()
+        self.pubsub.close()
         self.providing.close()
         self.exchange.close()
 
     def rows(self) -> list[Row]:
         """What other nodes may ask of this one."""
         serving = self.exchange.serving
+        said = partial(Row, who=Who.ANYONE, service=SERVICE)
         row = partial(Row, Command.RETRIEVE, max_payload=0, who=Who.ANYONE, service=SERVICE)
         return [
             row(HAVES, fields_of(HAVES), handler=serving.haves, cost=2.0),
             row(BLOCKS, fields_of(BLOCKS), handler=serving.blocks, cost=4.0),
+            said(Command.EVENT, TOPICS, TOPICS_FIELDS, 0, handler=self.pubsub.greeted),
+            said(Command.MESSAGE, MESSAGE, MESSAGE_FIELDS, MOST_DATA, handler=self.pubsub.said, gathers=True),
         ]

@@ -1,6 +1,6 @@
 """IPFS as one room: what its commands ask for, over the block store."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from copy import copy
 from itertools import count
 from pathlib import Path as Folder
@@ -56,6 +56,7 @@ class IpfsRoom:
         self._nodes = nodes
         self._fetched: FetchedBlocks | None = None
         self._visited: Blocks | None = None
+        self._ends: list[Callable[[], object]] = []
         self._adds = count(1)
         self.in_thread = self._world.run_in_thread
         self.keys = KeyStore(around)
@@ -135,10 +136,18 @@ class IpfsRoom:
         if not offline and self._nodes is not None:
             room._fetched = FetchedBlocks(lambda: self.store, self.in_thread, self._nodes.exchange, is_patient)
         room._visited = Recent(room._fetched or self.stored)
+        room._ends = []
         return room
+
+    def at_end(self, call: Callable[[], object]) -> None:
+        """Call something when this call of a client is over."""
+        self._ends.append(call)
 
     def leave(self) -> None:
         """The call is over; may be called again."""
+        ends, self._ends = self._ends, []
+        for end in ends:
+            end()
         if self._fetched is not None:
             self._fetched.end()
 

@@ -117,7 +117,11 @@ class Swarm:
 
     def partners(self) -> list[PeerId]:
         """Those who are asked for blocks."""
-        return [seen.peer for one in self._partners.connected() if (seen := _seen(one.session)) is not None]
+        return self.peers_of(one.session for one in self._partners.connected())
+
+    def peers_of(self, sessions: Iterable[Any]) -> list[PeerId]:
+        """Who is at the other end of sessions."""
+        return [seen.peer for session in sessions if (seen := _seen(session)) is not None]
 
     def ledger(self, peer: PeerId) -> Ledger | None:
         """What went to and fro with a peer; None for one with which nothing did."""

@@ -118,12 +118,13 @@ class Partners:
         living: dict[Any, Partner] = {}
         for session in self._sessions.sessions():
             key = key_of(session)
-            if session.ended is None and self._may_ask(key):
+            if session.ended is None and self.may_ask(key):
                 living[session] = self._known.get(session) or Partner(key, session, self.ledger(key))
         self._known = living
         return [one for one in living.values() if one.speaks]
 
-    def _may_ask(self, key: Key) -> bool:
+    def may_ask(self, key: Key) -> bool:
+        """Whether a peer is one of those who are asked."""
         if self.is_banned(key) or (self._me.present and key[1] == self._me.device.id):
             return False
         return key in self._named or self._has_role(ASKED, key[0])

@@ -96,9 +96,9 @@ class IpfsDialect:
             read_arguments([*first, *(value for name, value in given if name == "arg")], command.arguments),
             read_options([pair for pair in given if pair[0] != "arg"], command.all_options),
         )
-        if command.file is not None:
+        if command.file is not None or command.may_have_file:
             call.upload = upload_of(head.single(b"Content-Type"))
-            if call.upload is None:
+            if call.upload is None and command.file is not None:
                 raise BadCall(f"file argument '{command.file}' is required")
         return command, call
 

@@ -76,13 +76,17 @@ GLOBAL = (
 
 @frozen
 class Command:
-    """A row: where it is, as ``pin/ls``; ``file`` is the name of the file argument that its body needs, if it does."""
+    """A row: where it is, as ``pin/ls``; ``file`` is the name of the file argument that its body needs, if it does.
+
+    One that ``may_have_file`` has a body where its client sends one.
+    """
 
     path: str
     run: Runner
     arguments: tuple[Argument, ...] = ()
     options: tuple[Option, ...] = ()
     file: str | None = None
+    may_have_file: bool = False
     aliases: tuple[str, ...] = ()
 
     @property
