@@ -164,6 +164,7 @@ class Assembly:
         rooms.people.archive.segments = HiddenFiles(self._connected, rooms.storage, "messages", "history of messages")
         rooms.people.everywhere.lists = HiddenFiles(self._connected, rooms.storage, "friends", "friends")
         rooms.blocks.backup.shelf = HiddenFiles(self._connected, rooms.storage, "blocks", "backup of pins")
+        rooms.blocks.backup.keep_records("keys", rooms.ipfs.key_copy)
         rooms.storage.compared.connect(rooms.blocks.backup.look)
         rooms.storage.compared.connect(rooms.people.everywhere.look)
         rooms.storage.compared.connect(rooms.people.archive.look)

@@ -15,6 +15,7 @@ from bitdust.ports import ServiceStarter
 from bitdust.storage.log.access import OwnLogs
 from bitdust.storage.packs.erasure import Coders
 from bitdust.storage.storage import Storage
+from bitdust.storage.upload.options import UploadOptions
 from bitdust.suppliers.room import SuppliersRoom
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
@@ -142,13 +143,13 @@ class HiddenFiles:
     def _path(self, name: str) -> str:
         return f"{self._alias}${self._me.global_id}:{name}"
 
-    def keep(self, name: str, source: Path) -> "Deferred[Any]":
-        """Store a file as the newest version under a name."""
-        return Deferred.fromCoroutine(self._keep(name, source))
+    def keep(self, name: str, source: Path, apart: bool = False) -> "Deferred[Any]":
+        """Store a file as the newest version under a name, ``apart`` from what is stored already."""
+        return Deferred.fromCoroutine(self._keep(name, source, apart))
 
-    async def _keep(self, name: str, source: Path) -> None:
+    async def _keep(self, name: str, source: Path, apart: bool) -> None:
         await self._storage.create(self._path(name), False, True, None)
-        job = await self._storage.upload(str(source), self._path(name))
+        job = await self._storage.upload(str(source), self._path(name), UploadOptions(apart=apart))
         await job.completion
 
     def names(self) -> "Deferred[list[str]]":

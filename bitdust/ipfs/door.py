@@ -9,11 +9,13 @@ from twisted.python.failure import Failure
 from bitdust.blocks.backup.room import BackupRoom
 from bitdust.blocks.room import BlocksRoom
 from bitdust.ipfs.credentials import Credentials
+from bitdust.ipfs.names.copy import KeyCopy
 from bitdust.ipfs.network import Network
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.table import Row
 
 if TYPE_CHECKING:
+    from bitdust.ipfs.names.store import KeyStore
     from bitdust.ipfs.nodes_room import Nodes
     from bitdust.ipfs.room import IpfsRoom
 
@@ -49,6 +51,8 @@ class IpfsDoor:
         self._gateway_port: Callable[[], RpcPort] | None = None
         self._gateway: RpcPort | None = None
         self.credentials = Credentials(network.around.world.home, network.around.world.entropy)
+        self._keys: KeyStore | None = None
+        self.key_copy = KeyCopy(lambda: self.keys)
 
     def use_port(self, make: Callable[[], RpcPort]) -> None:
         """Answer clients there."""
@@ -68,6 +72,16 @@ class IpfsDoor:
         if self._room is None:
             raise BitDustError("service-off", "IPFS is off: bitdust ipfs enable")
         return self._room
+
+    @property
+    def keys(self) -> "KeyStore":
+        """Keys of names, which outlive a door that is closed."""
+        from bitdust.ipfs.names.store import KeyStore  # noqa: PLC0415 - what is off costs nothing at the start
+
+        if self._keys is None:
+            self._keys = KeyStore(self._network.around)
+            self._keys.changed.connect(self._blocks.backup.changed)
+        return self._keys
 
     @property
     def backup(self) -> BackupRoom:
@@ -92,7 +106,7 @@ class IpfsDoor:
         self._nodes = self._made()
         self._nodes.open()
         outside = Outside(self._network, self.credentials, self._stop)
-        self._room = IpfsRoom(self._network.around, self._blocks, self._nodes, outside)
+        self._room = IpfsRoom(self._network.around, self._blocks, self._nodes, outside, self.keys)
         self._room.names.open()
         return Deferred.fromCoroutine(self._open_ports(self._room)).addErrback(self._not_opened)
 

@@ -47,7 +47,12 @@ class IpfsRoom:
     """I work over the block store, which has a service of its own, and with other nodes where there are any."""
 
     def __init__(
-        self, around: Surroundings, stores: Stores, nodes: Nodes | None = None, outside: Outside | None = None
+        self,
+        around: Surroundings,
+        stores: Stores,
+        nodes: Nodes | None = None,
+        outside: Outside | None = None,
+        keys: KeyStore | None = None,
     ) -> None:
         self.around = around
         self._outside = outside
@@ -59,7 +64,7 @@ class IpfsRoom:
         self._ends: list[Callable[[], object]] = []
         self._adds = count(1)
         self.in_thread = self._world.run_in_thread
-        self.keys = KeyStore(around)
+        self.keys = keys or KeyStore(around)
         self._names = None if outside is None else Names(around, self.keys, outside.table)
         self._is_offline = False
         self.mfs = Mfs.over(lambda: self.store, self.in_thread)

@@ -3,11 +3,15 @@
 import hashlib
 from typing import Any
 
-from bitdust.blocks.values import Mode, Row
+from bitdust.api.call import perform
+from bitdust.api.methods import TABLE
+from bitdust.blocks.values import Mode, Row, Unpin
 from bitdust.ipfs.adding import AddOptions
+from bitdust.ipfs.names.keys import Published
 from bitdust.ipfs.reading import read
 from bitdust.ipfs.room import IpfsRoom
 from bitdust.ipld.cid import Cid
+from bitdust.ipld.peerid import PeerId
 from bitdust.testing.grid import GridNode
 from tests.grid.test_recovery import RecoveryCase
 from tests.unit.ipfs_kit import Files, Given
@@ -63,6 +67,20 @@ class PinCase(RecoveryCase):
         self.grid.until(lambda: keeper.machine.state != "IDLE", 60, "a change")
         return self.rests(node)
 
+    def publish(self, node: GridNode, name: str, sequence: int) -> PeerId:
+        """A key of a name that has published something."""
+        keys = node.rooms.ipfs.keys
+        ident = self.run_now(keys.generate(name, "ed25519")).id
+        now = int(self.grid.clock.seconds()) * 10**9
+        value = Published(b"/ipfs/bafkqaaa", sequence, now, 10**15, 0, True)
+        self.run_now(keys.publish(ident, lambda before: value))
+        return ident
+
+    def result(self, node: GridNode, method: str, **arguments: Any) -> Any:
+        row = TABLE.named(method)
+        assert row is not None
+        return self.grid.wait(perform(node.node.context, row, arguments)).get("result")
+
     def pins(self, node: GridNode) -> set[Cid]:
         return {pin.cid for _, pin in self.grid.wait(node.rooms.blocks.store.pins(Mode.RECURSIVE))}
 
@@ -81,6 +99,8 @@ class RecoveryTests(PinCase):
         data = {"song": noise("song", 1_500_000), "lamb": b"Mary had a little lamb"}
         cids = self.add(alice, **data)
         self.backed_up(alice)
+        published = self.publish(alice, "blog", 7)
+        self.backed_up(alice)
         members = self.members(alice)
         self.lose(alice)
         for supplier in members[1:3]:
@@ -93,7 +113,42 @@ class RecoveryTests(PinCase):
         self.assertEqual(self.pins(again), set(cids.values()))
         self.assertEqual(self.grid.wait(store.stat()).blocks, 0)
         self.assertTrue(self.row(again, cids["song"]).is_away)
+        (_, blog) = self.run_now(again.rooms.ipfs.keys.all())
+        self.assertEqual((blog.name, blog.id, blog.published.sequence), ("blog", published, 7))
         self.assertEqual(self.cat(again, cids["song"], 700_000, 10), data["song"][700_000:700_010])
         self.assertEqual(self.grid.wait(store.stat()).blocks, 2)
         for name, cid in cids.items():
             self.assertEqual(self.cat(again, cid), data[name])
+
+
+class UpkeepTests(PinCase):
+    def test_one_life(self) -> None:
+        """Segments are counted in space and shown in no list; copies that go come back; what is pinned no more goes
+        from the suppliers, and what stays beside it does not."""
+        self.add_suppliers(2)
+        alice = self.add_customer(**{"services/customer/suppliers-number": 2, SEGMENT: 1 << 20})
+        self.switch_on(alice)
+        self.rests(alice)
+        data = {"gone": noise("gone", 600_000), "stays": noise("stays", 200_000)}
+        cids = self.add(alice, **data)
+        self.backed_up(alice)
+        used = self.result(alice, "space_consumed")["used"]
+        self.assertGreater(used, 800_000)
+        self.assertEqual(self.result(alice, "files_list", recursive=True), [])
+        self.assertEqual(self.result(alice, "files_uploads")["running"], [])
+        self.assertEqual([row["alias"] for row in self.result(alice, "keys_list")], ["master"])
+        rows = self.result(alice, "ipfs_pins")
+        self.assertEqual({(row["cid"], row["backed_up"]) for row in rows}, {(str(cid), True) for cid in cids.values()})
+        store = alice.rooms.blocks.store
+        self.run_now(store.saving.drop(1 << 40))
+        self.assertEqual(self.grid.wait(store.stat()).blocks, 0)
+        self.assertEqual(self.cat(alice, cids["stays"]), data["stays"])
+        self.grid.wait(store.apply(Unpin(cids["gone"])))
+        collection = store.collect()
+        self.grid.wait(collection.machine.when(*collection.machine.final))
+        self.backed_up(alice)
+        figures = self.grid.wait(store.saving.figures())
+        self.assertEqual((figures.segments, figures.bytes), (1, self.row(alice, cids["stays"]).size))
+        self.grid.until(lambda: self.result(alice, "space_consumed")["used"] < used // 2, 600, "the removal")
+        self.run_now(store.saving.drop(1 << 40))
+        self.assertEqual(self.cat(alice, cids["stays"]), data["stays"])

@@ -47,7 +47,7 @@ class FolderShelf:
         self.calls.append(call)
         return next((error for begin, error in self.failures.items() if call.startswith(begin)), None)
 
-    def keep(self, name: str, source: Path) -> "Deferred[Any]":
+    def keep(self, name: str, source: Path, apart: bool = False) -> "Deferred[Any]":
         failure = self._failure(f"keep {kind(name)}")
         if failure is not None:
             return fail(failure)
@@ -89,11 +89,16 @@ class Drawer:
     def __init__(self, data: bytes = b"") -> None:
         self.data = data
         self.joined: list[bytes] = []
+        self.failure: Exception | None = None
 
-    def written(self) -> bytes:
+    async def written(self) -> bytes:
+        if self.failure is not None:
+            raise self.failure
         return self.data
 
     async def join(self, data: bytes) -> None:
+        if self.failure is not None:
+            raise self.failure
         self.joined.append(data)
 
 

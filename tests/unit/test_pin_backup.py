@@ -13,6 +13,7 @@ from bitdust.blocks.values import Mode, Pin, Root, Unpin
 from bitdust.ipfs.room import IpfsRoom
 from bitdust.ipld.car import CarReader
 from bitdust.ipld.cid import RAW, Cid
+from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from tests.unit.backup_kit import CAR, DEVICE, INDEX, STATE, BackupCase, Drawer
 from tests.unit.block_kit import MAX, leaf, node
@@ -160,6 +161,22 @@ class TellingTests(BackupCase):
         self.clock.advance(100)
         self.lose(b"f" * 8)
         self.assertEqual(self.records["keys"].joined[-2:], [b"a secret key", b"another key"])
+
+    def test_records_that_cannot_be_had(self) -> None:
+        """Records that are locked stay as they were told; what is no record any more keeps back nothing else."""
+        self.records["keys"] = drawer = Drawer(b"a secret key")
+        self.keeper.changed()
+        self.rests()
+        drawer.failure = BitDustError("locked", "the keys are locked")
+        self.pin(*large("one"))
+        self.clock.advance(1)
+        drawer.failure = WireError("malformed", "this is no key")
+        self.lose()
+        self.rests()
+        self.assertEqual((len(self.pinned()), drawer.joined), (1, []))
+        drawer.failure = None
+        self.lose(b"f" * 8)
+        self.assertEqual(drawer.joined, [b"a secret key"])
 
     def test_a_sign_of_life(self) -> None:
         """Each month suppliers are told again, so that other devices see that this one lives."""

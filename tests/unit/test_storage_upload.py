@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.storage.upload import upload as upload_module
+from bitdust.storage.upload.options import UploadOptions
 from bitdust.wire.errors import BitDustError
 from tests.unit.storage_kit import network, random_file
 
@@ -78,6 +79,21 @@ class UploadTests(SynchronousTestCase):
         (self.base / "two").write_bytes(data)
         self.node.upload(self.base / "two", "two")
         self.assertEqual((self.received(), self.node.storage.used()), (before, used))
+
+    def test_apart(self) -> None:
+        """What is to be stored apart shares nothing with what is stored already, and stays when that goes."""
+        data = random_file(self.base / "one", 600_000)
+        self.node.upload(self.base / "one", "one")
+        used = self.node.storage.used()
+        (self.base / "two").write_bytes(data)
+        self.node.create("two")
+        self.node.wait(self.node.begin_upload(self.base / "two", "two", UploadOptions(apart=True)).completion)
+        self.assertGreater(self.node.storage.used(), 1.9 * used)
+        self.node.run(self.node.storage.delete("one"))
+        self.node.pass_time(60)
+        self.assertEqual(self.node.storage.used(), used)
+        self.node.download("two", self.base / "back")
+        self.assertEqual((self.base / "back" / "two").read_bytes(), data)
 
     def test_a_change_moves_what_changed(self) -> None:
         """A second version of 6 MB with bytes inserted near its middle moves a small part of it."""

@@ -15,6 +15,7 @@ from bitdust.blocks.values import Pin, Root, State
 from bitdust.ipld.cid import Cid
 from bitdust.outcome import outcome
 from bitdust.surroundings import Surroundings
+from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 
 NOT_WHOLE = "not whole: "
@@ -49,8 +50,7 @@ class Adoption:
             for pin in told.pins:
                 await self._pin(pin)
             for name, data in told.records.items():
-                if name in self._records:
-                    await self._records[name].join(data)
+                await self._join(name, data)
         if states:
             await self._roots(states[-1])
         if self.pins:
@@ -81,6 +81,15 @@ class Adoption:
         self.lost.append(f"{pin.cid}: {pinned.error}")
         if await self._is_known(pin.cid):
             await self._store.apply(Root(f"{NOT_WHOLE}{pin.cid}", pin.cid))
+
+    async def _join(self, name: str, data: bytes) -> None:
+        records = self._records.get(name)
+        if records is None:
+            return
+        try:
+            await records.join(data)
+        except WireError as error:
+            self.log.warn("{name} do not come back: {why}", name=name, why=error)
 
     async def _is_known(self, cid: Cid) -> bool:
         (row,) = await self._store.rows([cid])

@@ -1,7 +1,7 @@
 """The backup of pins at work: what is new goes into segments, suppliers are told of pins, half-empty segments go."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +131,9 @@ class Keeper:
         if not adopted:
             return Due(is_lost=True)
         is_old = bool(told_at) and not 0 <= self._around.world.wall() - told_at < REFRESH
-        is_untold = self._is_walked or told != changes or is_old or records != self._digest(self._written())
+        written = await self._written()
+        is_new = written is not None and records != self._digest(written)
+        is_untold = self._is_walked or told != changes or is_old or is_new
         garbage = await saving.segments(SegmentState.GARBAGE)
         return Due(
             is_new=not self._is_walked and bool(self._walk or await saving.due(self._stuck)),
@@ -140,8 +142,15 @@ class Keeper:
             is_sparse=bool(await self._sparse()),
         )
 
-    def _written(self) -> dict[str, bytes]:
-        written = {name: records.written() for name, records in self._records.items()}
+    async def _written(self) -> dict[str, bytes] | None:
+        """Records of all parts that have any; None where some cannot be had now, such as keys that are locked."""
+        written = {}
+        for name, records in self._records.items():
+            found = await outcome(_ensured(records.written()))
+            if found.error is not None:
+                self.log.info("{name} are not in the backup yet: {why}", name=name, why=found.error)
+                return None
+            written[name] = found.value
         return {name: data for name, data in written.items() if data}
 
     def _digest(self, written: dict[str, bytes]) -> int:
@@ -250,7 +259,7 @@ class Keeper:
         if built is None:
             return
         self._shelf.make_key()
-        await self._shelf.keep(built.name + CAR, built.car)
+        await self._shelf.keep(built.name + CAR, built.car, True)
         await self._shelf.keep(built.name + INDEX, built.index)
         await self._store.saving.store(built.name, built.placed)
         self._built = None
@@ -261,7 +270,9 @@ class Keeper:
         return Deferred.fromCoroutine(self._tell())
 
     async def _tell(self) -> None:
-        now, written = int(self._around.world.wall()), self._written()
+        now, written = int(self._around.world.wall()), await self._written()
+        if written is None:
+            written = await self._others.my_records()
         snapshot = await self._store.saving.snapshot()
         earlier = list(self._leases)
         await self._hold(snapshot.roots.values())
@@ -365,3 +376,11 @@ class Keeper:
 def _write(path: Path, told: Told, secret: bytes) -> None:
     make_private_folder(path.parent)
     write_safely(path, write_state(told, secret))
+
+
+async def _awaited(work: Awaitable[bytes]) -> bytes:
+    return await work
+
+
+def _ensured(work: Awaitable[bytes]) -> "Deferred[bytes]":
+    return Deferred.fromCoroutine(_awaited(work))

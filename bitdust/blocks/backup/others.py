@@ -36,6 +36,13 @@ class Others:
                     found.append(told)
         return sorted(found, key=lambda told: told.time)
 
+    async def my_records(self) -> dict[str, bytes]:
+        """What this device has told of other parts."""
+        mine = self._around.me.device.id.hex() + STATE
+        version = (await self._shelf.versions()).get(mine)
+        told = await self._state(mine, version) if version is not None else None
+        return told.records if told is not None else {}
+
     async def segments(self) -> set[str]:
         """Those that another device needs, which has told of it lately."""
         mine, now = self._around.me.device.id.hex() + STATE, self._around.world.wall()

@@ -19,8 +19,9 @@ class Shelf(Protocol):
     def make_key(self) -> None:
         """See that there is the key. Raises `BitDustError`, `OSError`."""
 
-    def keep(self, name: str, source: Path, /) -> "Deferred[Any]":
-        """Fires when a file is stored as the newest version under a name."""
+    def keep(self, name: str, source: Path, apart: bool = False, /) -> "Deferred[Any]":
+        """Fires when a file is stored as the newest version under a name; ``apart`` from what is stored already, so
+        that nothing of it depends on what may be removed."""
 
     def versions(self) -> "Deferred[dict[str, str]]":
         """The newest version of each, by name."""
@@ -35,8 +36,8 @@ class Shelf(Protocol):
 class Records(Protocol):
     """Small values of another part that come back with the pins, such as keys."""
 
-    def written(self) -> bytes:
-        """All of it now."""
+    def written(self) -> Awaitable[bytes]:
+        """All of it now; empty where there is nothing. Fails where it cannot be had now."""
 
     def join(self, data: bytes, /) -> Awaitable[None]:
         """Take in what a home that was lost has written; the newest comes last."""

@@ -55,10 +55,12 @@ class Packer:
             found = self._index_keys[key.secret] = index_key(key.secret)
         return chunk_name(found, chunk)
 
-    def place(self, key: StorageKey, chunk: Buffer, database: sqlite3.Connection) -> tuple[bytes, int, bool]:
-        """Pack and number of the chunk, and whether it is new."""
+    def place(
+        self, key: StorageKey, chunk: Buffer, database: sqlite3.Connection, apart: bool = False
+    ) -> tuple[bytes, int, bool]:
+        """Pack and number of the chunk, and whether it is new; it always is where it is to be stored ``apart``."""
         name = self.name(key, chunk)
-        known = self._placed.get(name) or stored_place(database, name)
+        known = None if apart else self._placed.get(name) or stored_place(database, name)
         if known is not None:
             return (*known, False)
         package = self._open.get(key.alias)

@@ -100,8 +100,9 @@ class Step:
 class FilesReader:
     """I read the files of one upload, step by step."""
 
-    def __init__(self, packer: Packer, key: StorageKey, works: list[Work], wishes: Wishes) -> None:
+    def __init__(self, packer: Packer, key: StorageKey, works: list[Work], wishes: Wishes, apart: bool = False) -> None:
         self._packer = packer
+        self._apart = apart
         self._wishes = wishes
         self._linked: dict[bytes, FileRead] = {}
         self._key = key
@@ -175,7 +176,7 @@ class FilesReader:
                 return file
             window = min(READ_WINDOW, max(before.st_size + 1, 4096))
             for chunk in chunks_around(raw, file.extras.holes, before.st_size, window):
-                pack, number, new = self._packer.place(self._key, chunk, database)
+                pack, number, new = self._packer.place(self._key, chunk, database, self._apart)
                 file.add(pack, number, len(chunk))
                 self._step.new += len(chunk) if new else 0
                 yield len(chunk)

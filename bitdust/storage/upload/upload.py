@@ -207,9 +207,8 @@ class Upload(Job):
         if self._plan.unchanged:  # what an earlier upload has logged may still be on its way
             await self._follow_old()
         self.total, self.processed = self._plan.total, self._plan.unchanged
-        self._reader = FilesReader(
-            parts.packer, self._customer.storage_key(self.item.key), self._plan.works, self._wishes
-        )
+        key = self._customer.storage_key(self.item.key)
+        self._reader = FilesReader(parts.packer, key, self._plan.works, self._wishes, self._options.apart)
 
     async def _follow_old(self) -> None:
         self._progress.follow(await self._parts.reading.run(lambda database: waiting_packs(database, self.item.path)))
