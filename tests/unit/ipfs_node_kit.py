@@ -31,6 +31,7 @@ class NameTable:
         self.puts: list[tuple[PeerId, int, int]] = []
         self.gets = 0
         self.others = 20
+        self.refused: dict[str, int] = {}
         self.slow: Deferred[Any] | None = None
         self.error: Exception | None = None
         self.addresses: list[str] = []
@@ -49,7 +50,7 @@ class NameTable:
             return fail(WireError("stale", "a newer one is here"))
         if self.others:
             self.kept[name] = (sequence, record)
-        return succeed(SimpleNamespace(others=self.others, refused={}))
+        return succeed(SimpleNamespace(others=self.others, refused=self.refused))
 
     async def name_record(self, name: PeerId, thorough: bool = True) -> bytes | None:
         self.gets += 1

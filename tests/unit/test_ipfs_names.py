@@ -184,10 +184,15 @@ class PublishTests(NamesCase):
         self.assertEqual((self.record(name).value, self.record(name).sequence), (ONE.encode(), 21))
 
     def test_stale_and_nothing_shown(self) -> None:
-        """Others who say that they have a newer record and show none change nothing here."""
+        """Others who say that they have a newer record and show none change nothing here: what was stored counts, and
+        where nothing was, that is told."""
         self.rpc("name/publish", ONE)
         self.table.kept[self.own] = (5, b"what")
-        self.assertIn("show none", self.rpc_fails("not-published", "name/publish", OTHER))
+        self.assertIn("a newer one", self.rpc_fails("not-published", "name/publish", OTHER))
+        self.table.kept.clear()
+        self.table.refused = {"stale": 1}
+        self.rpc("name/publish", OTHER)
+        self.assertEqual((self.record().value, self.record().sequence), (OTHER.encode(), 1))
 
 
 class RenewalTests(NamesCase):
@@ -247,6 +252,8 @@ class RenewalTests(NamesCase):
         self.around.me.absence = lambda: BitDustError("locked", "locked")
         self.again()
         self.assertEqual(self.states(), [])
+        self.assertEqual(self.rpc("name/resolve", self.others_publish(OTHER, 1)), {"Path": OTHER})
+        self.rpc_fails("locked", "name/publish", ONE)
         self.around.me.locked_key = ""
         self.changed.emit()
         self.assertEqual(self.states(), ["PUBLISHED"])

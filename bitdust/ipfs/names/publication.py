@@ -83,7 +83,8 @@ class Publication:
     async def _bring(self) -> None:
         put = await self._put(await self._renewed())
         if put.code == STALE or (put.error is None and STALE in put.value.refused):
-            put = await self._put(await self._beyond_the_newest())
+            following = await self._beyond_the_newest()
+            put = await self._put(following) if following is not None else put
         if put.error is not None:
             raise put.error
         if put.value.others < 1:
@@ -116,18 +117,17 @@ class Publication:
             raise no_key(str(self._ident))
         return one
 
-    async def _beyond_the_newest(self) -> NamedKey:
+    async def _beyond_the_newest(self) -> NamedKey | None:
         """Somebody with the same key has published more than I knew: a value of mine that nobody has seen yet follows
-        that one, and one that was published before gives way to it."""
+        that one, and one that was published before gives way to it. None where nobody shows more."""
         found = await self._table.name_record(self._ident)
         newest = self._judged(found)
-        if newest is None:
-            raise BitDustError("not-stored", "other nodes say that they have a newer record, and show none")
+        known = _need((await self._mine()).published)
+        if newest is None or known.record.rank >= newest.rank:
+            return None
 
         def follow(published: Published | None) -> Published:
             mine = _need(published)
-            if mine.record.rank >= newest.rank:
-                return mine
             if not mine.brought and mine.value != newest.value:
                 return evolve(mine, sequence=newest.sequence + 1)
             return evolve(mine, value=newest.value, sequence=newest.sequence, ttl=newest.ttl, brought=True)

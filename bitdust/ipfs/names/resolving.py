@@ -6,7 +6,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred, TimeoutError
 
 from bitdust.ipfs.names.dns import DnsLinks, is_host
-from bitdust.ipfs.names.keys import SECOND
+from bitdust.ipfs.names.keys import SECOND, NamedKey
 from bitdust.ipfs.names.ports import NameTable
 from bitdust.ipfs.names.store import KeyStore
 from bitdust.ipfs.paths import LONGEST, Path, parse
@@ -106,7 +106,11 @@ class Resolver:
         return found
 
     async def _own(self, peer: PeerId) -> Record | None:
-        own = next((one for one in await self._keys.kept() if one.id == peer), None)
+        """Of a name of this node; while its keys are locked it has none, and others' are found all the same."""
+        kept = await outcome(Deferred.fromCoroutine(self._keys.kept()))
+        if kept.error is not None and not isinstance(kept.error, BitDustError):
+            raise kept.error
+        own: NamedKey | None = next((one for one in kept.value or () if one.id == peer), None)
         if own is None or own.published is None or own.published.record.expires <= self._now():
             return None
         return own.published.record
