@@ -5,7 +5,7 @@ vendor's window, is named in ``ignored``; what would change who may do what, and
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from bitdust.config.relaxed_json import Document, read
 from bitdust.config.relaxed_json import Path as Place
 from bitdust.config.schema import default_schema
 from bitdust.config.types import SettingError
-from bitdust.folders.secrets import parse
+from bitdust.folders.secrets import Secret, parse
 from bitdust.wire.errors import BitDustError
 
 SYNC, API, PROXY = "services/folder-sync/", "services/btsync/", "services/network/proxy/"
@@ -256,17 +256,19 @@ class _Reader:
             if name not in left:
                 raise self._wrong(place, f"has no {name}")
         secret = self._text(left.pop("secret"), (*place, "secret"))
-        self._checked(lambda: parse(secret), (*place, "secret"))
+        writes = self._secret(secret, (*place, "secret")).may_write
         directory = self._path(left.pop("dir"), (*place, "dir"))
         own = {name: int(self._flag(left.pop(name), (*place, name))) for name in FOLDER_FLAGS if name in left}
+        if writes and own.pop("overwrite_changes", 0):
+            self._found.ignored.append(".".join(map(str, (*place, "overwrite_changes"))))
         if "known_hosts" in left:
             hosts = self._hosts(left.pop("known_hosts"), (*place, "known_hosts"))
         self._found.ignored += [".".join(map(str, (*place, name))) for name in left]
         return SharedFolder(directory, secret, {**usual, **({"use_hosts": 1} if hosts else {}), **own}, hosts)
 
-    def _checked(self, check: Callable[[], object], place: Place) -> None:
+    def _secret(self, text: str, place: Place) -> Secret:
         try:
-            check()
+            return parse(text)
         except BitDustError as error:
             raise self._wrong(place, f"is wrong: {error}") from error
 

@@ -26,7 +26,11 @@ def outcome(row: Row, peers: Sequence[Row]) -> str:
     held = f"{row['files']} files, {size(row['size'])}"
     if row["problem"]:
         return f"{held}: {row['problem']}"
-    return f"{held}, the same at {len(peers)} peers" if peers else f"{held}, no peer is in touch"
+    if not peers:
+        return f"{held}, no peer is in touch"
+    if not all(one["synced"] for one in peers):
+        return f"{held}, compared with {len(peers)} peers"
+    return f"{held}, the same at {len(peers)} peers"
 
 
 def is_equal(row: Row, peers: Sequence[Row]) -> bool:

@@ -145,6 +145,13 @@ class ReadTests(ConfigCase):
         self.assertNotIn(A[1:], repr(found))
         self.assertNotIn("'p'", repr(found))
 
+    def test_changes_are_undone_for_readers_alone(self) -> None:
+        """What would undo the changes of somebody who may write means nothing, and does not hinder the rest."""
+        row = {"secret": A, "dir": "/a", "overwrite_changes": True, "use_dht": 1}
+        found = self.read({"shared_folders": [row]})
+        self.assertEqual(found.folders, [SharedFolder(Path("/a"), A, {"use_dht": 1})])
+        self.assertEqual(found.ignored, ["shared_folders.0.overwrite_changes"])
+
     def test_without_a_web_interface(self) -> None:
         """Without a part for the web nothing of the API is switched on; a folder of its own is the default."""
         found = self.read("{}")

@@ -110,6 +110,7 @@ class StatusTests(SyncCase):
             ({}, [PEER | {"download": 1 << 20, "upload": 2 << 20}], "1 MB to bring, 2 MB to send, 1 peers"),
             ({"problem": "disk-full"}, [PEER], "3 files, 5 MB: disk-full"),
             ({}, [PEER], "3 files, 5 MB, the same at 1 peers"),
+            ({}, [PEER, PEER | {"synced": 0}], "3 files, 5 MB, compared with 2 peers"),
             ({}, [], "3 files, 5 MB, no peer is in touch"),
         ):
             self.assertEqual(outcome(ROW | row, peers), words)
