@@ -142,6 +142,9 @@ def download(
 ) -> None:
     """Bring REMOTE (path, path id, or either with /version) back into the folder LOCAL."""
     folder = os.path.abspath(os.path.expanduser(local))
+    key = remote.partition(":")[0]
+    if key.startswith("share_") and "$" in key:
+        session.call("share_open", key_id=key)
     if policy is None:
         policy = _ask_about(session, remote, folder)
     arguments = {"remote_path": remote, "destination_path": folder, "policy": policy}

@@ -96,13 +96,13 @@ class WritingTests(SharesCase, ModelCase):
         self.gets(self.alice, key, "a", first)
         self.less_than_before(key)
 
-    def brings(self, key: str, name: str, size: int) -> str:
-        """The code that Bob gets who brings a file."""
+    def brings(self, key: str, name: str, size: int, node: GridNode | None = None) -> str:
+        """The code that Bob gets, or somebody else, who brings a file."""
         path, _ = self.file(name, size)
-        remote = f"{key}:{name}"
-        self.api(self.bob, "file_create", remote_path=remote, exist_ok=True)
+        remote, node = f"{key}:{name}", node or self.bob
+        self.api(node, "file_create", remote_path=remote, exist_ok=True)
         to = {"local_path": str(path.absolute()), "remote_path": remote, "wait_result": True}
-        return self.envelope(self.bob, "file_upload_start", **to).get("code", "")
+        return self.envelope(node, "file_upload_start", **to).get("code", "")
 
     def less_than_before(self, key: str) -> None:
         """A smaller quota counts at once, and who may only read brings nothing: what was signed before is revoked."""
@@ -147,20 +147,20 @@ class WritingTests(SharesCase, ModelCase):
         self.gets(self.alice, key, "from carol", two)
 
     def test_shut_out(self) -> None:
-        """Who was shut out brings nothing more and hears why; what it had brought stays."""
-        key = self.open()
+        """Who was shut out brings nothing more, be it small or large, and hears why; what it had brought stays."""
+        key, carol = self.open(), self.add_visitor("carol")
+        self.api(self.alice, "share_grant", key_id=key, trusted_user_id=self.name(carol))
+        self.api(carol, "share_open", key_id=key)
         data = self.put(self.bob, key, "before")
         self.sees(self.alice, key, "before")
-        self.api(self.alice, "share_revoke", key_id=key, trusted_user_id=self.name(self.bob))
+        for node in (self.bob, carol):
+            self.api(self.alice, "share_revoke", key_id=key, trusted_user_id=self.name(node))
         self.grid.run(5)
-        path, _ = self.file("after")
-        remote = f"{key}:after"
-        self.api(self.bob, "file_create", remote_path=remote)
-        self.assertEqual(self.code(self.bob, "file_upload_start", local_path=str(path.absolute()), remote_path=remote,
-                                   wait_result=True), "not-allowed")  # fmt: skip
+        self.assertEqual(self.brings(key, "after", 300_000), "not-allowed")
+        self.assertEqual(self.brings(key, "small", 1000, carol), "not-allowed")
         self.grid.run(60)
         self.assertEqual(self.names(self.alice, key), ["before"])
-        (grant,) = self.grants(key)
+        (grant,) = (grant for grant in self.grants(key) if grant.holder == self.bob.fingerprint)
         self.assertEqual([grant.revoked, list(grant.cut.values())], [True, [2]])
         self.gets(self.alice, key, "before", data)
 

@@ -148,6 +148,15 @@ class FilesTests(NodeCase):
         self.cli("file", "upload", str(link), "--no-wait")
         self.assertEqual(self.asked[1][1]["as_folder"], False)
 
+    def test_download_of_a_share(self) -> None:
+        """One that is closed is opened before it is asked what there is."""
+        self.answers |= {"share_open": {}, "file_info": {"name": "letter"}, "file_download_start": {}}
+        words = f"file download share_1$bob@id.example:letter {self.home}"
+        wanted = {"remote_path": "share_1$bob@id.example:letter", "destination_path": str(self.home.absolute())}
+        started = ("file_download_start", wanted | {"policy": "replace", "wait_result": True})
+        opened = ("share_open", {"key_id": "share_1$bob@id.example"})
+        self.asks(words, opened, ("file_info", {"remote_path": wanted["remote_path"]}), started)
+
     def test_download(self) -> None:
         """What exists is replaced or kept as a person says; without one to ask it is refused."""
         self.answers |= {"file_info": {"name": "letter"}, "file_download_start": {}}

@@ -7,11 +7,13 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.python.failure import Failure
 
 from bitdust.automats.file_deletion import FileDeletion
 from bitdust.batching import ThreadQueue
 from bitdust.formats.operations import Op, tombstone_op
 from bitdust.replication import Replicas, keepers, members, needed
+from bitdust.signal import Signal
 from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.new_items import Maker
@@ -43,7 +45,27 @@ SHUT = ("not-allowed", "bad-signature")
 
 
 class GuestPart(KeyLog):
-    """The log of this device, which nobody else brings to suppliers."""
+    """The log of this device, which nobody else brings to suppliers. ``refusals`` has the last word of each that does
+    not take it, and with it small pieces; ``changed`` reports another one."""
+
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self.refusals: dict[bytes, BaseException | None] = {}
+        self.changed: Signal[[]] = Signal()
+
+    def deliver(self, supplier: bytes) -> "Deferred[Any]":
+        """As `KeyLog.deliver`, and it is noted how that ended."""
+
+        def taken(result: Any) -> Any:
+            self.refusals.pop(supplier, None)
+            return result
+
+        def refused(failure: Failure) -> Failure:
+            self.refusals[supplier] = failure.value
+            self.changed.emit()
+            return failure
+
+        return super().deliver(supplier).addCallbacks(taken, refused)
 
     def devices(self) -> list[bytes]:
         """This one."""
@@ -86,6 +108,7 @@ class Writing:
         self.acknowledgements.came.connect(self._packs.piece_acknowledged)
         self.queues.piece_lost.connect(self._packs.piece_lost)
         self.queues.changed.connect(self._check)
+        self.part.changed.connect(self._check)
         self._packs.overdue.connect(self._close_open_packs)
         self.log_writer.written.connect(self._replicas.update)
         self._replicas.acknowledged.connect(lambda supplier: self._log_acknowledged())
@@ -100,7 +123,7 @@ class Writing:
     def refusal(self) -> BitDustError | None:
         """Why nothing can be brought: so many suppliers refuse what I show that the others are too few."""
         family = self._holders.family()
-        refusals = [(who, self.queues.refusal(who)) for who in members(family)]
+        refusals = [(who, self.queues.refusal(who) or self.part.refusals.get(who)) for who in members(family)]
         refused = [
             error for who, error in refusals if getattr(error, "code", "") in SHUT and self._holders.is_online(who)
         ]
