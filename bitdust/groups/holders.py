@@ -41,6 +41,10 @@ class MemberPorts:
         """Whether this node is one of them."""
         return self._group.is_mine_to_keep()
 
+    def takes_from_all(self) -> bool:
+        """Suppliers take the part of a device from its own person, and from the owner of the key."""
+        return self._group.is_joint()
+
 
 class OwnerPorts:
     """My suppliers, or the members who keep a group of mine, as its log needs them."""
@@ -70,6 +74,10 @@ class OwnerPorts:
     def is_keeper(self) -> bool:
         """The creator keeps it while it has no suppliers."""
         return self._group.is_mine_to_keep()
+
+    def takes_from_all(self) -> bool:
+        """From the owner of the key suppliers take all of them anyway."""
+        return self._group.is_joint()
 
     def note_answer(self, supplier: bytes, reply: Any) -> None:
         """Room is counted where files are stored."""

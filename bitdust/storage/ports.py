@@ -49,6 +49,9 @@ class PartHolders(LogHolders, Protocol):
     def is_keeper(self) -> bool:
         """Whether this node keeps them itself."""
 
+    def takes_from_all(self) -> bool:
+        """Whether they take the parts of others from everybody, as members do, who can check them."""
+
 
 class SupplierFamily(Protocol):
     """My suppliers, as far as storage needs them."""

@@ -87,6 +87,9 @@ class Keeper:
     def is_keeper(self) -> bool:
         return False
 
+    def takes_from_all(self) -> bool:
+        return True
+
     def note_answer(self, supplier, reply) -> None:
         pass
 

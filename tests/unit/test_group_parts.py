@@ -73,6 +73,9 @@ class Member:
     def is_keeper(self) -> bool:
         return self.keeps
 
+    def takes_from_all(self) -> bool:
+        return True
+
     def names(self, who: bytes) -> tuple[str, str]:
         return "", ""
 
@@ -212,6 +215,29 @@ class LinesTests(SynchronousTestCase):
             for one in people:
                 self.assertEqual(reader.of(one), said[one.device.id], (reader.person.name, one.person.name))
             self.assertEqual((reader.gaps, reader.log.dropped()), ([], 0))
+
+
+class GoneTests(SynchronousTestCase):
+    def test_a_member_brings_what_nobody_else_has(self) -> None:
+        """When who wrote and all who kept it are gone, another member brings it to a new keeper, and nobody does while
+        it is on its way."""
+        net = Net(self, 2)
+        alice, bob, carl, dave = (net.add(name, name == "alice") for name in ("alice", "bob", "carl", "dave"))
+        net.away.add(bob.fingerprint)
+        carl.say(b"one")
+        carl.log.place()
+        net.run(20)
+        self.assertEqual((dave.of(carl), bob.of(carl)), ([b"one"], []))
+        self.assertEqual(dave.log._part.devices(), [dave.device.id])
+        net.away = {alice.fingerprint, carl.fingerprint}
+        alice.keeps, bob.keeps = False, True
+        dave.log.place()
+        net.run(30)
+        self.assertEqual(bob.of(carl), [])
+        net.run(60)
+        self.assertEqual(bob.of(carl), [b"one"])
+        net.run(5)
+        self.assertEqual(dave.log._part.devices(), [dave.device.id])
 
 
 class ShortTests(SynchronousTestCase):

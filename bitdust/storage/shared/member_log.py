@@ -18,14 +18,15 @@ from bitdust.identity.document import Device, IdentityDocument
 from bitdust.outcome import Outcome, outcome, outcomes
 from bitdust.replication import Replicas, keepers
 from bitdust.signal import Signal
-from bitdust.storage.catalog.catalog import Catalog, LogEnd, LogKeys, begin_of
+from bitdust.storage.catalog.catalog import Catalog, LogKeys, begin_of
 from bitdust.storage.catalog.database import meta, set_meta
 from bitdust.storage.log.recovery import SeenHead, read_head
-from bitdust.storage.log.replica import KeyLog, Next
 from bitdust.storage.log.requests import LogRequests
 from bitdust.storage.log.riders import Riders
 from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.ports import PartHolders
+from bitdust.storage.shared.lacks import Lacks
+from bitdust.storage.shared.member_part import MemberPart
 from bitdust.storage.shared.parts import Parts
 from bitdust.storage.shared.shortening import READ, Shortening, forget, handed_on
 from bitdust.surroundings import Connected
@@ -122,53 +123,6 @@ class MemberAccess:
         """There is always a secret."""
 
 
-class MemberPart(KeyLog):
-    """The part of this device; those of others too where ``brings_all`` says that nobody else may be left to bring
-    them."""
-
-    parts: Parts
-    brings_all: Callable[[], bool]
-
-    def devices(self) -> list[bytes]:
-        """Whose parts are brought, this device's first."""
-        mine = self._me.device.id
-        others = [one.head.device for one in self.parts.heads()] if self.brings_all() else []
-        return [mine, *(device for device in others if device != mine)]
-
-    def _signs_for(self, device: bytes) -> bool:
-        return device == self._me.device.id
-
-    def _head_sequence(self, device: bytes, end: LogEnd) -> int:
-        known = self.parts.head(device)
-        return end.sequence if self._signs_for(device) else known.head.sequence if known is not None else 0
-
-    def _signed_head(self, device: bytes, end: LogEnd) -> bytes:
-        known = self.parts.head(device)
-        return super()._signed_head(device, end) if self._signs_for(device) or known is None else known.signed
-
-    def _end_sent(self, found: Next, last: int) -> LogEnd:
-        """Whoever gets a packet has a signed word for all that is in it."""
-        return self.end_at(found.device, last) if self._signs_for(found.device) else found.end
-
-    def _first(self, device: bytes) -> int:
-        known = self.parts.head(device)
-        begin = known.head.first or 1 if known is not None else 1
-        return max(super()._first(device), self.begin() if self._signs_for(device) else begin)
-
-    def begin(self) -> int:
-        """The entry with which the part of this device begins."""
-        return begin_of(self._catalog.read, self.key, self._me.device.id).first or 1
-
-    def _needs_head(self, supplier: bytes, device: bytes, end: LogEnd) -> bool:
-        return False
-
-    def signed(self) -> bytes | None:
-        """The head of this device's part; None before there is one."""
-        device = self._me.device.id
-        end = self.end(device)
-        return self._signed_head(device, end) if end.sequence else None
-
-
 @frozen
 class Said:
     """One operation of the log: which device said it, in which entry."""
@@ -202,7 +156,8 @@ class MemberLog:
         self._part = MemberPart(
             around, self._key, self._writer, holders, Riders(around.world.clock), lambda supplier: True
         )
-        self._part.parts, self._part.brings_all = self.parts, holders.brings_all
+        self._lacks = Lacks(around.world.clock)
+        self._part.parts, self._part.brings_all, self._part.lacks = self.parts, holders.brings_all, self._lacks
         self._replicas = Replicas(around.registry, f"group {self._key}", self._part, holders.is_online)
         self._me = around.me
         self._is_there = holders.is_online
@@ -288,8 +243,8 @@ class MemberLog:
 
     async def pull(self, suppliers: Iterable[bytes], least: int = 1) -> None:
         """Take over what these suppliers hold. Fails as the first of them did where fewer than ``least`` answered."""
-        requests = LogRequests(self._access, self._holders)
-        answers = await outcomes(Deferred.fromCoroutine(self._heads_of(requests, who)) for who in suppliers)
+        requests, asked = LogRequests(self._access, self._holders), list(suppliers)
+        answers = await outcomes(Deferred.fromCoroutine(self._heads_of(requests, who)) for who in asked)
         seen = [one for answer in answers if answer.error is None for one in answer.value]
         scopes = self._access.scopes(self._key)
         heads = [one for one in seen if one.head.scope in scopes]
@@ -303,10 +258,18 @@ class MemberLog:
                 self._part.holdings.learn(one.holder, one)
         if self.entries() > before:
             self.grown.emit(self._me.device.id)
+        self._note_lacks(who for who, answer in zip(asked, answers, strict=True) if answer.error is None)
         self.place()
         failed = [answer.error for answer in answers if answer.error is not None]
         if len(answers) - len(failed) < least:
             raise failed[0] if failed else BitDustError("too-few-suppliers", "too few suppliers can be asked")
+
+    def _note_lacks(self, keepers: Iterable[bytes]) -> None:
+        """What these lack of the parts of others, of whom nobody else may be left."""
+        mine, at = self._me.device.id, self._part.holdings.at
+        others = [one.head for one in self.parts.heads() if one.head.device != mine]
+        for who in keepers if self._holders.takes_from_all() else ():
+            self._lacks.note(who, [head for head in others if at(who, head.device) < head.sequence])
 
     async def _heads_of(self, requests: LogRequests, keeper: bytes) -> list[SeenHead]:
         """Those that a keeper has and that are not known here: most are, and checking signatures takes time."""
