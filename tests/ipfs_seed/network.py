@@ -6,7 +6,7 @@ from typing import Any
 from ipfshttpclient.exceptions import ErrorResponse
 
 from tests.ipfs_seed.examples import LAMB_CID, Client, Example, Given
-from tests.ipfs_seed.shapes import NOTHING, Alone, Exactly, Fails, Like, Where
+from tests.ipfs_seed.shapes import NOTHING, Alone, Exactly, Fails, Like, Where, WithIdentity
 
 KEY = "QmQLaT5ZrCfSkXTH6rUKtVidcxj8jrW3X2h75Lug1AV7g8"
 STRINGS = Like({"Strings": [""]})
@@ -212,11 +212,14 @@ ROWS = (
     Example(
         "pubsub.publish",
         "pubsub/pub",
-        lambda client, given: client.pubsub.publish("hello", "message"),
-        NOTHING,
+        lambda client, given: list(client.pubsub.publish("hello", "message") or ()),
+        WithIdentity([]),
     ),
     Example(
-        "pubsub.subscribe", "pubsub/sub", subscribed, Like({"from": "", "data": "aGVsbG8=", "topicIDs": ["testing"]})
+        "pubsub.subscribe",
+        "pubsub/sub",
+        subscribed,
+        WithIdentity({"from": "", "data": "aGVsbG8=", "topicIDs": ["testing"]}),
     ),
     Example(
         "swarm.connect", "swarm/connect", lambda client, given: client.swarm.connect(ADDRESS), Alone({"Strings": [""]})

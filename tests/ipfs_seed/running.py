@@ -12,7 +12,7 @@ from attrs import define
 
 from tests.ipfs_seed import content, keeping, network
 from tests.ipfs_seed.examples import Client, Example, Given
-from tests.ipfs_seed.shapes import Alone, Fails
+from tests.ipfs_seed.shapes import Alone, Fails, WithIdentity
 
 SEED = "004"
 EXAMPLES = (*content.ROWS, *keeping.ROWS, *network.ROWS)
@@ -78,7 +78,8 @@ def judge(example: Example, given: Given, there: set[str]) -> str:
         try:
             return wanted.wrong(plain(example.run(given.client, given)))
         except Exception as error:  # noqa: BLE001 - whatever the client raises is what a person would see
-            return wanted.told(error) if isinstance(wanted, Fails | Alone) else f"{type(error).__name__}: {error}"
+            may_fail = isinstance(wanted, Fails | Alone | WithIdentity)
+            return wanted.told(error) if may_fail else f"{type(error).__name__}: {error}"
 
 
 def plain(value: Any) -> Any:

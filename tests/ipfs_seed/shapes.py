@@ -67,6 +67,16 @@ class Alone(Like):
         return "" if str(error).strip() else f"{error!r} says nothing"
 
 
+@frozen
+class WithIdentity(Like):
+    """As it is printed where a node is somebody; one that is nobody yet says so. Nodes with identities say more of it
+    in the tests of their own."""
+
+    def told(self, error: Exception) -> str:
+        """Why it is another error."""
+        return "" if "there is no identity yet" in str(error) else f"{type(error).__name__}: {error}"
+
+
 Wanted = Like | Exactly | Where | Fails
 
 

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.ipfs_seed import older
 from tests.ipfs_seed.running import EXAMPLES, NOT_THERE, signatures
-from tests.ipfs_seed.shapes import Alone, Exactly, Fails, Like
+from tests.ipfs_seed.shapes import Alone, Exactly, Fails, Like, WithIdentity
 from tests.processes.ipfs_kit import IpfsCase
 
 ROOT = Path(__file__).parents[2]
@@ -77,3 +77,5 @@ class ShapeTests(SynchronousTestCase):
         self.assertNotEqual(Fails("is not pinned").wrong({}), "")
         self.assertEqual(Alone([]).told(ValueError("routing: not found")), "")
         self.assertNotEqual(Alone([]).told(ValueError()), "")
+        self.assertEqual(WithIdentity([]).told(ValueError("there is no identity yet: create one")), "")
+        self.assertNotEqual(WithIdentity([]).told(ValueError("routing: not found")), "")
