@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from attrs import evolve, frozen
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.logger import Logger
 
 from bitdust.formats.log_entry import Content, Entry, LogName, check_chain, hash_of
-from bitdust.outcome import outcome
+from bitdust.outcome import outcome, outcomes
 from bitdust.storage.catalog.catalog import Catalog, LogEnd, lamport, log_end
 from bitdust.storage.catalog.database import set_meta
 from bitdust.storage.log.access import LogAccess
@@ -27,6 +27,8 @@ HEAD = "head:"
 """The signed head of the part of a device, whose id in hex follows."""
 MOST_PART = 32 * 1024 * 1024
 """Bytes of one part, from where its head says that it begins: a device shortens its own before."""
+AT_ONCE = 4
+"""Parts that are read side by side: where many write at once, each takes a way there and back."""
 Fetch = Callable[[bytes, LogName, int], "Deferred[list[bytes]]"]
 
 
@@ -88,11 +90,20 @@ class Parts:
         for one in heads:
             if one.proven:
                 by_device.setdefault(one.head.device, []).append(one)
-        for device in sorted(by_device):
-            for seen in sorted(by_device[device], key=lambda one: -one.head.sequence):
-                known = self._catalog.end(self._key, device).sequence
-                if known >= seen.head.sequence or await self._read_from(seen, fetch):
-                    break
+        places = DeferredSemaphore(AT_ONCE)
+        reading = [places.run(self._begin, by_device[device], fetch) for device in sorted(by_device)]
+        for ended in await outcomes(reading):
+            if ended.error is not None:
+                raise ended.error
+
+    def _begin(self, heads: Sequence[SeenHead], fetch: Fetch) -> "Deferred[None]":
+        return Deferred.fromCoroutine(self._read_one(heads, fetch))
+
+    async def _read_one(self, heads: Sequence[SeenHead], fetch: Fetch) -> None:
+        for seen in sorted(heads, key=lambda one: -one.head.sequence):
+            known = self._catalog.end(self._key, seen.head.device).sequence
+            if known >= seen.head.sequence or await self._read_from(seen, fetch):
+                break
 
     async def _read_from(self, seen: SeenHead, fetch: Fetch) -> bool:
         head, end = seen.head, self._catalog.end(self._key, seen.head.device)
