@@ -41,7 +41,7 @@ class FriendsTests(PeopleCase):
         names = ("bob@id.example", "http://id.example/bob.xml", self.bob.fingerprint.hex(), "master$bob@id.example")
         for name in names:
             added = self.call("friend_add", trusted_user_id=name, alias="Bob")
-            self.assertEqual(added["message"], "bob@id.example, whom you call Bob is a new friend")
+            self.assertEqual(added["message"], "bob@id.example, whom you call Bob, is a new friend")
             (row,) = self.result("friends_list")
             self.assertEqual((row["idurl"], row["alias"], row["contact_state"]), (names[1], "Bob", "OFFLINE"))
             self.assertEqual((row["idhost"], row["username"], row["name_proven"]), ("id.example", "bob", True))
