@@ -1,5 +1,6 @@
 """Names of IPNS: published, kept alive, resolved, and never taken back to an older value."""
 
+import base64
 from typing import Any
 
 from attrs import evolve
@@ -357,6 +358,41 @@ class ResolveTests(NamesCase):
         for number in range(1005):
             resolver._remember(PeerId(number.to_bytes(34, "big")), evolve(record, sequence=number))
         self.assertEqual(len(resolver._known), 1000)
+
+
+class ValueTests(NamesCase):
+    def test_out_and_in(self) -> None:
+        """A record of the hash table comes out as it was signed, and is taken as that, in base 64 or as it is."""
+        name = self.others_publish(ONE, 3)
+        (row,) = self.rpc("dht/get", f"/ipns/{name}")
+        self.assertEqual((row["Type"], row["ID"]), (5, ""))
+        signed = base64.b64decode(row["Extra"])
+        self.assertEqual(verify(signed, self.stranger, self.now).value, ONE.encode())
+        self.table.kept.clear()
+        for value in (row["Extra"], signed.decode("utf-8", "surrogateescape")):
+            (told,) = self.rpc("dht/put", f"/ipns/{name}", value)
+            self.assertEqual((told["Type"], told["ID"]), (5, str(self.own)))
+            self.assertEqual(self.table.kept.pop(self.stranger), (3, signed))
+
+    def test_refused(self) -> None:
+        """What is no record of that name, has ended, or is older than what others have, is stored nowhere."""
+        name = self.others_publish(ONE, 3)
+        (row,) = self.rpc("dht/get", f"/ipns/{name}")
+        self.others_publish(OTHER, 4)
+        self.rpc_fails("stale", "dht/put", f"/ipns/{name}", row["Extra"])
+        self.assertIn("no record", self.rpc_fails("bad-argument", "dht/put", f"/ipns/{self.own}", row["Extra"]))
+        self.assertIn("no record", self.rpc_fails("bad-argument", "dht/put", f"/ipns/{name}", "test123"))
+        self.rpc_fails("bad-call", "dht/put", f"{ONE}", "x")
+        self.rpc_fails("bad-call", "dht/get", "/ipns/what")
+        self.rpc_fails("bad-call", "dht/get", f"/ipns/{name}/a")
+        self.assertEqual(self.rpc_fails("no-value", "dht/get", f"/ipns/{self.own}"), "routing: not found")
+        self.table.kept[self.stranger] = (9, b"what")
+        self.rpc_fails("no-value", "dht/get", f"/ipns/{name}")
+        self.clock.advance(DAY)
+        self.rpc_fails("bad-argument", "dht/put", f"/ipns/{name}", row["Extra"])
+        self.room = self.room.visit(True, False)
+        self.rpc_fails("no-value", "dht/get", f"/ipns/{name}")
+        self.rpc_fails("offline", "dht/put", f"/ipns/{name}", row["Extra"])
 
 
 class DnsTests(NamesCase):

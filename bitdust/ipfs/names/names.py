@@ -112,6 +112,28 @@ class Names:
             found = self._publications[ident] = Publication(self._around, self._keys, self._table, ident)
         return found
 
+    # records as they are
+
+    async def record(self, name: PeerId) -> bytes | None:
+        """The record of a name that counts now, as others keep it."""
+        found = await outcome(Deferred.fromCoroutine(self._table.name_record(name)))
+        try:
+            return found.value if found.value is not None and verify(found.value, name, self._now()) else None
+        except FormatError:
+            return None
+
+    async def keep(self, name: PeerId, record: bytes) -> None:
+        """Store a record of somebody's name. Raises `BitDustError`: bad-argument for one that the name has not signed
+        or that has ended, stale where others have a newer one, not-stored."""
+        try:
+            said = verify(record, name, self._now())
+        except FormatError as error:
+            raise BitDustError("bad-argument", f"this is no record of {name}: {error}") from error
+        seconds = (said.expires - self._now()) // SECOND
+        put = await self._table.put_name(name, record, said.sequence, seconds)
+        if put.others < 1:
+            raise BitDustError("not-stored", "no other node of the DHT has kept it")
+
     # publishing
 
     async def publish(self, order: Order) -> NamedKey:

@@ -22,6 +22,7 @@ from bitdust.web.ipfs.commands import (
     repo,
     routing,
     swarm,
+    values,
 )
 from bitdust.web.ipfs.table import Commands
 
@@ -47,6 +48,7 @@ THEMES = (
     repo,
     routing,
     swarm,
+    values,
 )
 
 

@@ -21,6 +21,7 @@ class Kind(IntEnum):
 
     FINAL_PEER = 2
     PROVIDER = 4
+    VALUE = 5
 
 
 def event(kind: Kind, peers: Iterable[FoundPeer] = (), ident: str = "", extra: str = "") -> Row:
