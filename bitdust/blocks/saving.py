@@ -176,6 +176,10 @@ class Saving:
         """Numbers of the index by name; 0 for one that was never noted."""
         return self._threads.ask(Reader.WALKS, lambda database: [fact(database, name) for name in names])
 
+    def facts_behind(self, prefix: str) -> "Deferred[dict[str, int]]":
+        """All numbers whose names begin so, by the rest of their names."""
+        return self._threads.ask(Reader.WALKS, _facts_behind, prefix)
+
     def note(self, facts: dict[str, int]) -> "Deferred[None]":
         """Write down some numbers."""
 
@@ -222,6 +226,11 @@ class Saving:
             while not await rewriting.go_on():
                 pass
         return rewriting.freed
+
+
+def _facts_behind(database: sqlite3.Connection, prefix: str) -> dict[str, int]:
+    query = "SELECT substr(name, ?), value FROM meta WHERE substr(name, 1, ?)=?"
+    return {name: int(value) for name, value in database.execute(query, (len(prefix) + 1, len(prefix), prefix))}
 
 
 def _links(database: sqlite3.Connection, cids: Sequence[Cid]) -> list[tuple[Cid, ...]]:

@@ -169,14 +169,13 @@ class TellingTests(BackupCase):
         self.rests()
         drawer.failure = BitDustError("locked", "the keys are locked")
         self.pin(*large("one"))
+        told = read_state((self.shelf.folder / (DEVICE.hex() + STATE)).read_bytes(), self.shelf.keys)
+        self.assertEqual((len(told.pins), told.records), (1, {"keys": b"a secret key"}))
         self.clock.advance(1)
         drawer.failure = WireError("malformed", "this is no key")
         self.lose()
         self.rests()
         self.assertEqual((len(self.pinned()), drawer.joined), (1, []))
-        drawer.failure = None
-        self.lose(b"f" * 8)
-        self.assertEqual(drawer.joined, [b"a secret key"])
 
     def test_a_sign_of_life(self) -> None:
         """Each month suppliers are told again, so that other devices see that this one lives."""
@@ -418,6 +417,21 @@ class RewritingTests(BackupCase):
         self.rests()
         self.assertEqual(len(self.shelf.names(CAR)), 1)
         self.assertEqual(self.figures().segments, 0)
+
+    def test_a_second_loss(self) -> None:
+        """What was unpinned on a home that was lost does not come back from the one before it."""
+        one, two = large("one"), large("two")
+        self.pin(*one)
+        self.pin(*two)
+        self.clock.advance(100)
+        self.lose()
+        self.rests()
+        self.came(self.store.apply(Unpin(one[-1].cid)))
+        self.rests()
+        self.clock.advance(100)
+        self.lose(b"f" * 8)
+        self.rests()
+        self.assertEqual(self.pinned(), {two[-1].cid})
 
     def test_partly_gone(self) -> None:
         """A block that was removed by hand is brought again when its tree is pinned again."""

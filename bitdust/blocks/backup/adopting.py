@@ -7,7 +7,7 @@ done again after a crash.
 from twisted.logger import Logger
 
 from bitdust.blocks.backup.formats import Told, read_index
-from bitdust.blocks.backup.others import FOR_GOOD, Others
+from bitdust.blocks.backup.others import FOR_GOOD, Others, heirs
 from bitdust.blocks.backup.segments import CAR, INDEX
 from bitdust.blocks.backup.shelf import Records, Shelf
 from bitdust.blocks.store import BlockStore
@@ -18,6 +18,8 @@ from bitdust.surroundings import Surroundings
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 
+TAKEN = "taken:"
+"""Before the name of a state, the fact when it was told."""
 NOT_WHOLE = "not whole: "
 """Before the CID, the name of a root that keeps what is left of a pin."""
 PLACE_TAKEN = "from a lost home: "
@@ -45,7 +47,8 @@ class Adoption:
             segment = name.removesuffix(INDEX)
             if segment != name and segment + CAR in versions:
                 await self._segment(segment)
-        states = await Others(self._around, self._shelf).states()
+        found = await Others(self._around, self._shelf).states()
+        states = heirs(found)
         for told in states:
             for pin in told.pins:
                 await self._pin(pin)
@@ -53,9 +56,10 @@ class Adoption:
                 await self._join(name, data)
         if states:
             await self._roots(states[-1])
+        await self._store.saving.note({TAKEN + name: told.time for name, told in found.items()})
         if self.pins:
-            found = {"pins": self.pins, "segments": self.segments, "lost": len(self.lost)}
-            self._around.events.send("pins-restored", found)
+            counts = {"pins": self.pins, "segments": self.segments, "lost": len(self.lost)}
+            self._around.events.send("pins-restored", counts)
 
     async def _segment(self, name: str) -> None:
         read = await outcome(self._shelf.read(name + INDEX))

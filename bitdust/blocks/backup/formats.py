@@ -11,8 +11,9 @@ checksum            SHA-256 of all before it
 ==================  ==================================================================================================
 
 ``<device>.state``: canonical CBOR, a map of ``version`` 1, ``time``, ``pins`` (lists of CID, mode, name), ``roots``
-(CIDs by name), ``segments`` (names of those that are needed), and ``records``: small values of other parts by name,
-sealed as ``nonce: 12 ‖ AES-256-GCM``, because keys may be among them.
+(CIDs by name), ``segments`` (names of those that are needed), ``taken`` (times by name of a state: what a recovered
+home has taken over), and ``records``: small values of other parts by name, sealed as ``nonce: 12 ‖ AES-256-GCM``,
+because keys may be among them.
 
 Integers are big-endian.
 """
@@ -96,6 +97,8 @@ class Told:
     roots: dict[str, Cid] = Factory(dict)
     segments: Sequence[str] = ()
     records: dict[str, bytes] = Factory(dict)
+    taken: dict[str, int] = Factory(dict)
+    """By name of its state, which devices this one has taken over, and when these had told it last."""
 
 
 def write_state(told: Told, secret: bytes) -> bytes:
@@ -107,7 +110,7 @@ def write_state(told: Told, secret: bytes) -> bytes:
     pins = [[bytes(pin.cid), int(pin.mode), pin.name.encode(errors="surrogateescape")] for pin in told.pins]
     roots = {name: bytes(cid) for name, cid in told.roots.items()}
     value = {"version": VERSION, "time": told.time, "pins": pins, "roots": roots, "segments": list(told.segments)}
-    return encode({**value, "records": sealed})
+    return encode({**value, "records": sealed, "taken": dict(told.taken)})
 
 
 def read_state(data: bytes, secrets: Iterable[bytes]) -> Told:
@@ -119,7 +122,8 @@ def read_state(data: bytes, secrets: Iterable[bytes]) -> Told:
         pins = [Pin(Cid.from_bytes(cid), Mode(mode), _name(name)) for cid, mode, name in value["pins"]]
         roots = {_name(name.encode()): Cid.from_bytes(cid) for name, cid in value["roots"].items()}
         segments = [one for one in value["segments"] if type(one) is str]
-        return Told(int(value["time"]), pins, roots, segments, _records(value["records"], secrets))
+        taken = {str(name): int(time) for name, time in value["taken"].items()}
+        return Told(int(value["time"]), pins, roots, segments, _records(value["records"], secrets), taken)
     except (KeyError, TypeError, ValueError, AttributeError, FormatError) as wrong:
         raise WireError("malformed", "this is no state of a backup of pins") from wrong
 

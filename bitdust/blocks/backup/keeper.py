@@ -1,7 +1,7 @@
 """The backup of pins at work: what is new goes into segments, suppliers are told of pins, half-empty segments go."""
 
 import hashlib
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.automats.pin_keeper import PinKeeper
-from bitdust.blocks.backup.adopting import Adoption
+from bitdust.blocks.backup.adopting import TAKEN, Adoption
 from bitdust.blocks.backup.formats import Told, write_state
 from bitdust.blocks.backup.others import Others
 from bitdust.blocks.backup.segments import CAR, INDEX, STATE, Built, clear
@@ -18,6 +18,7 @@ from bitdust.blocks.backup.shelf import Records, Shelf
 from bitdust.blocks.backup.source import SegmentSource
 from bitdust.blocks.leases import Lease
 from bitdust.blocks.saved import Segment, SegmentState
+from bitdust.blocks.saving import Snapshot
 from bitdust.blocks.store import BlockStore
 from bitdust.blocks.unsaved import Unsaved, Walk
 from bitdust.blocks.values import Change
@@ -72,7 +73,8 @@ class Keeper:
         self._stuck: set[int] = set()
         self._kept: set[int] = set()
         self._full_at = -1
-        self._leases: list[Lease] = []
+        self._walk_lease: Lease | None = None
+        self._told_lease: Lease | None = None
         self.unreadable: dict[Cid, str] = {}
         """Blocks that should be in a segment and cannot be read, and why."""
         self.lost: list[str] = []
@@ -100,9 +102,10 @@ class Keeper:
         self._let_go()
 
     def _let_go(self) -> None:
-        for lease in self._leases:
-            lease.end()
-        self._leases.clear()
+        for lease in (self._walk_lease, self._told_lease):
+            if lease is not None:
+                lease.end()
+        self._walk_lease = self._told_lease = None
 
     def _changed(self, changes: Sequence[Change]) -> None:
         self.machine.send("changed")
@@ -184,7 +187,10 @@ class Keeper:
         if walk is None:
             walk = self._walk = Walk(await self._store.saving.due(self._stuck))
             self._walked = set(walk.roots)
-            await self._hold((await self._store.roots()).values())
+            if self._walk_lease is not None:
+                self._walk_lease.end()
+            self._walk_lease = self._store.lease()
+            await _hold(self._walk_lease, (await self._store.roots()).values())
         most = (MOST_BLOCKS, self._segment_size)
         is_all = False
         while not is_all and len(walk.found) < most[0] and walk.size < most[1]:
@@ -198,13 +204,6 @@ class Keeper:
             self.unreadable |= dict.fromkeys(walk.missing, "it is not here")
             self._walk, self._is_walked = None, True
         return False
-
-    async def _hold(self, cids: Any) -> None:
-        """Let nothing go of these, until suppliers know of something newer."""
-        lease = self._store.lease()
-        self._leases.append(lease)
-        for cid in cids:
-            await lease.hold(cid)
 
     @property
     def _segment_size(self) -> int:
@@ -274,10 +273,22 @@ class Keeper:
         if written is None:
             written = await self._others.my_records()
         snapshot = await self._store.saving.snapshot()
-        earlier = list(self._leases)
-        await self._hold(snapshot.roots.values())
+        lease = self._store.lease()
+        try:
+            await _hold(lease, snapshot.roots.values())
+            await self._tell_of(snapshot, now, written)
+        except BaseException:
+            lease.end()
+            raise
+        self._let_go()
+        self._told_lease = lease
+        self._is_walked = False
+        self._went_well()
+
+    async def _tell_of(self, snapshot: Snapshot, now: int, written: dict[str, bytes]) -> None:
         self._shelf.make_key()
-        told = Told(now, snapshot.pins, snapshot.roots, snapshot.segments, written)
+        taken = await self._store.saving.facts_behind(TAKEN)
+        told = Told(now, snapshot.pins, snapshot.roots, snapshot.segments, written, taken)
         name = self._around.me.device.id.hex() + STATE
         path = self._folder / name
         await self._around.world.run_in_thread(_write, path, told, self._shelf.secrets()[-1])
@@ -287,11 +298,6 @@ class Keeper:
             await self._around.world.run_in_thread(remove_safely, path)
         await self._store.saving.told(snapshot, now)
         await self._store.saving.note({RECORDS: self._digest(written)})
-        self._is_walked = False
-        for lease in earlier:
-            lease.end()
-            self._leases.remove(lease)
-        self._went_well()
 
     def _went_well(self) -> None:
         self.failure, self.failing_since = "", 0.0
@@ -376,6 +382,12 @@ class Keeper:
 def _write(path: Path, told: Told, secret: bytes) -> None:
     make_private_folder(path.parent)
     write_safely(path, write_state(told, secret))
+
+
+async def _hold(lease: Lease, cids: Iterable[Cid]) -> None:
+    """Let nothing go of these, until suppliers know of something newer."""
+    for cid in cids:
+        await lease.hold(cid)
 
 
 async def _awaited(work: Awaitable[bytes]) -> bytes:

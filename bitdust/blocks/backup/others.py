@@ -25,16 +25,16 @@ class Others:
         self._shelf = shelf
         self._read: dict[str, tuple[str, Told]] = {}
 
-    async def states(self) -> list[Told]:
-        """Of all devices, the newest last. Fails where one cannot be had now."""
+    async def states(self) -> dict[str, Told]:
+        """Of all devices, by the names of their files. Fails where one cannot be had now."""
         versions = await self._shelf.versions()
-        found = []
+        found = {}
         for name in sorted(versions):
             if name.endswith(STATE):
                 told = await self._state(name, versions[name])
                 if told is not None:
-                    found.append(told)
-        return sorted(found, key=lambda told: told.time)
+                    found[name] = told
+        return found
 
     async def my_records(self) -> dict[str, bytes]:
         """What this device has told of other parts."""
@@ -71,3 +71,15 @@ class Others:
             return None
         self._read[name] = version, told
         return told
+
+
+def heirs(states: dict[str, Told]) -> list[Told]:
+    """Those that count for a home that was lost, the newest last: of a device that another one has taken over, only
+    what it has told since."""
+    gone = {
+        name
+        for heir, told in states.items()
+        for name, time in told.taken.items()
+        if name != heir and name in states and states[name].time <= time
+    }
+    return sorted((told for name, told in states.items() if name not in gone), key=lambda told: told.time)
