@@ -6,6 +6,7 @@ that it neither takes nor gives what is something else.
 
 import contextlib
 import os
+from collections.abc import Collection
 
 from bitdust.crypt.files import write_all
 from bitdust.folders.fetching import Wanted
@@ -37,12 +38,13 @@ class Blind:
             return None
         return data if sealed_name(data) == name else None
 
-    def wanted(self, most: int) -> list[Wanted]:
+    def wanted(self, most: int, skip: Collection[bytes]) -> list[Wanted]:
         """Chunks that are named and not here."""
         rows = self._journal.database.execute(
-            "SELECT DISTINCT name FROM pieces WHERE name NOT IN (SELECT name FROM kept) LIMIT ?", (most,)
+            "SELECT name, max(length) FROM pieces WHERE name NOT IN (SELECT name FROM kept) GROUP BY name LIMIT ?",
+            (most + len(skip),),
         )
-        return [Wanted(name, 256 * 1024) for (name,) in rows]
+        return [Wanted(name, length) for name, length in rows if name not in skip][:most]
 
     def keep(self, chunks: list[tuple[bytes, bytes]]) -> None:
         """Chunks that have come and fit their names."""

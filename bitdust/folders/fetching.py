@@ -61,20 +61,12 @@ class Fetcher:
         """Chunks that were not what was asked for."""
 
     async def fetch(self, owner: object, wanted: Sequence[Wanted]) -> dict[bytes, bytes]:
-        """Sealed chunks by name. Raises ``nobody-has`` where nobody who is here has one of them."""
+        """Sealed chunks by name, without those that nobody has who is here."""
         wishes = [_Wish(owner, one, Deferred(), set()) for one in wanted]
         self._queues.setdefault(owner, deque()).extend(wishes)
         self.pump()
-        found, problem = {}, None
-        for wish in wishes:
-            result: Outcome = await outcome(wish.done)
-            if result.error is not None:
-                problem = result.error
-            else:
-                found[wish.wanted.name] = result.value
-        if problem is not None:
-            raise problem
-        return found
+        results = [(wish.wanted.name, await outcome(wish.done)) for wish in wishes]
+        return {name: result.value for name, result in results if result.error is None}
 
     def drop(self, owner: object) -> None:
         """Nobody waits for what this one wanted."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
@@ -12,9 +12,11 @@ from bitdust.automats.folder_sync import FolderSync
 from bitdust.automats.kernel import Registry
 from bitdust.batching import Soon
 from bitdust.disk.disk import own_disk_error
+from bitdust.folders.archive import MB
 from bitdust.folders.config import FolderConfig
 from bitdust.folders.fetching import Fetcher
 from bitdust.folders.ignoring import LIST, MAX_RULES, IgnoreList
+from bitdust.folders.keeping import Keeping
 from bitdust.folders.keys import FolderKeys
 from bitdust.folders.listing import Totals, totals
 from bitdust.folders.paths import HOUSEKEEPING
@@ -29,7 +31,7 @@ from bitdust.surroundings import Connected
 from bitdust.watching import Watch
 from bitdust.wire.errors import BitDustError
 
-TRANSFERS = 16
+TRANSFERS = 32
 """Items that are brought to the disk at a time."""
 MOST_WARNINGS = 100
 AGAIN = 1.0
@@ -48,6 +50,7 @@ class Folder:
         self.store = Store(around.world, home, config.dir, FolderKeys(config.secret))
         self.peers: dict[bytes, FolderPeer] = {}
         self.fetcher = Fetcher(self._sources, self._count_received)
+        self._keeping = Keeping(self.store, self.fetcher)
         self.changed = Signal[[]]()
         self.met = Signal[["Folder"]]()
         """It is looking for peers."""
@@ -92,6 +95,9 @@ class Folder:
     async def _open(self) -> None:
         await self.store.run(self.store.open)
         await self.follow()
+        settings, archive = self.around.settings, self.store.archive
+        archive.largest = settings.get("services/folder-sync/versioned-file-max") * MB
+        await self.store.run(self.store.clean, settings.get("services/folder-sync/trash-days"))
 
     def is_paused(self) -> bool:
         return self.config.paused
@@ -110,6 +116,10 @@ class Folder:
 
     async def _scan_paths(self, paths: set[str]) -> None:
         store = self.store
+        if not store.keys.secret.may_read:
+            await store.run(store.tree.check, store.ident)
+            self._due = True
+            return
         rules = await store.run(store.read_housekeeping, LIST, MAX_RULES)
         self._ignore = IgnoreList(rules)
         self._ignored.clear()
@@ -204,11 +214,29 @@ class Folder:
 
     def work(self) -> None:
         self.fetcher.pump()
+        if not self.store.keys.secret.may_read:
+            self._keep()
+            return
         if self._is_filling:
             self._fill_again = True
             return
         self._is_filling = True
         Deferred.fromCoroutine(self._fill()).addBoth(self._filled)
+
+    def _keep(self) -> None:
+        if not self._keeping.is_running and self.is_meeting:
+            self._keeping.run().addCallbacks(self._kept, self._not_kept)
+
+    def _kept(self, has_come: bool) -> None:
+        self._due = self._keeping.is_behind
+        if has_come:
+            self._shown_otherwise()
+            self._news.want()
+        self.machine.send("settled")
+
+    def _not_kept(self, failure: Any) -> None:
+        if not failure.check(CancelledError):
+            self.machine.send("failed", failure)
 
     def retry(self) -> None:
         self._failed.clear()
@@ -253,7 +281,8 @@ class Folder:
         elif self.is_meeting:
             self._failed.add(transfer.task.item.id)
             self._not_brought(path, error)
-        self.work()
+        if len(self._transfers) <= TRANSFERS // 2:
+            self.work()
 
     def _not_brought(self, path: str, error: Any) -> None:
         if isinstance(error, Missing):
@@ -283,6 +312,7 @@ class Folder:
         if self._later is not None and self._later.active():
             self._later.cancel()
         self._to_look_at = {""}
+        self._keeping.stop()
         for transfer in self.transfers():
             transfer.stop()
         for peer in list(self.peers.values()):

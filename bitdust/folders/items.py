@@ -10,6 +10,8 @@ from bitdust.folders.paths import from_bytes, parent, to_bytes
 from bitdust.folders.records import FOLDER, LINK, Entry
 
 MOST_CHANGES = 10_000
+MANY = 100
+"""Files of which nobody need confirm that they are deleted."""
 _ITEM = "id, path, kind, deleted, size, mtime, executable, content, pieces, wanted, todo, held, writer"
 _LOCAL = "path, kind, size, mtime, ctime, inode, executable, content, racy"
 
@@ -121,8 +123,8 @@ class Items:
         row = self._database.execute("SELECT todo FROM items WHERE id=?", (ident,)).fetchone()
         return row is not None and bool(row[0])
 
-    def put(self, ident: bytes, entry: Entry, due: bool, held: bool, now: int) -> None:
-        """What a path is to be; ``held`` keeps a deletion from being done before a person has said so."""
+    def put(self, ident: bytes, entry: Entry, due: bool, now: int) -> None:
+        """What a path is to be."""
         path = to_bytes(entry.path)
         old = self._database.execute("SELECT wanted FROM items WHERE id=?", (ident,)).fetchone()
         wanted = bool(old[0]) if old is not None else self._wants_new(entry.path)
@@ -130,10 +132,10 @@ class Items:
             due = False
         self._database.execute(
             "INSERT OR REPLACE INTO items(id, path, parent, kind, deleted, size, mtime, executable, content, pieces,"
-            " learnt, writer, wanted, todo, held) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " learnt, writer, wanted, todo) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 ident, path, to_bytes(parent(entry.path)), entry.kind, entry.deleted, entry.size, entry.mtime,
-                entry.executable, entry.content, len(entry.names) // 16, now, entry.writer, wanted, due, held,
+                entry.executable, entry.content, len(entry.names) // 16, now, entry.writer, wanted, due,
             ),
         )  # fmt: skip
         what = "deleted" if entry.deleted else "changed" if old is not None else "created"
@@ -157,6 +159,26 @@ class Items:
         """The disk shows it."""
         self._database.execute("UPDATE items SET todo=0, held=0 WHERE id=?", (ident,))
         self.drop_base(ident)
+
+    def brake(self, confirmed: bool) -> None:
+        """Hold deletions back where they are many, and more than half of what is here: a person is to confirm them.
+
+        What is there under another name is not deleted, but moved.
+        """
+        many = self._database.execute("SELECT count(*) FROM items WHERE todo AND deleted").fetchone()[0]
+        lost = 0
+        if many > MANY and not confirmed:
+            lost = self._database.execute(
+                "SELECT count(*) FROM items JOIN local USING(path) WHERE todo AND deleted AND local.kind='file'"
+                " AND local.content NOT IN (SELECT content FROM items WHERE NOT deleted)"
+            ).fetchone()[0]
+        here = self._database.execute("SELECT count(*) FROM local WHERE kind='file'").fetchone()[0] if lost else 0
+        held = lost > MANY and 2 * lost > here
+        self._database.execute("UPDATE items SET held=? WHERE todo AND deleted AND held<>?", (held, held))
+
+    def has_deletions(self) -> bool:
+        """Whether something is still to be deleted here."""
+        return self._database.execute("SELECT 1 FROM items WHERE todo AND deleted LIMIT 1").fetchone() is not None
 
     def mark(self, ident: bytes) -> None:
         """The disk is to be made to show it."""

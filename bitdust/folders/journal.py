@@ -14,7 +14,6 @@ from attrs import evolve, frozen
 
 from bitdust.folders.database import open_database
 from bitdust.folders.deciding import Versioned, decide, heads_with, is_conflict
-from bitdust.folders.fetching import names_in
 from bitdust.folders.items import Items, Local
 from bitdust.folders.keys import FolderKeys
 from bitdust.folders.paths import to_bytes
@@ -174,22 +173,23 @@ class Journal:
 
     # what comes from peers
 
-    def take(self, raws: Iterable[bytes], held: Callable[[Entry], bool] = lambda entry: False) -> Taken:
-        """Records of a peer. ``held`` says which deletions wait for a person's word. Bad ones are counted, and dropped:
-        nobody gets them from here."""
+    def take(self, raws: Iterable[bytes]) -> Taken:
+        """Records of a peer. Bad ones are counted, and dropped: nobody gets them from here."""
         changed, problem, refused = 0, "", 0
         with self.change():
             for raw in raws:
                 try:
                     record = read(raw, self.keys)
-                    changed += self._merge(record, held)
+                    changed += self._merge(record)
                 except WireError as error:
                     refused, problem = refused + 1, str(error)
+            if changed and self.keys.secret.may_read:
+                self.items.brake(self.fact("confirmed") != b"")
             self._find_last()
         self.refused += refused
         return Taken(changed, refused, problem)
 
-    def _merge(self, record: Record, held: Callable[[Entry], bool] = lambda entry: False) -> int:
+    def _merge(self, record: Record) -> int:
         """Make a record known. Whether anything is new."""
         if not self.keys.secret.may_read:
             return self._merge_blind(record)
@@ -210,7 +210,7 @@ class Journal:
         if not self.keys.secret.may_write:
             heads, copies = heads[-MOST_HEADS:], ()
         self._store(record.id, old, heads)
-        self._show(record.id, before, winner, held)
+        self._show(record.id, before, winner)
         for copy in copies:
             self._merge(write(copy.entry, copy.vector, self.keys))
         return 1
@@ -227,8 +227,8 @@ class Journal:
         heads = heads[-MOST_HEADS:]
         self._store(record.id, old, heads)
         self.database.execute("DELETE FROM pieces WHERE path=?", (record.id,))
-        names = sorted({name for head in heads for name in names_in(head.names)})
-        rows = [(name, record.id, number, 0, b"") for number, name in enumerate(names)]
+        chunks = sorted({chunk for head in heads for chunk in head.chunks()})
+        rows = [(name, record.id, number, length, b"") for number, (name, length) in enumerate(chunks)]
         self.database.executemany("INSERT INTO pieces VALUES(?, ?, ?, ?, ?)", rows)
         return 1
 
@@ -237,7 +237,7 @@ class Journal:
         versions = [Versioned(head.opened(self.keys), head.vector) for head in heads]
         return versions[0].entry if len(versions) == 1 else decide(versions).winner.entry
 
-    def _show(self, ident: bytes, before: Record | None, winner: Entry, held: Callable[[Entry], bool]) -> None:
+    def _show(self, ident: bytes, before: Record | None, winner: Entry) -> None:
         """The item follows its winner; what the disk shows until then is its base."""
         items = self.items
         was_due = items.is_due(ident)
@@ -245,7 +245,7 @@ class Journal:
         due = not items.is_as(local, winner)
         if due and not was_due and before is not None:
             items.keep_base(ident, before.raw)
-        items.put(ident, winner, due, held(winner) if winner.deleted and due else False, int(self._wall()))
+        items.put(ident, winner, due, int(self._wall()))
         if not due:
             items.drop_base(ident)
 

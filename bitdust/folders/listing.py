@@ -111,4 +111,5 @@ def choose(journal: Journal, path: str, download: bool) -> EntryRow | None:
 def confirm(journal: Journal) -> int:
     """Deletions that waited for a person's word are done; how many."""
     with journal.change() as database:
+        journal.note("confirmed", b"\1")
         return database.execute("UPDATE items SET held=0 WHERE held").rowcount

@@ -3,9 +3,9 @@
 ::
 
     record  = signature (64 bytes, Ed25519 of domain ‖ folder id ‖ body) ‖ body
-    body    = canonical CBOR {id, vector, deleted, names, size, sealed}
-    sealed  = AES-256-GCM-SIV of canonical CBOR {path, kind, mtime, executable, ids, lengths, size, target, before,
-              writer, made}
+    body    = canonical CBOR {id, vector, deleted, names, lengths, sealed}
+    sealed  = AES-256-GCM-SIV of canonical CBOR {path, kind, mtime, executable, ids, size, target, before, writer,
+              made}
 
 ``id`` is 16 bytes of keyed BLAKE3 of the path. ``vector`` is a version vector: pairs of a writer's 8 bytes and a
 counter, in the order of the bytes. ``names`` are 16 bytes for each sealed chunk, ``ids`` 16 bytes for each plain one,
@@ -49,7 +49,7 @@ _BODY = Struct(
         "vector": ListOf(_Pair(), MOST_WRITERS, 1),
         "deleted": Flag(),
         "names": Bytes(0, MOST_CHUNKS * NAME),
-        "size": Int(),
+        "lengths": Bytes(0, MOST_CHUNKS * 4),
         "sealed": Bytes(TAG, MAX_RECORD),
     }
 )
@@ -60,7 +60,6 @@ _INNER = Struct(
         "mtime": Int(-U63, U63),
         "executable": Flag(),
         "ids": Bytes(0, MOST_CHUNKS * NAME),
-        "lengths": Bytes(0, MOST_CHUNKS * 4),
         "size": Int(),
         "target": Bytes(0, 4095),
         "before": ListOf(Bytes(NAME), MOST_BEFORE),
@@ -128,7 +127,7 @@ class Record:
     vector: Vector
     deleted: bool
     names: bytes = field(repr=False)
-    size: int
+    lengths: bytes = field(repr=False)
     sealed: bytes = field(repr=False)
     raw: bytes = field(repr=False)
 
@@ -137,17 +136,22 @@ class Record:
         """16 bytes for the whole record."""
         return blake3(self.raw).digest(length=NAME)
 
+    def chunks(self) -> list[tuple[bytes, int]]:
+        """Name, and length when it is open, of each sealed chunk."""
+        lengths = [int.from_bytes(self.lengths[at : at + 4], "big") for at in range(0, len(self.lengths), 4)]
+        return [(self.names[NAME * at : NAME * (at + 1)], length) for at, length in enumerate(lengths)]
+
     def opened(self, keys: FolderKeys) -> Entry:
         """What readers see in it. Raises `WireError` ``bad-seal``, ``bad-path``, ``bad-field``."""
         inner = parse(keys.open_record(self.sealed), _INNER, MAX_RECORD, "record", max_items=256)
         count = len(self.names) // NAME
-        if len(inner["ids"]) != count * NAME or len(inner["lengths"]) != count * 4:
+        if len(inner["ids"]) != count * NAME:
             raise WireError("bad-field", "a record names more chunks in one place than in another")
         if keys.path_id(inner["path"]) != self.id:
             raise WireError("bad-field", "a record is that of another path than it says")
         return Entry(
             from_bytes(inner["path"]), inner["kind"], inner["mtime"], inner["executable"], inner["ids"],
-            inner["lengths"], inner["size"], _target(inner["target"]), tuple(inner["before"]), inner["writer"],
+            self.lengths, inner["size"], _target(inner["target"]), tuple(inner["before"]), inner["writer"],
             inner["made"], self.deleted, self.names,
         )  # fmt: skip
 
@@ -166,7 +170,6 @@ def write(entry: Entry, vector: Vector, keys: FolderKeys) -> Record:
         "mtime": entry.mtime,
         "executable": entry.executable,
         "ids": entry.ids,
-        "lengths": entry.lengths,
         "size": entry.size,
         "target": to_bytes(entry.target),
         "before": list(entry.before),
@@ -178,12 +181,12 @@ def write(entry: Entry, vector: Vector, keys: FolderKeys) -> Record:
         "vector": [[node, count] for node, count in sorted(vector.items())],
         "deleted": entry.deleted,
         "names": entry.names,
-        "size": entry.size + TAG * (len(entry.names) // NAME),
+        "lengths": entry.lengths,
         "sealed": keys.seal_record(encode(inner)),
     }
     body = encode(fields)
     raw = keys.sign(body) + body
-    return Record(fields["id"], vector, entry.deleted, entry.names, fields["size"], fields["sealed"], raw)
+    return Record(fields["id"], vector, entry.deleted, entry.names, entry.lengths, fields["sealed"], raw)
 
 
 def read(raw: bytes, keys: FolderKeys | None = None) -> Record:
@@ -195,9 +198,9 @@ def read(raw: bytes, keys: FolderKeys | None = None) -> Record:
     if keys is not None:
         keys.check(signature, body)
     fields = parse(body, _BODY, MAX_RECORD, "record", max_items=4 * MOST_WRITERS)
-    if len(fields["names"]) % NAME:
-        raise WireError("bad-field", "a chunk's name has 16 bytes")
+    if len(fields["names"]) % NAME or len(fields["lengths"]) * NAME != len(fields["names"]) * 4:
+        raise WireError("bad-field", "each chunk has a name of 16 bytes and a length of four")
     vector = vector_of(fields["vector"])
     return Record(
-        fields["id"], vector, fields["deleted"], fields["names"], fields["size"], fields["sealed"], bytes(raw)
+        fields["id"], vector, fields["deleted"], fields["names"], fields["lengths"], fields["sealed"], bytes(raw)
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from bitdust.batching import ThreadQueue
@@ -63,6 +64,14 @@ class Store:
             self.tree.mark(self.ident)
             os.close(os.open(self._marked, os.O_WRONLY | os.O_CREAT, 0o600))
         self.tree.check(self.ident)
+
+    def clean(self, days: int) -> None:
+        """Remove what has been in the archive for so many days; 0: nothing."""
+        gone = self.archive.clean(days)
+        if gone:
+            with self.journal.change():
+                for place in gone:
+                    self.journal.items.forget(place)
 
     def forget(self) -> None:
         """The folder is kept in sync no more: should it be added again, it is marked again."""
@@ -121,6 +130,9 @@ class Store:
             entry = self.journal.entry(heads)
             local = self.journal.items.local(item.path)
             if not item.wanted and not item.deleted:
+                # Not wanted here any more: it goes from this disk, and nobody is told. Peers have the same content.
+                as_known = local is not None and local.content == item.content
+                found.append(Task(item, heads[0].raw, evolve(entry, deleted=True), local, not as_known))
                 continue
             found.append(Task(item, heads[0].raw, entry, local))
         return found
@@ -139,5 +151,7 @@ class Store:
             heads = journal.heads(task.item.id)
             if heads and heads[0].raw == task.raw:
                 items.settle(task.item.id)
+                if not items.has_deletions():
+                    journal.note("confirmed", b"")
             else:
                 items.keep_base(task.item.id, task.raw, True)

@@ -18,6 +18,7 @@ from bitdust.folders.reading import ranges, read_place
 from bitdust.folders.records import FILE, FOLDER, Entry
 from bitdust.folders.store import Store
 from bitdust.folders.writing import Part, part_of
+from bitdust.wire.errors import BitDustError
 
 AT_ONCE = 32
 """Chunks of one file that are asked for, or wait for the disk, at a time."""
@@ -31,6 +32,8 @@ class Task:
     raw: bytes = field(repr=False)
     entry: Entry
     expected: Local | None
+    is_kept: bool = True
+    """Whether what it replaces goes to the archive."""
 
 
 class Parent(Protocol):
@@ -121,7 +124,10 @@ class Transfer:
             batch, waiting = waiting[:AT_ONCE], waiting[AT_ONCE:]
             wanted = [Wanted(chunk.name, chunk.length) for chunk in batch]
             sealed = await self._parent.fetcher.fetch(self, wanted)
-            await self._store.run(self._write, [(chunk, sealed[chunk.name]) for chunk in batch])
+            here = [(chunk, sealed[chunk.name]) for chunk in batch if chunk.name in sealed]
+            await self._store.run(self._write, here)
+            if len(here) < len(batch):
+                raise BitDustError("nobody-has", "nobody who is here has all of it")
 
     def _write(self, chunks: list[tuple[_Missing, bytes]]) -> None:
         descriptor = self._part.open()
@@ -170,7 +176,7 @@ class Transfer:
         if expected is None:
             return ""
         try:
-            return self._store.writer.remove(self.entry.path, expected)
+            return self._store.writer.remove(self.entry.path, expected, self.task.is_kept)
         except FileNotFoundError:
             return ""
 

@@ -164,8 +164,8 @@ class Writer:
             os.utime(descriptor, ns=(entry.mtime, entry.mtime))
             return local_of(entry.path, os.fstat(descriptor), entry.content)
 
-    def remove(self, path: str, expected: Local) -> str:
-        """What is deleted goes to the archive; where it is there, if anywhere. An empty folder goes at once.
+    def remove(self, path: str, expected: Local, is_kept: bool = True) -> str:
+        """What is deleted goes to the archive, where it is to be kept; where it is there. An empty folder goes at once.
 
         Raises `Changed`; `OSError` with ``ENOTEMPTY`` for a folder that has something in it.
         """
@@ -182,7 +182,10 @@ class Writer:
         if found is None or not _same(found, expected):
             self._tree.give_name(aside, path)
             raise Changed(errno.EAGAIN, "it was changed a moment ago", path)
-        return self._archive.keep(aside, path)
+        if is_kept:
+            return self._archive.keep(aside, path)
+        self._tree.remove(aside)
+        return ""
 
 
 def _same(found: Local, expected: Local) -> bool:

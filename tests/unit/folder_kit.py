@@ -11,6 +11,7 @@ from bitdust.automats.kernel import Registry
 from bitdust.folders import secrets
 from bitdust.folders.fetching import Fetcher, parted
 from bitdust.folders.ignoring import IgnoreList
+from bitdust.folders.keeping import Keeping
 from bitdust.folders.keys import FolderKeys
 from bitdust.folders.scanning import Found, Scan
 from bitdust.folders.secrets import Secret
@@ -133,6 +134,12 @@ class Replica:
                 Transfer(self, task).machine.send("start")
             if self.due() == before:
                 return
+
+    def keep(self, *sources: "Replica") -> None:
+        """Fetch sealed chunks, as who cannot read does."""
+        self.sources = list(sources)
+        self.keeping = Keeping(self.store, self.fetcher)
+        self.keeping.run()
 
     def due(self) -> list[str]:
         """Paths that the disk does not show yet."""

@@ -34,9 +34,19 @@ ALICE, BOB, CAROL = person("alice"), person("bob"), person("carol")
 def message(text: str, sender: bytes = BOB, to: bytes = ALICE, sequence: int = 1, **other: Any) -> Message:
     """Alice's node keeps it: what others send comes in."""
     direction = OUTGOING if sender == ALICE else INCOMING
-    values = {"id": os.urandom(16).hex(), "kind": PRIVATE, "conversation": conversation_of(sender, to),
-              "sender": sender, "sender_device": sender[:8], "recipient": to.hex(), "recipient_key": "master",
-              "time": START * 1000, "sequence": sequence, "data": {"text": text}, "direction": direction}
+    values = {
+        "id": os.urandom(16).hex(),
+        "kind": PRIVATE,
+        "conversation": conversation_of(sender, to),
+        "sender": sender,
+        "sender_device": sender[:8],
+        "recipient": to.hex(),
+        "recipient_key": "master",
+        "time": START * 1000,
+        "sequence": sequence,
+        "data": {"text": text},
+        "direction": direction,
+    }
     return Message(**values | other)
 
 
@@ -63,10 +73,18 @@ class HistoryCase(SynchronousTestCase):
         self.home = Path(self.mktemp()).absolute()
         self.events = Events()
         self.settings = Settings({"services/message-history/keep-days": 0, "services/message-history/keep-messages": 0})
-        world = SimpleNamespace(clock=self.clock, home=self.home, wall=lambda: START + self.clock.seconds(),
-                                run_in_thread=maybeDeferred)
-        self.me = SimpleNamespace(fingerprint=ALICE, keeps_locked=False, present=True, changed=Signal(),
-                                  device=device(), held_master=None, public=master().public)
+        world = SimpleNamespace(
+            clock=self.clock, home=self.home, wall=lambda: START + self.clock.seconds(), run_in_thread=maybeDeferred
+        )
+        self.me = SimpleNamespace(
+            fingerprint=ALICE,
+            keeps_locked=False,
+            present=True,
+            changed=Signal(),
+            device=device(),
+            held_master=None,
+            public=master().public,
+        )
         self.around = SimpleNamespace(world=world, me=self.me, settings=self.settings, events=self.events)
         self.history = self.open()
 

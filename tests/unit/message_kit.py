@@ -175,9 +175,7 @@ class Node:
         self.registry = Registry(self.clock, self.world.wall)
         ends = Sent(office, self)
         settings = Settings({SPACE: 64 * 1024 * 1024})
-        around = Connected(
-            self.world, settings, events, self.registry, Budget(), self.me, self.cache, ends, ends
-        )
+        around = Connected(self.world, settings, events, self.registry, Budget(), self.me, self.cache, ends, ends)
         amounts = Amounts(self.clock, self.role_of)
         self.messages = Messages(around, office, self, amounts)
         self.history = self.history_of_life()

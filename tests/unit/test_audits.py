@@ -87,6 +87,7 @@ class HonestTests(AuditCase):
 
     def test_who_is_away_or_busy_has_not_failed(self) -> None:
         """Absence and a busy disk cost nothing but another try; a supplier that comes late is asked then."""
+
         def busy(reply, fields):
             raise PeerFailed({"code": "busy", "text": "ask again"})
 
@@ -200,6 +201,7 @@ class LyingTests(AuditCase):
 
     def test_wrong_answers(self) -> None:
         """A forged leaf, a forged path, one proof too few, another chain and plain noise are all failures."""
+
         def changed(one: LeafProof, **new) -> LeafProof:
             return LeafProof(**({"leaf": one.leaf, "path": one.path} | new))
 
@@ -242,6 +244,7 @@ class LyingTests(AuditCase):
 
     def test_an_answer_without_end(self) -> None:
         """A supplier whose answer is larger than any proof has failed."""
+
         def endless(reply, fields):
             raise BitDustError("too-large", "more than was asked for")
 
@@ -251,6 +254,7 @@ class LyingTests(AuditCase):
 
     def test_who_fetches_from_somebody_else(self) -> None:
         """An answer that is right and late is a failure when it is the third in a row."""
+
         def later(reply, fields):
             waiting: Deferred = Deferred()
             self.node.clock.callLater(6, waiting.callback, reply)
@@ -302,6 +306,7 @@ class LyingTests(AuditCase):
 
     def test_what_is_deleted_meanwhile(self) -> None:
         """A piece of a pack that was deleted while its proof was asked for is nobody's fault."""
+
         def deleted(reply, fields):
             packs = [one["pack"] for one in fields["pieces"]]
             query = f"UPDATE packs SET state=2 WHERE pack IN ({', '.join('?' * len(packs))})"
@@ -471,6 +476,7 @@ class ReliableTests(AuditCase):
 
     def test_the_doctor(self) -> None:
         """It names who failed and how often, warns of who is overdue, and says nothing where there are no audits."""
+
         def row(name: str, standing: str, times: int = 0) -> dict:
             return {"global_id": name, "idurl": "", "fingerprint": "00" * 32,
                     "audit": {"standing": standing, "failed_in_a_row": times}}  # fmt: skip

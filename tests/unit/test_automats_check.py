@@ -196,7 +196,6 @@ class ClassTests(SynchronousTestCase):
         self.assertIn("act waits in B for go", watching("go", "back"))
         self.assertIn("watches for gone", watching("back", "gone"))
 
-
     def test_success_may_be_ignored_by_who_stays(self) -> None:
         """Who watches without leaving the state may ignore that all is well, but not that it failed."""
         table = TABLE.replace("B  back  -  A  -", "B  look  -  =  act\n      B  bad   -  A  -\n      B  back  -  A  -")

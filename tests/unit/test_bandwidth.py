@@ -181,9 +181,7 @@ class ServiceTests(TwoPeople):
         gateway = self.alice.gateway
         gateway._settings = settings
         events = Events(self.clock, gateway.world.wall)
-        around = SimpleNamespace(
-            settings=settings, registry=self.alice.registry, world=gateway.world, events=events
-        )
+        around = SimpleNamespace(settings=settings, registry=self.alice.registry, world=gateway.world, events=events)
         rooms: Any = SimpleNamespace(
             around=around, gateway=gateway, peers=SimpleNamespace(network_is_back=lambda: None)
         )

@@ -91,9 +91,11 @@ class MeasureTests(SynchronousTestCase):
 
     def test_the_soft_limit_is_raised(self) -> None:
         """A process that may open more than it does by default does so; one that may not says how many."""
-        code = "import resource; from bitdust.budget import *\n" \
-            "resource.setrlimit(resource.RLIMIT_NOFILE, (300, 900)); print(raise_open_files())\n" \
+        code = (
+            "import resource; from bitdust.budget import *\n"
+            "resource.setrlimit(resource.RLIMIT_NOFILE, (300, 900)); print(raise_open_files())\n"
             "print(resource.getrlimit(resource.RLIMIT_NOFILE)); print(raise_open_files())"
+        )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         self.assertEqual(done.stdout.split("\n")[:3], ["900", "(900, 900)", "900"])
 
@@ -121,9 +123,7 @@ class SharesTests(SynchronousTestCase):
         given = [shop.get(ALICE, packs[0]) for _ in range(2)]
         self.assertEqual(shop.get(ALICE, packs[0]).code, "busy")
         self.assertIsNone(shop.put(ALICE, packs[1]).code)
-        coming = [
-            shop.store.receive(self.name(pack), pack.record, pack.signed.to_bytes()) for pack in packs[2:]
-        ]
+        coming = [shop.store.receive(self.name(pack), pack.record, pack.signed.to_bytes()) for pack in packs[2:]]
         self.assertEqual(shop.put(ALICE, packs[1]).code, "busy")
         self.assertEqual(given.pop().bytes, packs[0].pieces[0])
         self.assertIsNone(shop.get(ALICE, packs[0]).code)

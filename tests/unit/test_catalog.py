@@ -63,9 +63,7 @@ def rows(catalog: Catalog) -> dict:
 
 def append(catalog: Catalog, keys: LogKeys, ops):
     """Write operations, or what a function over the database says, to the log of a device."""
-    return catalog.change(
-        lambda database: append_ops(database, keys, ops(database) if callable(ops) else ops, START)
-    )
+    return catalog.change(lambda database: append_ops(database, keys, ops(database) if callable(ops) else ops, START))
 
 
 class Device:

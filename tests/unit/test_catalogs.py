@@ -236,4 +236,3 @@ class ManyCatalogsTests(SynchronousTestCase):
         self.assertEqual(asked, [tags[1]])
         ask(Command.RETRIEVE, kind="piece")
         self.assertEqual(asked, list(tags))
-

@@ -61,16 +61,19 @@ class RoundTests(CheckupCase):
         self.assertNoResult(looking)
         clock.advance(5.0)
         found = self.successResultOf(looking)
-        self.assertEqual([(one.check, one.verdict) for one in found],
-                         [("slow", "bad"), ("broken", "bad"), ("failed", "bad"), ("well", "ok")])
+        self.assertEqual(
+            [(one.check, one.verdict) for one in found],
+            [("slow", "bad"), ("broken", "bad"), ("failed", "bad"), ("well", "ok")],
+        )
         self.assertEqual(clock.getDelayedCalls(), [])
 
     def test_words(self) -> None:
         """The worst verdict counts for all; spans of time are said in the unit that fits."""
         self.assertEqual(worst([ok("a", "x"), warn("b", "x", "y")]), "warn")
         self.assertEqual(worst([ok("a", "x"), bad("b", "x", "y"), warn("c", "x", "y")]), "bad")
-        self.assertEqual([lasting(seconds) for seconds in (5, 90, 7200, 86_400)],
-                         ["5 seconds", "2 minutes", "2 hours", "1 day"])
+        self.assertEqual(
+            [lasting(seconds) for seconds in (5, 90, 7200, 86_400)], ["5 seconds", "2 minutes", "2 hours", "1 day"]
+        )
 
 
 class HomeTests(CheckupCase):
@@ -471,8 +474,10 @@ class FiguresTests(CheckupCase):
         found = figures.safety(database)
         self.assertEqual((found["files"], found["waiting"]), (2, 1))
         self.assertAlmostEqual(found["reliable"], NOW + 1, 2)
-        self.assertEqual(figures.pieces(database), {"packs": 2, "due": 8, "acknowledged": 7, "waiting": 1,
-                                                    "missing": 0, "spool_bytes": 77})
+        self.assertEqual(
+            figures.pieces(database),
+            {"packs": 2, "due": 8, "acknowledged": 7, "waiting": 1, "missing": 0, "spool_bytes": 77},
+        )
 
 
 class Late(BaseHTTPRequestHandler):
@@ -565,8 +570,13 @@ class CommandTests(CheckupCase):
     """`bitdust doctor`, as people and scripts call it."""
 
     def run_cli(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run([sys.executable, "-X", "importtime", "-m", "bitdust", *words], stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, check=False)
+        return subprocess.run(
+            [sys.executable, "-X", "importtime", "-m", "bitdust", *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def test_stopped(self) -> None:
         """With the node stopped it says so, looks at what it can, and ends with 1; Twisted is not even loaded."""

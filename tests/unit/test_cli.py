@@ -193,7 +193,6 @@ class NotRunningTests(SynchronousTestCase):
         (home / "processid").write_text(str(os.getpid()))
         self.assertRaises(NotRunning, ApiClient(home).call, "process_health")
 
-
     def test_a_node_that_starts(self) -> None:
         """A process that has the home and no API yet is waited for, not started a second time."""
         home = Path(self.mktemp())

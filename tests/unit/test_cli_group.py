@@ -45,7 +45,7 @@ class GroupTests(NodeCase):
             (f"group leave {KEY}", "group_leave", key | {"erase_key": False}),
             (f"group leave {KEY} --erase-key", "group_leave", key | {"erase_key": True}),
             (f"group send {KEY} hello", "message_send_group", key | {"data": {"message": "hello"}}),
-            (f"group say {KEY} {{\"a\":1}} --object", "message_send_group", key | {"data": {"a": 1}}),
+            (f'group say {KEY} {{"a":1}} --object', "message_send_group", key | {"data": {"a": 1}}),
         ):
             self.answers[method] = {"message": "so it is"}
             self.assertIn("so it is", self.asks(command, (method, arguments)).lower())

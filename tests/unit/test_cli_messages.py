@@ -41,8 +41,10 @@ class MessageTests(NodeCase):
         printed = self.asks("message history bob", ("message_history", wanted)).splitlines()
         self.assertTrue(printed[0].endswith("bob@id.example: hello\\x1b[2J"), printed[0])
         self.assertTrue(printed[1].endswith('abababababababab: {"a": 1}'), printed[1])
-        self.asks("message history bob -n 5 --offset 2 --before 9", (
-            "message_history", {"recipient_id": "bob", "limit": 5, "offset": 2, "before": "9"}))
+        self.asks(
+            "message history bob -n 5 --offset 2 --before 9",
+            ("message_history", {"recipient_id": "bob", "limit": 5, "offset": 2, "before": "9"}),
+        )
         self.prints_json("message history", rows)
         self.answers["message_history"] = {"result": []}
         self.assertIn("no such messages", self.cli("message", "history").output)
@@ -79,8 +81,11 @@ class MessageTests(NodeCase):
 class ChatTests(NodeCase):
     def setUp(self) -> None:
         super().setUp()
-        self.answers["friends_list"] = {"result": [
-            {"alias": "", "global_id": "bob@id.example", "fingerprint": "ab" * 32, "contact_state": "CONNECTED"}]}
+        self.answers["friends_list"] = {
+            "result": [
+                {"alias": "", "global_id": "bob@id.example", "fingerprint": "ab" * 32, "contact_state": "CONNECTED"}
+            ]
+        }
         self.answers["message_conversations_list"] = {"result": [TALK, TALK | {"label": "bob@id.example"}]}
         self.answers["message_history"] = {"result": [stored("hello", 7)]}
         self.answers["message_send"] = {"result": {"consumed": False}}

@@ -130,8 +130,10 @@ class CompactionCase(SynchronousTestCase):
 
     def log_at(self, number: int) -> list[tuple[bytes, int]]:
         database = self.around.suppliers[number].shop.store._writer
-        return [(bytes(device), sequence) for device, sequence in database.execute(
-            "SELECT device, sequence FROM log ORDER BY device, sequence")]
+        return [
+            (bytes(device), sequence)
+            for device, sequence in database.execute("SELECT device, sequence FROM log ORDER BY device, sequence")
+        ]
 
     def assert_restored(self, left: dict[str, bytes], name: str = "fresh") -> Node:
         """A node that was given the keys alone sees and restores what is left."""

@@ -66,9 +66,7 @@ class ContributingTests(TwoPeople):
         path = "bitdust/automats/greeting.py"
         kind, source = self.modules[path].Greeting, Source(name_of(path), ast.parse(self.sources[path]))
         self.assertEqual([*check_table(kind), *check_class(kind, source), *check_limits(kind, source)], [])
-        tests = unittest.defaultTestLoader.loadTestsFromModule(
-            self.modules["tests/unit/automats/test_greeting.py"]
-        )
+        tests = unittest.defaultTestLoader.loadTestsFromModule(self.modules["tests/unit/automats/test_greeting.py"])
         own = [test for test in rows._flat(tests) if type(test).__name__ == "GreetingTests"]
         self.assertEqual(len(own), 3)
         result = rows.examine(kind, own)

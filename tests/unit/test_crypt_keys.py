@@ -140,7 +140,6 @@ class Rings(SynchronousTestCase):
         self.assertFalse(ring.ensure_secret("docs", lambda size: b"\2" * size, 4))
         self.assertEqual(ring.current("docs"), (3 << 32 | 1, b"\1" * 32))
 
-
     def test_nothing_is_ever_dropped(self):
         """Two secrets of one name are both kept, in whichever order rings meet, and one of them is for what is new."""
         mine, theirs = (self.ring(RingKey(MASTER, secrets={1: (one,)})) for one in (SECRET, bytes(32)))
@@ -194,7 +193,6 @@ class Rings(SynchronousTestCase):
         self.assertEqual(decode(ring.to_bytes(), MAX_RING)["version"], 5)
         twice = key | {"secrets": [*key["secrets"], {"epoch": 3, "secret": bytes(32)}]}
         self.assertEqual(code_of(self, KeyRing.from_bytes, encode({"version": 1, "keys": [twice]})), "bad-field")
-
 
     def test_scopes_of_a_former_ring(self):
         """A ring of version 2 had no scopes: each secret of the master key may have given a key the one that it has."""

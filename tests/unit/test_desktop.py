@@ -32,6 +32,7 @@ class DesktopTests(SynchronousTestCase):
 
     def test_a_program_that_does_not_start(self) -> None:
         """A program that the system refuses to start is named."""
+
         def refuse(words: list[str]) -> None:
             raise PermissionError(13, "Permission denied")
 

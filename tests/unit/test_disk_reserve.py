@@ -81,9 +81,7 @@ class SupplierTests(SynchronousTestCase):
         self.disk.space = 5 * MIB + len(one.pieces[0]) + 10
         store = self.shop.store
         coming = [store.receive(self.name(pack), pack.record, pack.signed.to_bytes()) for pack in (one,)]
-        error = self.assertRaises(
-            BitDustError, store.receive, self.name(two), two.record, two.signed.to_bytes()
-        )
+        error = self.assertRaises(BitDustError, store.receive, self.name(two), two.record, two.signed.to_bytes())
         self.assertEqual(error.code, "no-space")
         now(coming[0].abort())
         now(store.receive(self.name(two), two.record, two.signed.to_bytes()).abort())

@@ -189,8 +189,28 @@ class PromptTests(InitCase):
     def test_wrong_answers(self) -> None:
         """A wrong answer is refused with its reason, and the question comes again; nothing of it is written."""
         self.somebody()
-        lines = ["Al", "a", "alice", "x", "1 MB", "1000 TB", "1 GB", "1 MB", "2 GB", "1", "65", "four", "7",
-                 "id.example", "id.example:99999", ANSWERS[4], "seed", ANSWERS[5], "/no/such/folder/file", ""]
+        lines = [
+            "Al",
+            "a",
+            "alice",
+            "x",
+            "1 MB",
+            "1000 TB",
+            "1 GB",
+            "1 MB",
+            "2 GB",
+            "1",
+            "65",
+            "four",
+            "7",
+            "id.example",
+            "id.example:99999",
+            ANSWERS[4],
+            "seed",
+            ANSWERS[5],
+            "/no/such/folder/file",
+            "",
+        ]
         output = self.init(lines=lines).output
         for reason in ("3 to 20", "not in the range", "disk has only", "not of the form host:port", "no folder"):
             self.assertIn(reason, output)
@@ -298,8 +318,11 @@ class ScriptTests(InitCase):
             words = {"--name": "alice", "--give": "1 GB", "--suppliers": "7"} | {flag: value}
             result = self.init("--yes", "--no-backup", *(word for pair in words.items() for word in pair), code=2)
             self.assertIn(f"{flag}", result.output)
-        for words in (["--give", "1 GB", "--no-give"], ["--backup", "x", "--no-backup"],
-                      ["--passphrase-file", "-", "--home-passphrase-file", "-"]):
+        for words in (
+            ["--give", "1 GB", "--no-give"],
+            ["--backup", "x", "--no-backup"],
+            ["--passphrase-file", "-", "--home-passphrase-file", "-"],
+        ):
             self.init(*words, code=2)
 
     def test_a_script(self) -> None:

@@ -1,6 +1,5 @@
 """A person starts over without the former key ring, works on, and then the former ring is found all the same."""
 
-
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 

@@ -108,7 +108,6 @@ class BookTests(SynchronousTestCase):
         self.assertEqual(self.failureResultOf(one, BitDustError).value.code, "too-many-friends")
         self.assertTrue(self.successResultOf(other))
 
-
     def test_a_key_that_is_to_be_given(self) -> None:
         """Whether a friend is to have my person key, or has it, is known to the next run, and it is given once."""
         bob, carol = (Friend(bytes([n]) * 32) for n in (1, 2))

@@ -51,7 +51,6 @@ class OwnDiskTests(SynchronousTestCase):
             self.assertNotIn("move it away", str(error))
         open_catalog(path).close()
 
-
     def test_a_suppliers_database_on_such_a_disk_is_not_called_damaged(self) -> None:
         """A supplier is not told to bring customers.db back from a copy because its disk is full, fails or is closed
         to it; with a disk again it opens as it was."""

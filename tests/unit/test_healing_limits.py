@@ -211,6 +211,7 @@ class SpareGoneTests(VillageCase):
         """One that says yes, and no when it is certified, has nothing for long."""
         village = self.settle()
         first = village.houses[spares_in_order(village.council.family.mandate, 0)[0]]
+
         async def begin(dossier):
             raise BitDustError("no-space", "the disk is full now")
 

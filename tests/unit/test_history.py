@@ -195,9 +195,9 @@ class SearchTests(HistoryCase):
         for bad in ("", "  ", "*", '""', "?!", "x" * 1001, "a " * 40):
             self.assertEqual(self.refused(self.history.search(bad, Filter(), mock.Mock())), "bad-query")
         self.add(message('say "NEAR" OR text:x'))
-        for odd in ('NEAR(', 'text : x', '"NEAR" OR', "x-y^2", "a* OR b", '"unclosed'):
+        for odd in ("NEAR(", "text : x", '"NEAR" OR', "x-y^2", "a* OR b", '"unclosed'):
             self.search(odd)
-        self.assertEqual(len(self.search('NEAR OR')), 1)
+        self.assertEqual(len(self.search("NEAR OR")), 1)
 
     def test_the_index_comes_behind(self) -> None:
         """It is made in portions between messages, and a search sees to it that it has the newest."""
@@ -463,8 +463,12 @@ class DamageTests(HistoryCase):
 
     def test_what_an_error_means(self) -> None:
         """A disk is not called damaged, and a mistake of the program is neither."""
-        cases = {sqlite3.SQLITE_FULL: "disk-full", sqlite3.SQLITE_IOERR: "disk-error",
-                 sqlite3.SQLITE_CORRUPT: "damaged-history", sqlite3.SQLITE_NOTADB: "damaged-history"}
+        cases = {
+            sqlite3.SQLITE_FULL: "disk-full",
+            sqlite3.SQLITE_IOERR: "disk-error",
+            sqlite3.SQLITE_CORRUPT: "damaged-history",
+            sqlite3.SQLITE_NOTADB: "damaged-history",
+        }
         for code, said in cases.items():
             self.assertEqual(trouble(sqlite_trouble(code), self.path).code, said)
         self.assertEqual(trouble(sqlite3.ProgrammingError("closed"), self.path).code, "internal")

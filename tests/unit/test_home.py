@@ -14,8 +14,13 @@ def home_of_format_1(home: Path, number: str | None = "1\n") -> Path:
     """A home as programs of format 1 left it; the oldest of them wrote no number."""
     for folder in ("metadata", "config", "logs", "customers"):
         (home / folder).mkdir(parents=True)
-    files = {"metadata/mykeyfile": "the key", "metadata/localidentity": "<identity/>", "config/settings.json": "{}",
-             "apisecret": "secret", "customers/piece": "a customer's"}
+    files = {
+        "metadata/mykeyfile": "the key",
+        "metadata/localidentity": "<identity/>",
+        "config/settings.json": "{}",
+        "apisecret": "secret",
+        "customers/piece": "a customer's",
+    }
     for name, text in files.items():
         (home / name).write_text(text)
         (home / name).chmod(0o644)
@@ -26,8 +31,10 @@ def home_of_format_1(home: Path, number: str | None = "1\n") -> Path:
 
 
 def content(folder: Path) -> dict[str, tuple[int, bytes]]:
-    return {str(path.relative_to(folder)): (path.stat().st_mode, path.read_bytes() if path.is_file() else b"")
-            for path in folder.rglob("*")}
+    return {
+        str(path.relative_to(folder)): (path.stat().st_mode, path.read_bytes() if path.is_file() else b"")
+        for path in folder.rglob("*")
+    }
 
 
 class UpgradeTests(SynchronousTestCase):

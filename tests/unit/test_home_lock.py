@@ -90,8 +90,13 @@ class LockTests(LockCase):
         me, lock = self.again()
         self.do(lock.lock(WORD))
         me.renew_device()
-        secrets = [me.device.seed.hex().encode(), device().seed.hex().encode(), b"BEGIN RSA", me.device.seed,
-                   *me.key_ring.secrets(MASTER, 1)]
+        secrets = [
+            me.device.seed.hex().encode(),
+            device().seed.hex().encode(),
+            b"BEGIN RSA",
+            me.device.seed,
+            *me.key_ring.secrets(MASTER, 1),
+        ]
         for path in self.folder.iterdir():
             for secret in secrets:
                 self.assertNotIn(secret, path.read_bytes(), path.name)

@@ -371,7 +371,6 @@ class Mine(HomeCase):
             me = self.again()
             self.assertTrue(me.awaits(FAMILY) and me.awaits(KEY_RING))
 
-
     def test_a_key_ring_of_the_former_format(self):
         """A home whose key ring is of version 1 is read as it is, and its ring is written in the present format."""
         self.adopt()

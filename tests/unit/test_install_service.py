@@ -33,7 +33,7 @@ class UnitTests(SynchronousTestCase):
         folder = Path(self.mktemp()).absolute()
         folder.mkdir()
         path = folder / "bitdust.service"
-        path.write_text(Unit("/bin/sh", folder / "a home with 50% \"quotes\" and $dollars", "/opt/a b").text())
+        path.write_text(Unit("/bin/sh", folder / 'a home with 50% "quotes" and $dollars', "/opt/a b").text())
         environment = os.environ | {"XDG_RUNTIME_DIR": str(folder)}
         command = ["systemd-analyze", "verify", "--user", "--man=no", str(path)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
@@ -106,7 +106,7 @@ class InstallTests(SynchronousTestCase):
 
     def test_any_folder(self) -> None:
         """A folder whose name must be written otherwise in a unit is known again: by this command, and by uninstall."""
-        home = Path(f"{self.home} 50% \"of\" $HOME\\x")
+        home = Path(f'{self.home} 50% "of" $HOME\\x')
         for _ in range(2):
             done = run(str(home), "install-service")
             self.assertEqual(done.exit_code, 0, done.output)

@@ -33,8 +33,10 @@ class Zone:
             return fail(ValueError("broken"))
         if not found and name not in self.texts:
             return fail(DNSNameError())
-        records = [dns.Record_TXT(*[text[start : start + 250].encode() for start in range(0, len(text), 250)])
-                   for text in found]
+        records = [
+            dns.Record_TXT(*[text[start : start + 250].encode() for start in range(0, len(text), 250)])
+            for text in found
+        ]
         return succeed(([dns.RRHeader(name.encode(), dns.TXT, payload=one) for one in records], [], []))
 
 

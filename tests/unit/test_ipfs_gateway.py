@@ -196,7 +196,7 @@ class FileTests(GatewayCase):
 class FolderTests(GatewayCase):
     def test_a_list(self) -> None:
         """A directory is a page with its names, which lead on whatever they hold, behind a path with a slash."""
-        root = self.add(Given(b"d/<b> &\"%2e.txt", b"x"), Given(b"d/sub/a", b"y"))["d"]
+        root = self.add(Given(b'd/<b> &"%2e.txt', b"x"), Given(b"d/sub/a", b"y"))["d"]
         got = self.get(f"/ipfs/{root}", query="a=b")
         self.assertEqual((got.status, got.headers["Location"]), (302, f"/ipfs/{root}/?a=b"))
         got = self.get(f"/ipfs/{root}/")

@@ -408,5 +408,3 @@ class DnsTests(NamesCase):
         self.settings.set("services/ipfs/dns-resolver", "what is this")
         self.room = self.room.visit(False, False)
         self.assertIn("is wrong", self.rpc_fails("no-dns", "dns", "ipfs.io"))
-
-

@@ -39,7 +39,9 @@ class PeerIdTests(SynchronousTestCase):
     def test_my_addresses(self) -> None:
         """Addresses of a node end with its peer id; what no multiaddr can say is left out."""
         peer = my_id(ME)
-        found = my_multiaddrs(ME, ["tcp://192.0.2.1:7771", "tcp://[2001:db8::1]:1", "tcp://x.example:2", "odd", "ws://h:1"])
+        found = my_multiaddrs(
+            ME, ["tcp://192.0.2.1:7771", "tcp://[2001:db8::1]:1", "tcp://x.example:2", "odd", "ws://h:1"]
+        )
         kinds = ["/ip4/192.0.2.1/tcp/7771", "/ip6/2001:db8::1/tcp/1", "/dns/x.example/tcp/2"]
         self.assertEqual(found, [f"{one}/p2p/{peer}" for one in kinds])
         for text in found:

@@ -200,7 +200,9 @@ class GuardTests(SynchronousTestCase):
         self.assertEqual(self.status(Sec_Fetch_Site=b"cross-site"), 403)
         self.assertEqual(self.status(Origin=b"https://friend.example", User_Agent=b"Mozilla/5.0"), 200)
         self.assertEqual(self.status(Origin=b"http://localhost:3000"), 200)
-        self.assertIn(b"Access-Control-Allow-Origin: http://localhost:3000", self.admit(Origin=b"http://localhost:3000"))
+        self.assertIn(
+            b"Access-Control-Allow-Origin: http://localhost:3000", self.admit(Origin=b"http://localhost:3000")
+        )
 
 
 async def _rows(*rows: Any) -> AsyncIterator[Any]:

@@ -216,8 +216,10 @@ class RotationTests(SynchronousTestCase):
         with mock.patch("bitdust.log.rotation.os.write", fills_up):
             paper.write("torn")
         paper.write("last")
-        self.assertEqual(self.path.read_text().splitlines()[-3:],
-                         ["tor", "(1 entries were lost: the disk did not take them)", "last"])
+        self.assertEqual(
+            self.path.read_text().splitlines()[-3:],
+            ["tor", "(1 entries were lost: the disk did not take them)", "last"],
+        )
 
     def test_a_disk_that_fills_up(self) -> None:
         """Where the system itself takes nothing more, the program goes on; when it does again, the loss is told."""

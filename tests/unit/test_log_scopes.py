@@ -221,5 +221,3 @@ class RouterTests(SynchronousTestCase):
             self.router.found,
             {MASTER: [earlier_op(3, b"d" * 8, 0, [label])], SHARE: [earlier_op(3, b"d" * 8, 0, [item])]},
         )
-
-

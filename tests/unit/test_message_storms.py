@@ -27,9 +27,7 @@ class Storm:
             for other in nodes:
                 if node is other:
                     continue
-                came = [
-                    one.data["text"] for one in other.history.messages if one.sender == node.me.fingerprint
-                ]
+                came = [one.data["text"] for one in other.history.messages if one.sender == node.me.fingerprint]
                 self.case.assertEqual(came, sorted(set(came)), f"{node.name} to {other.name}")
                 missing = set(self.accepted.get((node.name, other.name), ())) - set(came)
                 self.case.assertEqual(missing, set(), f"{node.name} to {other.name}")

@@ -95,13 +95,15 @@ class NetworksTests(SynchronousTestCase):
         home = self.networks.home()
         self.assertEqual((home, base_of(home)), (self.base / "networks" / "village", self.base))
         self.assertEqual(home.stat().st_mode & 0o777, 0o700)
-        self.assertEqual(((home / "apisecret").read_text(), (home / "apisecret").stat().st_mode & 0o777),
-                         ("secret", 0o600))
+        self.assertEqual(
+            ((home / "apisecret").read_text(), (home / "apisecret").stat().st_mode & 0o777), ("secret", 0o600)
+        )
         new = Settings(home / "config")
         self.assertEqual(new.get("interface/api/rest-http-port"), 9001)
         self.assertTrue(new.is_default("services/customer/suppliers-number"))
-        self.assertEqual((new.get(KNOWN_NODES), new.get(KNOWN_SERVERS)),
-                         ("seed.example:14441", "id.example:8084,b.example:80"))
+        self.assertEqual(
+            (new.get(KNOWN_NODES), new.get(KNOWN_SERVERS)), ("seed.example:14441", "id.example:8084,b.example:80")
+        )
         self.assertEqual(self.networks.definition("village").label, "The village")
         self.networks.select("default")
         self.assertEqual(self.networks.home(), self.base)

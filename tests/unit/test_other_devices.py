@@ -53,9 +53,7 @@ class ErasingTests(OtherDeviceCase):
         self.node.pass_time(5)
         for supplier in self.around.suppliers:
             for table in ("log", "heads"):
-                supplier.shop.store._writer.execute(
-                    f"DELETE FROM {table} WHERE device<>?", (self.node.me.device.id,)
-                )
+                supplier.shop.store._writer.execute(f"DELETE FROM {table} WHERE device<>?", (self.node.me.device.id,))
         self.node.stop()
         again = Node(self.node.home, self.around, self.node.clock)
         self.addCleanup(stop_quietly, again)

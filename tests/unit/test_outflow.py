@@ -188,9 +188,7 @@ class ResumeTests(OutflowTestCase):
         self.assertEqual(client.outflow.resume("now", 5), 15)
         self.clock.advance(0)
         self.assertEqual(client.sent[0]["type"], "gap")
-        self.assertEqual(
-            self.gaps(client), [{"reason": "forgotten", "run": "now", "from": 6, "to": 20, "next": 21}]
-        )
+        self.assertEqual(self.gaps(client), [{"reason": "forgotten", "run": "now", "from": 6, "to": 20, "next": 21}])
         self.assertEqual(self.numbers(client), list(range(21, 31)))
 
     def test_another_run(self) -> None:
@@ -275,8 +273,11 @@ class PatternTests(SynchronousTestCase):
     def test_choice(self) -> None:
         """Ids are exact, a star stands for anything; null is everything, an empty list nothing."""
         wants = chosen(["service-started", "backup-*", "*-failed"])
-        found = [name for name in ("service-started", "service-stopped", "backup-done", "my-backup-x", "restore-failed")
-                 if wants(name)]
+        found = [
+            name
+            for name in ("service-started", "service-stopped", "backup-done", "my-backup-x", "restore-failed")
+            if wants(name)
+        ]
         self.assertEqual(found, ["service-started", "backup-done", "restore-failed"])
         self.assertEqual((chosen(None)("x"), chosen([])("x"), chosen(["*"])("x")), (True, False, True))
 

@@ -39,8 +39,14 @@ class Person:
         self.case = case
         home = Path(case.mktemp())
         home.mkdir()
-        world = World(case.clock, None, home, wall=lambda: 1000.0, entropy=case.entropy,
-                      run_in_thread=lambda call, *arguments: succeed(call(*arguments)))  # type: ignore[arg-type]
+        world = World(
+            case.clock,
+            None,
+            home,
+            wall=lambda: 1000.0,
+            entropy=case.entropy,
+            run_in_thread=lambda call, *arguments: succeed(call(*arguments)),
+        )  # type: ignore[arg-type]
         self.events = Events()
         self.me = Me(world, self.events)  # type: ignore[arg-type]
         self.cache = IdentityCache(world, self.events)  # type: ignore[arg-type]

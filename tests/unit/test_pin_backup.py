@@ -504,4 +504,3 @@ class RoomTests(BackupCase):
         self.rests()
         self.assertEqual(len(self.shelf.names(CAR)), 1)
         self.counted()
-

@@ -188,5 +188,3 @@ class DroppingTests(CrashCase):
     def judge(self) -> None:
         self.tidy()
         self.gets(*NEW)
-
-

@@ -198,7 +198,7 @@ class PlainTests(ProxyCase):
         """An http request goes to the proxy with its whole address, and the answer comes back; nothing is resolved."""
         found = await self.client.fetch(self.url())
         self.assertEqual(found.global_id, f"alice@{NAME}_8084")
-        (line, head), = self.proxy.asked
+        ((line, head),) = self.proxy.asked
         self.assertEqual(line, f"GET http://{NAME}:8084/alice.xml HTTP/1.1".encode())
         self.assertIn(f"Host: {NAME}:8084".encode(), head)
         self.assertNotIn(b"authorization", head.lower())
@@ -267,7 +267,7 @@ class TunnelTests(ProxyCase):
         url = self.url("https", 443)
         self.web.body = self.document_of(url)
         self.assertEqual((await self.client.fetch(url)).sources, (url,))
-        (line, head), = self.proxy.asked
+        ((line, head),) = self.proxy.asked
         self.assertEqual(line, f"CONNECT {NAME}:443 HTTP/1.1".encode())
         self.assertNotIn(b"alice.xml", head)
         self.assertNotIn(b"uthorization", self.web.asked[0])

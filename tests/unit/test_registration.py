@@ -79,7 +79,6 @@ class DevicesTests(SynchronousTestCase):
         kept = union(mine, other, EIGHT[0].key)
         self.assertEqual([known.number for known in kept], [0, *range(3, 10)])
 
-
     def test_who_was_let_go(self) -> None:
         """Devices without a place are former ones, which come back to none, and whose numbers nobody gets."""
         devices = with_new_device(made(8, EIGHT), b"n" * 32, 9)

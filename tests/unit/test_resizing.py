@@ -118,7 +118,6 @@ class GrowingTests(ResizingCase):
         self.assertEqual((self.family.n, self.family.is_changing, len(self.family.holders)), (2, False, 2))
         self.assertEqual(sorted(self.ended()), sorted(hired))
 
-
     def test_fewer_than_were_wanted_before(self) -> None:
         """With nobody else to hire, those who were hired for later places get the vacant ones that are still wanted."""
         self.set_number(12)

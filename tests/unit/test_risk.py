@@ -190,8 +190,10 @@ class CountingTests(SynchronousTestCase):
         self.node.clock.advance(7200)
         found = self.look()["rebuilding"]
         self.assertEqual((found["since"], found["stuck_packs"]), (since, 1))
-        self.assertIn("2 hours", next(one.found for one in words.risk(self.look(), self.node.world.wall())
-                                      if one.check == "rebuilding"))
+        self.assertIn(
+            "2 hours",
+            next(one.found for one in words.risk(self.look(), self.node.world.wall()) if one.check == "rebuilding"),
+        )
         rebuilder.waits_for_suppliers = set()
         self.assertEqual(self.look()["rebuilding"]["reason"], "")
 

@@ -38,7 +38,11 @@ class RotationTests(HomeCase):
         self.events.sent.clear()
         world = evolve(self.world, clock=self.clock)
         self.rotation = Rotation(
-            world, self.settings, self.events, Registry(self.clock), (self.me, self)  # type: ignore[arg-type]
+            world,
+            self.settings,
+            self.events,
+            Registry(self.clock),
+            (self.me, self),  # type: ignore[arg-type]
         )
 
     # the ID servers

@@ -22,6 +22,8 @@ NAMES = (b"a", b"b", "ü".encode(), b"latin-\xe9", b"with space", b"[brackets]",
 VERSIONS = (
     "F20160313043757PM", "F20260101000000000-0", "F20260101000000000-1", "F20260601120000000-0", "F20261121034159123-0",
 )  # fmt: skip
+
+
 def holders(key: str, device: bytes, sequence: int) -> int:
     """Some number of suppliers for every entry."""
     return (len(key) + device[0] + sequence) % 5
@@ -96,7 +98,7 @@ class RowsTests(SynchronousTestCase):
             router.add([op])
             for key, ops in router.found.items():
                 apply_all(self.database, ops, Stamp(OWNER, key, number, DEVICES[number % 2], number))
-        for (pack, n) in self.database.execute("SELECT pack, n FROM packs").fetchall():
+        for pack, n in self.database.execute("SELECT pack, n FROM packs").fetchall():
             self.database.execute("UPDATE packs SET acked=? WHERE pack=?", (dice.randrange(n + 1), pack))
         paths = [path for (path,) in self.database.execute("SELECT path FROM items WHERE dead=0 ORDER BY path")]
         for path in dice.sample(paths, len(paths) // 5):

@@ -287,4 +287,3 @@ class PacketTests(SmallTests):
         with failing:
             self.assertEqual(self.shop.log_packet(ALICE, ALICE.log(1), rider(PACKS[0])).code, "internal")
         self.assertEqual(self.kept(), (0, 0, 0))
-

@@ -64,9 +64,7 @@ class ContentTests(RestoreCase):
         self.addCleanup((self.target / "folder" / "sub").chmod, 0o700)
         self.assertEqual(result["problems"], [])
         back = self.target / "folder"
-        self.assertEqual(
-            sorted(os.listdir(os.fsencode(back))), sorted(os.listdir(os.fsencode(folder)))
-        )
+        self.assertEqual(sorted(os.listdir(os.fsencode(back))), sorted(os.listdir(os.fsencode(folder))))
         for name in ("empty", "sub", "sub/data", "sub/link", "dir-link", "empty-folder"):
             one, two = os.lstat(folder / name), os.lstat(back / name)
             self.assertEqual((one.st_mode, one.st_mtime_ns), (two.st_mode, two.st_mtime_ns), name)

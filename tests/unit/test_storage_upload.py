@@ -443,5 +443,3 @@ class ManySuppliersTests(SynchronousTestCase):
             node.download("file", base / "back")
             self.assertEqual((base / "back" / "file").read_bytes(), data)
             shutil.rmtree(base / "back")
-
-

@@ -65,12 +65,18 @@ class CompletionTests(PlacesCase):
         """A real process completes commands, commands of groups, and options, and loads nothing for the first word."""
 
         def words(*typed: str) -> list[str]:
-            env = os.environ | {"_BITDUST_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(["bitdust", *typed]),
-                                "COMP_CWORD": str(len(typed))}
-            code = ("import sys; from bitdust.cli.main import cli\ntry: cli.main(prog_name='bitdust')\n"
-                    "finally: print('LOADED', *[name for name in sys.modules if name == 'bitdust.cli.files'])")
-            done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False,
-                                  cwd=ROOT)
+            env = os.environ | {
+                "_BITDUST_COMPLETE": "bash_complete",
+                "COMP_WORDS": " ".join(["bitdust", *typed]),
+                "COMP_CWORD": str(len(typed)),
+            }
+            code = (
+                "import sys; from bitdust.cli.main import cli\ntry: cli.main(prog_name='bitdust')\n"
+                "finally: print('LOADED', *[name for name in sys.modules if name == 'bitdust.cli.files'])"
+            )
+            done = subprocess.run(
+                [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False, cwd=ROOT
+            )
             return done.stdout.split()
 
         self.assertEqual(words("unin"), ["plain,uninstall", "LOADED"])
@@ -80,8 +86,10 @@ class CompletionTests(PlacesCase):
     def test_root_words(self) -> None:
         """The first word completes from the table, with its help."""
         found = cli.shell_complete(click.Context(cli), "ini")
-        self.assertEqual([(item.value, item.help) for item in found if isinstance(item, CompletionItem)],
-                         [("init", COMMANDS["init"][1])])
+        self.assertEqual(
+            [(item.value, item.help) for item in found if isinstance(item, CompletionItem)],
+            [("init", COMMANDS["init"][1])],
+        )
 
 
 class ManualTests(PlacesCase):
@@ -95,8 +103,9 @@ class ManualTests(PlacesCase):
 
     def test_roff(self) -> None:
         """Text with dots, dashes and backslashes in front stays text."""
-        self.assertEqual([manual.roff(text) for text in (".TH", "'x", "a\\b", "--all")],
-                         ["\\&.TH", "\\&'x", "a\\eb", "\\-\\-all"])
+        self.assertEqual(
+            [manual.roff(text) for text in (".TH", "'x", "a\\b", "--all")], ["\\&.TH", "\\&'x", "a\\eb", "\\-\\-all"]
+        )
 
     def test_install(self) -> None:
         """`man --install` writes the page where man looks."""
@@ -140,15 +149,23 @@ class UninstallTests(PlacesCase):
         with sqlite3.connect(self.home / "customers.db") as opened:
             opened.executescript(SCHEMA)
             for number in range(count):
-                opened.execute("INSERT INTO contracts VALUES(?, x'00', 1, 0, 4, 0, 30, 30, 'active', 0, 0, 0, '')",
-                               (bytes([number]),))
+                opened.execute(
+                    "INSERT INTO contracts VALUES(?, x'00', 1, 0, 4, 0, 30, 30, 'active', 0, 0, 0, '')",
+                    (bytes([number]),),
+                )
         opened.close()
 
     def test_shows_first(self) -> None:
         """Where nobody can be asked it tells what would go and what stays, and changes nothing."""
         output = self.bitdust("uninstall").output
-        for words in ("bitdust.service", str(completion.places()["bash"]), str(manual.place()), "Nothing was changed",
-                      f"the home folder {self.home}", "pip uninstall"):
+        for words in (
+            "bitdust.service",
+            str(completion.places()["bash"]),
+            str(manual.place()),
+            "Nothing was changed",
+            f"the home folder {self.home}",
+            "pip uninstall",
+        ):
             self.assertIn(words, output)
         for words in ("other.service", "foreign.service"):
             self.assertNotIn(words, output)

@@ -37,8 +37,17 @@ class BodyTests(TestCase):
         """What is no JSON object is refused where it is written and where it is read."""
         for data in ("text", [1], None, {"x": float("nan")}, {"x": b"bytes"}, {"x": "\ud800"}):
             self.assertEqual(self.assertRaises(WireError, json_text, data).code, "bad-message")
-        for text in (b"[1]", b"1", b'{"x": NaN}', b"{", b"\xff\xff", b'{"x":' + b"[" * 100_000,
-                     rb'{"x": "\ud800"}', b'{"x": 1e999}', b'{"x": ' + b"[" * MAX_DEPTH + b"]" * MAX_DEPTH + b"}"):
+        for text in (
+            b"[1]",
+            b"1",
+            b'{"x": NaN}',
+            b"{",
+            b"\xff\xff",
+            b'{"x":' + b"[" * 100_000,
+            rb'{"x": "\ud800"}',
+            b'{"x": 1e999}',
+            b'{"x": ' + b"[" * MAX_DEPTH + b"]" * MAX_DEPTH + b"}",
+        ):
             self.assertEqual(self.assertRaises(WireError, json_object, text).code, "bad-message")
 
     def test_deep(self):

@@ -7,9 +7,7 @@ from tests.unit.automats.kit import RowTests
 class CompactionTests(RowTests):
     def setUp(self) -> None:
         super().setUp()
-        self.port = self.record(
-            CompactionPort, is_pending=False, is_synchronized=True, is_worth_it=True, is_safe=True
-        )
+        self.port = self.record(CompactionPort, is_pending=False, is_synchronized=True, is_worth_it=True, is_safe=True)
         self.machine = Compaction(self.registry, self.port, "master")
         self.addCleanup(self.machine.send, "shutdown")
 

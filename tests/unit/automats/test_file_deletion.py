@@ -43,7 +43,7 @@ class FileDeletionTests(RowTests):
         """The reason of the disk is the answer, and no supplier is asked for anything."""
         self.begin()
         self.port.fail("write", OSError("the disk is full"))
-        (name, reason), = self.calls
+        ((name, reason),) = self.calls
         self.assertEqual((self.machine.state, name, str(reason.value)), ("FAILED", "report_failed", "the disk is full"))
         self.calls.clear()
 

@@ -44,7 +44,7 @@ class KeysSynchronizerTests(RowTests):
         self.port.is_safe = True
         self.begin()
         self.port.fail("pull", OSError("no line"))
-        (name, reason), = self.calls
+        ((name, reason),) = self.calls
         self.assertEqual((self.machine.state, name), ("NO_INFO", "report_failed"))
         self.assertIsInstance(reason, Failure)
         self.calls.clear()

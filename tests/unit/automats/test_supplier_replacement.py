@@ -9,7 +9,11 @@ class SupplierReplacementTests(RowTests):
         super().setUp()
         self.port = self.record(
             SupplierReplacementPort,
-            is_wanted=True, has_former=False, has_moved=False, is_needed=False, is_known=False,
+            is_wanted=True,
+            has_former=False,
+            has_moved=False,
+            is_needed=False,
+            is_known=False,
         )
         self.machine = SupplierReplacement(self.registry, "2", self.port)
         self.addCleanup(self.machine.send, "shutdown")

@@ -1,0 +1,179 @@
+"""Keepers of encrypted folders: they hold, check and give what they cannot read; and the brake on mass deletions."""
+
+import os
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.folders import listing
+from bitdust.folders.blind import place_of
+from bitdust.folders.secrets import Secret
+from tests.unit.folder_kit import Replica, encrypted_secret, plain_secret, settle
+
+CANARY = b"the canary sings in the mine"
+
+
+class KeeperTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.base = Path(self.mktemp())
+        secret = encrypted_secret()
+        reader, keeper = secret.weaker()
+        self.alice = self.replica("alice", secret)
+        self.keeper = self.replica("keeper", keeper)
+        self.reader = reader
+
+    def replica(self, name: str, secret: Secret) -> Replica:
+        one = Replica(self.base, name, secret)
+        self.addCleanup(one.close)
+        return one
+
+    def kept(self) -> None:
+        """The keeper has all of it."""
+        self.alice.scan()
+        self.keeper.pull(self.alice)
+        self.keeper.keep(self.alice)
+        self.assertFalse(self.keeper.keeping.is_behind)
+
+    def on_disk(self) -> bytes:
+        """All that the keeper has, journal and all."""
+        self.keeper.store.journal.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        folders = (self.keeper.root, self.base / "keeper")
+        files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+        return b"".join(str(path).encode() + path.read_bytes() for path in files)
+
+    def test_case_49_reads_nothing(self) -> None:
+        """Neither names nor contents can be found on a keeper's disk."""
+        self.alice.write("secret-name/diary.txt", CANARY * 1000)
+        self.kept()
+        found = self.on_disk()
+        self.assertNotIn(CANARY, found)
+        self.assertNotIn(b"secret-name", found)
+        self.assertNotIn(b"diary", found)
+
+    def test_case_49_restores(self) -> None:
+        """Whoever may read or write gets all of it from a keeper alone, when everybody else is gone."""
+        self.alice.write("d/a", os.urandom(500_000))
+        self.alice.write("empty", b"")
+        os.symlink("d/a", self.alice.root / "link")
+        self.kept()
+        for name, secret in (("reader", self.reader), ("writer", encrypted_secret())):
+            other = self.replica(name, secret)
+            other.pull(self.keeper)
+            other.apply(self.keeper)
+            self.assertEqual(other.tree(), self.alice.tree())
+
+    def test_case_49_damaged(self) -> None:
+        """A chunk that was changed on a keeper's disk is not given, and can be had again."""
+        self.alice.write("a", os.urandom(10_000))
+        self.kept()
+        (row,) = self.keeper.store.journal.database.execute("SELECT name FROM kept").fetchall()
+        path = self.keeper.root / place_of(row[0])
+        path.write_bytes(path.read_bytes()[:-1] + b"x")
+        self.assertIsNone(self.keeper.store.blind.read(row[0]))
+        reader = self.replica("reader", self.reader)
+        reader.pull(self.keeper)
+        reader.apply(self.keeper)
+        self.assertEqual(reader.tree(), {})
+        reader.apply(self.keeper, self.alice)
+        self.assertEqual(reader.tree(), self.alice.tree())
+
+    def test_renames_and_inserts_are_cheap(self) -> None:
+        """A rename moves no chunk to a keeper, and an insertion a few."""
+        data = os.urandom(3_000_000)
+        self.alice.write("big", data)
+        self.kept()
+        self.alice.fetched.clear()
+        self.alice.rename("big", "deep/down/bigger")
+        self.kept()
+        self.assertEqual(self.alice.fetched, [])
+        self.alice.write("deep/down/bigger", data[:1_000_000] + b"inserted" + data[1_000_000:])
+        self.kept()
+        self.assertLess(len(self.alice.fetched), 6)
+
+    def test_collects(self) -> None:
+        """What no record names any more is removed from a keeper's disk."""
+        self.alice.write("a", os.urandom(100_000))
+        self.kept()
+        self.alice.remove("a")
+        self.kept()
+        (count,) = self.keeper.store.journal.database.execute("SELECT count(*) FROM kept").fetchone()
+        self.assertEqual(
+            (count, [path for path in (self.keeper.root / ".sync/chunks").rglob("*") if path.is_file()]), (0, [])
+        )
+
+    def test_conflicts_wait_for_writers(self) -> None:
+        """A keeper holds both of two concurrent versions until a writer has decided, then what was decided."""
+        bob = self.replica("bob", encrypted_secret())
+        self.alice.write("a", b"of alice", 1_800_000_100)
+        self.alice.scan()
+        bob.write("a", b"of bob", 1_800_000_200)
+        bob.scan()
+        for one in (self.alice, bob):
+            self.keeper.pull(one)
+            self.keeper.keep(self.alice, bob)
+        ident = self.alice.store.keys.path_id(b"a")
+        self.assertEqual(len(self.keeper.store.journal.heads(ident)), 2)
+        settle(self.alice, bob)
+        self.keeper.pull(bob)
+        self.assertEqual(len(self.keeper.store.journal.heads(ident)), 1)
+        self.assertEqual(self.keeper.store.journal.digest(), bob.store.journal.digest())
+
+
+class BrakeTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.base = Path(self.mktemp())
+        self.alice, self.bob = (Replica(self.base, name, plain_secret()) for name in ("alice", "bob"))
+        for one in (self.alice, self.bob):
+            self.addCleanup(one.close)
+        for number in range(150):
+            self.alice.write(f"d/{number}", f"file {number}")
+        settle(self.alice, self.bob)
+
+    def test_case_63_held(self) -> None:
+        """More than a hundred files, and half of all, are not deleted before a person has confirmed it."""
+        for number in range(120):
+            self.alice.remove(f"d/{number}")
+        self.alice.scan()
+        self.bob.sync(self.alice)
+        self.assertEqual(len(self.bob.tree()), 151)
+        self.assertEqual(listing.totals(self.bob.store.journal).held, 120)
+        self.assertEqual(listing.confirm(self.bob.store.journal), 120)
+        self.bob.apply(self.alice)
+        settle(self.alice, self.bob)
+        self.assertEqual(self.bob.tree(), self.alice.tree())
+        self.assertEqual(len(self.bob.tree()), 31)
+
+    def test_moves_are_no_deletions(self) -> None:
+        """A folder that was moved is moved, however many files are in it."""
+        (self.alice.root / "d").rename(self.alice.root / "e")
+        settle(self.alice, self.bob)
+        self.assertEqual(self.bob.tree(), self.alice.tree())
+        self.assertIn("e/149", self.bob.tree())
+
+
+class SelectiveTests(SynchronousTestCase):
+    def test_case_61_chosen(self) -> None:
+        """What is not chosen is told of and not fetched; chosen folders bring new files too; and to choose otherwise
+        removes a file here and nowhere else."""
+        base = Path(self.mktemp())
+        alice, bob = (Replica(base, name, plain_secret()) for name in ("alice", "bob"))
+        self.addCleanup(alice.close), self.addCleanup(bob.close)
+        with bob.store.journal.change():
+            bob.store.journal.note("selective", b"\1")
+        alice.write("d/a", b"first"), alice.write("b", b"second")
+        alice.scan()
+        bob.sync(alice)
+        self.assertEqual(bob.tree(), {})
+        rows = listing.entries(bob.store.journal, "", True)
+        self.assertEqual([(row.name, row.download, row.have_pieces) for row in rows], [("b", False, 0), ("d", None, 0)])
+        listing.choose(bob.store.journal, "d", True)
+        alice.write("d/new", b"third")
+        alice.scan()
+        bob.sync(alice)
+        self.assertEqual(bob.tree(), {"d": None, "d/a": b"first", "d/new": b"third"})
+        listing.choose(bob.store.journal, "d/a", False)
+        bob.apply(alice)
+        bob.scan()
+        settle(alice, bob)
+        self.assertEqual(bob.tree(), {"d": None, "d/new": b"third"})
+        self.assertEqual(alice.tree(), {"b": b"second", "d": None, "d/a": b"first", "d/new": b"third"})
