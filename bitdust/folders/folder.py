@@ -70,7 +70,6 @@ class Folder:
         self._news = Soon(around.world.clock, self._tell)
         self._news.EVERY = 0.2
         self._news.MOMENT = 0.05
-        self._scan: Scan | None = None
         self._counting = Soon(around.world.clock, self._count)
         self.machine = FolderSync(around.registry, config.label, self)
 
@@ -125,10 +124,8 @@ class Folder:
         self._ignored.clear()
         scan = await store.run(Scan, store.tree, store.journal, self._ignore, self.around.world.wall, paths)
         scan.overwrite = self.config.wants("overwrite_changes")
-        self._scan = scan
         while await store.run(scan.step, store.ident):
             pass
-        self._scan = None
         self._scanned(scan.found, "" in paths)
         self._due = await store.run(self._has_due)
 
@@ -377,7 +374,7 @@ class Folder:
     @property
     def is_indexing(self) -> bool:
         """Whether files are being looked at."""
-        return self._scan is not None
+        return self.machine.state == "SCANNING"
 
     def _count(self) -> bool:
         """Figures for who asks; what cannot be counted now is counted with the next change."""
