@@ -93,12 +93,23 @@ class SecretsTests(SynchronousTestCase):
         self.pem(self.ask("key_get", key_id="master", include_private=True)["private"])
         self.ask("keys_list", include_private=True)
         self.pem(str(self.ask("key_create", key_alias="garden", include_private=True).get("private")))
+        self.folders()
         self.ask("no_such_method", passphrase=BACKUP)
         self.ask("identity_lock", passphrase="short")
         self.ask("identity_lock", passphrase=LOCK)
         self.ask("identity_unlock", passphrase=WRONG)
         self.ask("identity_unlock", passphrase=LOCK, permanently=True, unknown=LOCK)
         self.raw_rest(b'{"passphrase": "' + BACKUP.encode() + b'", no JSON')
+
+    def folders(self) -> None:
+        """A folder that is made, and added by its secret, and by what is none."""
+        (photos := self.base / "photos").mkdir()
+        made = self.ask("folder_add", directory=str(photos))["id"]
+        secrets = self.ask("folder_secrets", folder=made)
+        self.secrets |= set(secrets.values())
+        self.ask("folder_remove", folder=made)
+        for secret in (WRONG, *secrets.values()):
+            self.ask("folder_add", directory=str(photos), secret=secret)
 
     def raw_rest(self, body: bytes) -> None:
         """A body that is no JSON, and the secret in a place where it does not belong."""

@@ -169,7 +169,7 @@ class FakePacker:
         self.places: dict[bytes, tuple[bytes, int]] = {}
         self.at: Callable[[], None] = lambda: None
 
-    def place(self, key: Any, chunk: Any, database: Any) -> tuple[bytes, int, bool]:
+    def place(self, key: Any, chunk: Any, database: Any, apart: bool = False) -> tuple[bytes, int, bool]:
         """Pack, number, and whether it is new."""
         self.at()
         data = bytes(chunk)

@@ -85,8 +85,9 @@ class Fetcher:
             if found.error is None:
                 came = {index: who for index, who in hoped.items() if index in found.value}
                 await outcome(self._bad_pieces.given(later.record.pack, came))
-        if found.error is not None and source.elsewhere:
-            found = await outcome(self.fetch(later.record, {**later.places, **source.elsewhere}))
+        elsewhere = {**source.elsewhere, **later.elsewhere}
+        if found.error is not None and elsewhere:
+            found = await outcome(self.fetch(later.record, {**later.places, **elsewhere}))
         if found.error is not None:
             raise found.error
         pieces: dict[int, bytes] = found.value
