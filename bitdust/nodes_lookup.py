@@ -3,6 +3,7 @@
 from twisted.internet.defer import Deferred
 
 from bitdust.companions.ports import Router
+from bitdust.config.types import words
 from bitdust.dht.ids import SUPPLIERS_LAYER, WEB_SOCKET_ROUTERS_LAYER
 from bitdust.dht.room import DHTRoom
 from bitdust.identity.room import IdentityRoom
@@ -56,7 +57,7 @@ class NodesLookup:
         if not self._is_open:
             return None
         preferred = str(self._settings.get("services/web-socket-communicator/preferred-routers"))
-        for idurl in preferred.replace(",", " ").split():
+        for idurl in words(preferred):
             fingerprint = await self._identify(idurl)
             if fingerprint not in exclude:
                 return Router(fingerprint)

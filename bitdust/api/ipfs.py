@@ -4,8 +4,9 @@ from bitdust.api.arguments import Kind
 from bitdust.api.context import Context, Row
 from bitdust.api.envelope import Envelope, ok
 from bitdust.api.table import Param, Route, method
-from bitdust.ipfs.credentials import BASIC, BEARER, EVERYTHING, Authorization
+from bitdust.ipfs.credentials import EVERYTHING, Authorization
 from bitdust.ipfs.door import GATEWAY
+from bitdust.wire.authorization import BASIC, BEARER
 from bitdust.wire.errors import BitDustError
 
 SERVICE, STORE, BACKUP = "ipfs", "block_store", "ipfs_backup"

@@ -101,9 +101,14 @@ def parse_folder(value: Any) -> str:
     return os.path.normpath(text) if text else ""
 
 
+def words(value: str) -> list[str]:
+    """What a line names, separated by blanks or commas."""
+    return value.replace(",", " ").split()
+
+
 def parse_networks(value: Any) -> str:
     """Networks such as 192.168.1.0/24, separated by blanks or commas."""
-    names = parse_line(value).replace(",", " ").split()
+    names = words(parse_line(value))
     try:
         return " ".join(str(ip_network(name, strict=False)) for name in names)
     except ValueError as error:

@@ -12,7 +12,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from bitdust.config.settings import Settings
-from bitdust.config.types import show_size
+from bitdust.config.types import show_size, words
 from bitdust.dht.seeds import SEEDS, parse_seeds
 from bitdust.ipfs.credentials import Authorization
 from bitdust.ipfs.durations import read_duration, write_duration
@@ -117,7 +117,7 @@ def _bootstrap(view: View) -> list[str]:
 
 
 def _origins(value: Any) -> list[str]:
-    return str(value).replace(",", " ").split()
+    return words(str(value))
 
 
 ENTRIES: tuple[Entry, ...] = (

@@ -6,7 +6,6 @@ private: 0600, and small enough to be written whole.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import re
@@ -16,6 +15,7 @@ from pathlib import Path
 from attrs import frozen
 
 from bitdust.crypt.files import make_private_folder, write_safely
+from bitdust.wire.authorization import BASIC, BEARER, credentials
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.schema import Bytes, Choice, Int, ListOf, Struct, Text, parse
@@ -24,7 +24,6 @@ NAME = "ipfs-authorizations"
 EVERYTHING = "/api/v0"
 ALWAYS = f"{EVERYTHING}/version"
 """Every client looks at the version first, so who may do anything may do this."""
-BEARER, BASIC = "bearer", "basic"
 SECRET_BYTES = 24
 MOST = 100
 MOST_PATHS = 100
@@ -107,7 +106,7 @@ class Credentials:
 
     def of(self, header: bytes | None) -> Authorization | None:
         """Whose credentials these are, as a header ``Authorization`` has them."""
-        said = told(header)
+        said = credentials(header, LONGEST_HEADER)
         if said is None:
             return None
         kind, words = said
@@ -145,22 +144,6 @@ class Credentials:
 
     def _trouble(self, error: OSError) -> BitDustError:
         return BitDustError("os-error", f"{self.path}: {error.strerror or error}")
-
-
-def told(header: bytes | None) -> tuple[str, bytes] | None:
-    """The kind of credentials in a header, and the words; None where it has none that can be read."""
-    if header is None or len(header) > LONGEST_HEADER:
-        return None
-    scheme, _, rest = header.partition(b" ")
-    kind, rest = scheme.lower().decode("latin-1"), rest.strip()
-    if kind == BEARER and rest:
-        return BEARER, rest
-    if kind != BASIC:
-        return None
-    try:
-        return BASIC, base64.b64decode(rest, validate=True)
-    except binascii.Error:
-        return None
 
 
 def _said(kind: str, name: str, secret: str) -> bytes:

@@ -4,6 +4,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from bitdust.config.types import words
 from bitdust.dht.seeds import SEEDS, parse_seeds
 from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
@@ -36,8 +37,7 @@ class EntangledDHTService(Service):
 
     def _attach(self) -> None:
         """Show this node in the layers that the settings name."""
-        wanted = str(self._settings.get("services/entangled-dht/attached-layers"))
-        for layer in wanted.replace(",", " ").split():
+        for layer in words(self._settings.get("services/entangled-dht/attached-layers")):
             if layer.isascii() and layer.isdigit() and int(layer) > 0:
                 self._dht.node.attach(int(layer))
 

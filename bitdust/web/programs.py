@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
+from bitdust.config.settings import Settings
+from bitdust.config.types import words
 from bitdust.web.dialect import Head
 from bitdust.web.guard import LOCAL_HOSTS
 
@@ -19,6 +21,11 @@ class Programs:
 
     origins: Callable[[], Iterable[str]]
     hosts: Callable[[], Iterable[str]]
+
+    @classmethod
+    def of(cls, settings: Settings, origins: str, hosts: str, *more_hosts: str) -> "Programs":
+        """As the settings of these two keys name them at the time of each request."""
+        return cls(lambda: words(settings.get(origins)), lambda: [*words(settings.get(hosts)), *more_hosts])
 
     def is_program(self, head: Head) -> bool:
         """Whether no browser sent it; asked where there is neither Origin nor Referer."""

@@ -7,6 +7,7 @@ from typing import Any
 from bitdust.api.context import Context
 from bitdust.api.table import Table
 from bitdust.budget import Budget
+from bitdust.config.types import words
 from bitdust.crypt.files import make_private_folder, write_safely
 from bitdust.scopes.reservations import Role
 from bitdust.web.access import Access
@@ -111,5 +112,5 @@ def _sockets(context: Context, table: Table, guard: Guard, answers: Answers, bud
 
 def _words(value: Any) -> list[str]:
     if isinstance(value, str):
-        return value.replace(",", " ").split()
+        return words(value)
     return list(value or ())

@@ -14,7 +14,7 @@ from twisted.protocols.basic import LineReceiver
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from bitdust.ipfs import credentials
-from bitdust.ipfs.credentials import BASIC, Authorization, Credentials, told
+from bitdust.ipfs.credentials import Authorization, Credentials
 from bitdust.web.dialect import Head, Reply
 from bitdust.web.guard import FAILURES, Failures
 from bitdust.web.ipfs.dialect import IpfsDialect
@@ -23,6 +23,8 @@ from bitdust.web.ipfs.permission import ANYBODY, Permission
 from bitdust.web.ipfs.port import IpfsPort
 from bitdust.web.ipfs.table import Answer, Call, Command, Commands, Json
 from bitdust.web.programs import Programs
+from bitdust.wire import authorization
+from bitdust.wire.authorization import BASIC
 from bitdust.wire.errors import BitDustError
 from tests.api.fakes import FakeContext
 from tests.unit.test_ipfs_rpc import Talk
@@ -117,7 +119,7 @@ class KeptTests(CredentialsCase):
     def test_headers_that_are_none(self) -> None:
         """Other kinds, base64 that is none, and endless headers say nothing."""
         for header in (b"Basic ?", b"Digest x", b"Bearer", b"Bearer ", b"Bearer " + b"x" * 2000, b"\0several", b"x"):
-            self.assertIsNone(told(header))
+            self.assertIsNone(authorization.credentials(header, credentials.LONGEST_HEADER))
 
 
 class PermissionTests(CredentialsCase):

@@ -3,8 +3,6 @@
 A password may be known by its hash alone, as `crypt(3)` of this system makes and checks it.
 """
 
-import base64
-import binascii
 import ctypes
 import ctypes.util
 import hashlib
@@ -16,6 +14,7 @@ from attrs import define, frozen
 from twisted.internet.interfaces import IReactorTime
 
 from bitdust.web.guard import Failures, Refusal
+from bitdust.wire.authorization import BASIC, credentials
 from bitdust.wire.errors import BitDustError
 
 MAX_HEADER = 4096
@@ -67,9 +66,10 @@ class Credentials:
         return self._failures.refuse()
 
     def _matches(self, known: Known, header: bytes | None) -> bool:
-        given = _given(header)
-        if given is None:
+        said = credentials(header, MAX_HEADER)
+        if said is None or said[0] != BASIC:
             return False
+        given = said[1]
         if not known.password_hash:
             return hmac.compare_digest(given, f"{known.login}:{known.password}".encode())
         digest = hashlib.sha256(given).digest()
@@ -80,18 +80,6 @@ class Credentials:
             return False
         self._right = (known, digest)
         return True
-
-
-def _given(header: bytes | None) -> bytes | None:
-    if header is None or len(header) > MAX_HEADER:
-        return None
-    scheme, _, encoded = header.partition(b" ")
-    if scheme.lower() != b"basic":
-        return None
-    try:
-        return base64.b64decode(encoded.strip(), validate=True)
-    except (binascii.Error, ValueError):
-        return None
 
 
 def matches_hash(password: bytes, known: str) -> bool:

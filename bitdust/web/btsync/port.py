@@ -87,7 +87,7 @@ class BtsyncPort:
     def _engine(self, room: FoldersPort) -> Engine:
         clock, settings = self._world.clock, self._settings
         needed = not _is_loopback(self._address)
-        programs = Programs(self._words(ORIGINS), self._words(HOSTS))
+        programs = Programs.of(settings, ORIGINS, HOSTS)
         guard = BtsyncGuard(programs, Credentials.on(clock, self._known, needed))
         node = BtsyncNode(room, settings, self._world.entropy, self._stop)
         return Engine(clock, [BtsyncDialect(node, all_methods(), guard, not settings.get(KEYLESS))], self._most)
@@ -99,9 +99,6 @@ class BtsyncPort:
     def _known(self) -> Known:
         settings = self._settings
         return Known(str(settings.get(LOGIN)), str(settings.get(PASSWORD)), str(settings.get(HASH)))
-
-    def _words(self, key: str) -> Callable[[], list[str]]:
-        return lambda: str(self._settings.get(key)).replace(",", " ").split()
 
 
 def _is_loopback(address: str) -> bool:

@@ -1,7 +1,5 @@
 """The port of the gateway: on this machine alone, and off until a person wants it."""
 
-from collections.abc import Callable
-
 from twisted.internet.defer import Deferred
 
 from bitdust.config.settings import Settings
@@ -34,7 +32,7 @@ class GatewayPort:
 
     def open(self, room: IpfsRoom) -> "Deferred[None]":
         """Where its setting says so. Fails with ``port-taken``."""
-        programs = Programs(self._words(ORIGINS), self._words(HOSTS))
+        programs = Programs.of(self._settings, ORIGINS, HOSTS)
         dialect = GatewayDialect(lambda: self._visit(room), programs)
         row = Listener(NAME, SWITCH, NUMBER, lambda: Engine(self._world.clock, [dialect], self._most), yields=False)
         return Deferred.fromCoroutine(self._listeners.open([row]))
@@ -46,6 +44,3 @@ class GatewayPort:
     def _visit(self, room: IpfsRoom) -> IpfsRoom:
         """What is here, and what other nodes have where a person allows that."""
         return room.visit(offline=not self._settings.get(FETCH), is_patient=False)
-
-    def _words(self, key: str) -> Callable[[], list[str]]:
-        return lambda: str(self._settings.get(key)).replace(",", " ").split()

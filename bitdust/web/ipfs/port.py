@@ -55,8 +55,7 @@ class IpfsPort:
         permission = Permission(
             self._credentials, api_secret(self._world), Failures(self._clock), elsewhere=bool(address)
         )
-        hosts = self._words(HOSTS)
-        guard = RpcGuard(Programs(self._words(ORIGINS), lambda: [*hosts(), address]))
+        guard = RpcGuard(Programs.of(self._settings, ORIGINS, HOSTS, address))
         dialect = IpfsDialect(visit(room), all_commands(), guard, permission, self._clock)
         addresses = every_address(address) if address else (IPV4, IPV6)
         row = Listener("ipfs", SWITCH, NUMBER, lambda: Engine(self._clock, [dialect], self._most), False, addresses)
@@ -80,9 +79,6 @@ class IpfsPort:
     def close(self) -> "Deferred[None]":
         """Close every connection, after what was answered is sent."""
         return Deferred.fromCoroutine(self._listeners.close())
-
-    def _words(self, key: str) -> "Callable[[], list[str]]":
-        return lambda: str(self._settings.get(key)).replace(",", " ").split()
 
 
 def every_address(elsewhere: str) -> tuple[str, ...]:
