@@ -59,6 +59,10 @@ def shown_again(context: Context, row: FolderRow) -> Envelope:
     return ok(folder_row(context.folders.find(row.secret) or row))
 
 
+def _tell(context: Context, event: str, row: Row) -> None:
+    context.events.send(event, {name: row[name] for name in ("id", "directory", "kind")})
+
+
 @method(Route("GET", "/folder/list/v1", ("/folders",)), returns=f"[{FOLDER_ROW}]")
 def folders_list(context: Context) -> Envelope:
     """All folders of this machine, in the order in which they were added."""
@@ -85,7 +89,7 @@ async def folder_add(
     """Keep a folder the same on all machines that have one of its secrets, from now on and after every start. A node
     without identity gets one that is known by its key alone.
 
-    Event: ``folder-added`` (``id``, ``directory``).
+    Event: ``folder-added`` (``id``, ``directory``, ``kind``).
     """
     given = parse(secret.strip()) if secret else make("D" if encrypted else "A", context.world.entropy)
     path = os.path.expanduser(directory)
@@ -94,7 +98,7 @@ async def folder_add(
     row = folder_row(await context.folders.add(Path(path), given, selective))
     if not context.driver.is_on(SERVICE):
         await context.driver.start(SERVICE)
-    context.events.send("folder-added", {name: row[name] for name in ("id", "directory", "kind")})
+    _tell(context, "folder-added", row)
     return ok(row)
 
 
@@ -108,12 +112,12 @@ def folder_info(context: Context, folder: str) -> Envelope:
 async def folder_remove(context: Context, folder: str) -> Envelope:
     """Keep a folder in sync no more. Its files stay, here and elsewhere.
 
-    Event: ``folder-removed`` (``id``, ``directory``).
+    Event: ``folder-removed`` (``id``, ``directory``, ``kind``).
     """
     row = find(context, folder)
     await context.folders.remove(row.secret)
     shown = folder_row(row)
-    context.events.send("folder-removed", {name: shown[name] for name in ("id", "directory", "kind")})
+    _tell(context, "folder-removed", shown)
     return ok(shown)
 
 
