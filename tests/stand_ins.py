@@ -17,7 +17,9 @@ from bitdust.folders.port import (
     EntryRow,
     FolderRow,
     FoldersPort,
+    KeptRow,
     PeerRow,
+    SuppliersRow,
     VersionRow,
 )
 from bitdust.folders.secrets import Secret, make
@@ -169,6 +171,8 @@ class FoldersAsSaid:
         self.rules: list[str] = []
         self.asked: list[tuple[Any, ...]] = []
         self.moving = (0, 0)
+        self.has_suppliers = True
+        self.at_suppliers: dict[str, SuppliersRow] = {}
 
     def folders(self) -> list[FolderRow]:
         return list(self.rows.values())
@@ -271,6 +275,21 @@ class FoldersAsSaid:
     def set_ignore_rules(self, secret: str, rules: Sequence[str]) -> "Deferred[None]":
         self.rules = list(rules)
         return self._asked("rules", secret)
+
+    def suppliers(self, secret: str) -> "Deferred[SuppliersRow]":
+        return succeed(self.at_suppliers.get(self._known(secret), SuppliersRow()))
+
+    def set_suppliers(self, secret: str, wanted: bool) -> "Deferred[SuppliersRow]":
+        if wanted and not self.has_suppliers:
+            return fail(BitDustError("no-suppliers", "this node has no suppliers yet"))
+        self.at_suppliers[self._known(secret)] = SuppliersRow(wanted, "keeping" if wanted else "off", 10, 4, 6)
+        return self.suppliers(secret)
+
+    def kept(self) -> "Deferred[list[KeptRow]]":
+        return succeed([KeptRow("0" * 16, "photos", "D", 100)])
+
+    def bring_back(self, ident: str, directory: Path) -> "Deferred[FolderRow]":
+        return self.add(directory, None)
 
     def speed(self) -> tuple[int, int]:
         return self.moving

@@ -193,6 +193,23 @@ class HiddenFiles:
             await self._storage.delete(self._path(name))
 
 
+class FolderFiles(HiddenFiles):
+    """The same for folders, whose person is told at once where nothing can be kept."""
+
+    def __init__(self, around: Connected, storage: Storage, has_suppliers: Callable[[], bool]) -> None:
+        super().__init__(around, storage, "folders", "folders in sync")
+        self._has_suppliers = has_suppliers
+
+    def refusal(self) -> str:
+        """Why nothing can be kept, however long one waits; empty where it can."""
+        me = self._me
+        if not me.present or me.document.sources[0].is_nowhere:
+            return "this node has no name, and so no suppliers: bitdust identity create NAME"
+        if not self._storage.is_open or not self._has_suppliers():
+            return "this node has no suppliers yet; see: bitdust supplier list, bitdust services"
+        return ""
+
+
 class StorageJoint:
     """What the customer's storage needs of the rest of the node."""
 

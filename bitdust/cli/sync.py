@@ -1,6 +1,5 @@
 """Folders that are the same on several machines, from the command line."""
 
-import os
 import sys
 import time
 from pathlib import Path
@@ -14,7 +13,8 @@ from bitdust.cli.client import ApiError
 from bitdust.cli.groups import LIST_WORDS, Aliased
 from bitdust.cli.main import Session
 from bitdust.cli.output import age, day, on_terminal, printable, show_json, show_table, size
-from bitdust.cli.sync_progress import PROBLEM, UNEQUAL, follow, outcome
+from bitdust.cli.sync_progress import FOLDER, PROBLEM, UNEQUAL, follow, outcome, where
+from bitdust.cli.sync_suppliers import bring_back, suppliers
 
 WORDS = LIST_WORDS | {
     "new": "create", "make": "create", "join": "add", "rm": "remove", "del": "remove", "show": "status",
@@ -25,20 +25,17 @@ SECRET_OF = {"read-write": "read_write", "read-only": "read_only", "encryption":
 STATUS_CODES = (
     f"Exit codes: 0 done, 1 error, 2 wrong usage, {PROBLEM} a folder has a problem, {UNEQUAL} not the same in time."
 )
-FOLDER = click.argument("folder", type=str)
 WAIT = click.option("--wait", is_flag=True, help="Come back when it is the same as a peer's; shows how far it is.")
 TIMEOUT = click.option("--timeout", type=click.FloatRange(0), help="Wait no longer than so many seconds.")
-
-
-def where(folder: str) -> str:
-    """A folder as the node knows it: its id, or its whole path."""
-    looks_like_path = os.sep in folder or folder in (".", "..") or Path(folder).exists()
-    return os.path.realpath(os.path.expanduser(folder)) if looks_like_path else folder
 
 
 @click.group(cls=Aliased, aliases=WORDS, default="list")
 def sync() -> None:
     """Folders that are the same on several machines: create one, give its secret to others, who add it."""
+
+
+sync.add_command(suppliers)
+sync.add_command(bring_back)
 
 
 def _said(session: Session, row: dict[str, Any], words: str) -> None:

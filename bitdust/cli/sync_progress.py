@@ -1,7 +1,9 @@
 """How far folders are from being the same as their peers': a bar for a person on a terminal, and an exit code."""
 
+import os
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,6 +14,13 @@ from bitdust.cli.output import on_terminal, printable, show_json, size
 PROBLEM, UNEQUAL = 3, 4
 LOOK_EVERY = 0.25
 Row = dict[str, Any]
+FOLDER = click.argument("folder", type=str)
+
+
+def where(folder: str) -> str:
+    """A folder as the node knows it: its id, or its whole path."""
+    looks_like_path = os.sep in folder or folder in (".", "..") or Path(folder).exists()
+    return os.path.realpath(os.path.expanduser(folder)) if looks_like_path else folder
 
 
 def outcome(row: Row, peers: Sequence[Row]) -> str:

@@ -26,6 +26,8 @@ class FolderConfig:
     preferences: dict[str, int] = field(factory=lambda: dict(KNOWN))
     hosts: list[str] = field(factory=list)
     paused: bool = False
+    suppliers: bool = False
+    """Whether my suppliers keep it too."""
 
     @property
     def secret(self) -> Secret:
@@ -113,6 +115,7 @@ def _config(value: dict[str, Any]) -> FolderConfig:
         KNOWN | {str(name): int(one) for name, one in value["preferences"].items()},
         [str(host) for host in value["hosts"]],
         bool(value["paused"]),
+        bool(value.get("suppliers")),
     )
     parse(found.text)
     return found

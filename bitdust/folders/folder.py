@@ -1,6 +1,6 @@
 """One folder: the port of its `folder_sync`. Here the disk, the journal and the peers come together."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +11,23 @@ from twisted.logger import Logger
 from bitdust.automats.folder_sync import FolderSync
 from bitdust.automats.kernel import Registry
 from bitdust.batching import Soon
-from bitdust.disk.disk import own_disk_error
 from bitdust.folders.archive import MB
 from bitdust.folders.config import FolderConfig
-from bitdust.folders.fetching import Fetcher
+from bitdust.folders.fetching import Fetcher, Source
 from bitdust.folders.ignoring import LIST, MAX_RULES, IgnoreList
 from bitdust.folders.keeping import Keeping
 from bitdust.folders.keys import FolderKeys
 from bitdust.folders.listing import Totals, totals
-from bitdust.folders.paths import HOUSEKEEPING
 from bitdust.folders.peer import FolderPeer
+from bitdust.folders.problems import code_of
 from bitdust.folders.scanning import Found, Scan
 from bitdust.folders.store import Store
 from bitdust.folders.transfer import Task, Transfer
 from bitdust.folders.tree import Missing
+from bitdust.folders.watching import Watching
 from bitdust.folders.writing import Changed
 from bitdust.signal import Signal
 from bitdust.surroundings import Connected
-from bitdust.watching import Watch
 from bitdust.wire.errors import BitDustError
 
 TRANSFERS = 32
@@ -49,6 +48,9 @@ class Folder:
         self.config = config
         self.store = Store(around.world, home, config.dir, FolderKeys(config.secret))
         self.peers: dict[bytes, FolderPeer] = {}
+        self.beyond: list[Source] = []
+        """Who is asked for chunks that no peer gives."""
+        self._is_short = False
         self.fetcher = Fetcher(self._sources, self._count_received)
         self._keeping = Keeping(self.store, self.fetcher)
         self.changed = Signal[[]]()
@@ -65,7 +67,7 @@ class Folder:
         self._failed: set[bytes] = set()
         self._ignored: set[bytes] = set()
         self._ignore = IgnoreList()
-        self._watch: Watch | None = None
+        self._watching = Watching(around.world.watcher, config.dir, self.look)
         self._later: IDelayedCall | None = None
         self._news = Soon(around.world.clock, self._tell)
         self._news.EVERY = 0.2
@@ -105,7 +107,7 @@ class Folder:
         return Deferred.fromCoroutine(self._scan_all())
 
     async def _scan_all(self) -> None:
-        self._watch_disk()
+        self._watching.begin()
         paths, self._to_look_at = self._to_look_at, set()
         try:
             await self._scan_paths(paths)
@@ -168,25 +170,10 @@ class Folder:
         self._to_look_at.update(paths)
         self.machine.send("changed")
 
-    def _watch_disk(self) -> None:
-        if self._watch is None:
-            self._watch = self.around.world.watcher.watch(self.config.dir, self._reported)
-
-    def _reported(self, paths: frozenset[Path]) -> None:
-        root, found = self.config.dir, set()
-        for path in paths:
-            if path != root and root not in path.parents:
-                continue
-            relative = "" if path == root else str(path.relative_to(root))
-            if relative.split("/")[0] != HOUSEKEEPING:
-                found.add(relative)
-        if found:
-            self.look(found)
-
     @property
     def watched(self) -> str:
         """How changes are noticed, in words."""
-        return self._watch.how if self._watch is not None else ""
+        return self._watching.how
 
     def has_more_to_look_at(self) -> bool:
         return bool(self._to_look_at) and (self._later is None or not self._later.active())
@@ -225,7 +212,7 @@ class Folder:
             self._keeping.run().addCallbacks(self._kept, self._not_kept)
 
     def _kept(self, has_come: bool) -> None:
-        self._due = self._keeping.is_behind
+        self._due = self._is_short = self._keeping.is_behind
         if has_come:
             self._shown_otherwise()
             self._news.want()
@@ -287,6 +274,7 @@ class Folder:
         elif isinstance(error, Changed):
             self.look((path,))
         elif getattr(error, "code", "") == "nobody-has":
+            self._is_short = True
             self._news.want()
         elif error is not None:
             self.warnings[path] = getattr(error, "strerror", None) or str(error)
@@ -296,14 +284,13 @@ class Folder:
         return list(self._transfers.values())
 
     def rest(self) -> None:
+        self._is_short = False
         self._news.want()
         self._shown_otherwise()
 
     def halt(self) -> None:
         self.is_meeting = False
-        watch, self._watch = self._watch, None
-        if watch is not None:
-            watch.close()
+        self._watching.end()
         self._news.stop()
         self._counting.stop()
         if self._later is not None and self._later.active():
@@ -342,9 +329,25 @@ class Folder:
             why = taken.problem
             self.log.warn("{n} records of {peer} were refused: {why}", n=taken.refused, peer=peer.name, why=why)
         if taken.changed:
-            self._failed.clear()
-            self._news.want()
-            self.machine.send("due")
+            self._learnt()
+
+    def _learnt(self) -> None:
+        self._news.want()
+        self.look_for_chunks()
+
+    def look_for_chunks(self) -> None:
+        """What could not be brought before may be had now."""
+        self._failed.clear()
+        self.machine.send("due")
+
+    def learn(self, records: Sequence[bytes], public: bytes) -> "Deferred[Any]":
+        """Records that suppliers hold, and the writers' key."""
+        return self.store.run(self._learn, records, public).addCallback(lambda is_new: is_new and self._learnt())
+
+    def _learn(self, records: Sequence[bytes], public: bytes) -> bool:
+        if public:
+            self.store.journal.learn_public(public)
+        return bool(self.store.journal.take(records).changed)
 
     def peer_met(self, peer: FolderPeer) -> None:
         peer.tell()
@@ -352,8 +355,7 @@ class Folder:
 
     def peer_synced(self, peer: FolderPeer) -> None:
         self._shown_otherwise()
-        self._failed.clear()
-        self.machine.send("due")
+        self.look_for_chunks()
 
     def peer_left(self, peer: FolderPeer) -> None:
         if self.peers.get(peer.device) is peer:
@@ -365,8 +367,9 @@ class Folder:
             peer.tell()
         return True
 
-    def _sources(self) -> list[FolderPeer]:
-        return [peer for peer in self.peers.values() if peer.admitted]
+    def _sources(self) -> list[Source]:
+        peers: list[Source] = [peer for peer in self.peers.values() if peer.admitted]
+        return [*peers, *self.beyond] if self._is_short or not peers else peers
 
     def _count_received(self, size: int) -> None:
         self.received += size
@@ -386,12 +389,3 @@ class Folder:
         if found != self.totals:
             self.totals = found
             self.changed.emit()
-
-
-def code_of(error: Any) -> str:
-    """A stable code for what keeps a folder from being in sync."""
-    if isinstance(error, Missing):
-        return "folder-gone"
-    if isinstance(error, OSError):
-        return own_disk_error(error, Path()).code
-    return str(getattr(error, "code", "disk-error"))

@@ -108,6 +108,33 @@ class VersionRow:
     replaced: int
 
 
+@frozen
+class SuppliersRow:
+    """A folder at this node's suppliers: ``state`` is ``off``, ``waiting`` for them, ``reading`` what they have,
+    ``keeping`` or ``kept``; ``size`` bytes of chunks that the folder has, ``kept`` of them there, ``left`` not yet;
+    ``told`` the Unix time at which they got the list of its files last, 0 for never; ``problem`` why it does not go on.
+    """
+
+    wanted: bool = False
+    state: str = "off"
+    size: int = 0
+    kept: int = 0
+    left: int = 0
+    told: int = 0
+    problem: str = ""
+
+
+@frozen
+class KeptRow:
+    """A folder that suppliers hold: ``id`` as the API names folders, ``name`` what its directory was called, ``secret``
+    the kind of secret that comes back with it, ``told`` the Unix time of the newest list."""
+
+    id: str
+    name: str
+    secret: str
+    told: int
+
+
 class FoldersPort(Protocol):
     """All folders of this machine."""
 
@@ -176,6 +203,18 @@ class FoldersPort(Protocol):
 
     def set_ignore_rules(self, secret: str, rules: Sequence[str]) -> "Deferred[None]":
         """Replace them. Code: ``bad-rule``."""
+
+    def suppliers(self, secret: str) -> "Deferred[SuppliersRow]":
+        """How far this node's suppliers have a folder."""
+
+    def set_suppliers(self, secret: str, wanted: bool) -> "Deferred[SuppliersRow]":
+        """Whether they keep it. Code: ``no-suppliers`` where there are none, nor an identity that could have some."""
+
+    def kept(self) -> "Deferred[list[KeptRow]]":
+        """Folders that suppliers hold, whether they are here or not. Codes: ``no-suppliers``, ``too-few-suppliers``."""
+
+    def bring_back(self, ident: str, directory: Path) -> "Deferred[FolderRow]":
+        """Add a folder that suppliers hold. Codes of `add`, and those of `kept`."""
 
     def speed(self) -> tuple[int, int]:
         """Bytes a second that come and go, over all folders; exactly 0 where nothing moves."""

@@ -1,23 +1,21 @@
 """The folders of one node: what the API, the old dialect and the command line call."""
 
 import os
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
-from hashlib import sha1
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.logger import Logger
 
-from bitdust.folders import listing, secrets
+from bitdust.folders import listing, rows, secrets
+from bitdust.folders.backup.room import SupplierCopies
 from bitdust.folders.config import KNOWN, Book, FolderConfig
 from bitdust.folders.exchange import Exchange
 from bitdust.folders.finding import Finding
 from bitdust.folders.folder import Folder
 from bitdust.folders.ignoring import LIST, MAX_RULES
 from bitdust.folders.pace import Pace
-from bitdust.folders.peer import FolderPeer
 from bitdust.folders.port import (
     OVERWRITE,
     PREFERENCES,
@@ -26,7 +24,9 @@ from bitdust.folders.port import (
     ConflictRow,
     EntryRow,
     FolderRow,
+    KeptRow,
     PeerRow,
+    SuppliersRow,
     VersionRow,
 )
 from bitdust.folders.secrets import Secret
@@ -66,6 +66,7 @@ class Folders:
         """The folder of this secret is another than it was."""
         self.exchange = Exchange(around, self.open_folders)
         self.finding = Finding(around, self.exchange, self.open_folders, is_friend)
+        self.copies = SupplierCopies()
         self._pace = Pace(around.world.clock, self._moved)
 
     # the service
@@ -83,7 +84,11 @@ class Folders:
         self.is_open = False
         self.finding.stop()
         folders, self._open = list(self._open.values()), {}
-        return gatherResults([folder.stop() for folder in folders], consumeErrors=True)
+        return gatherResults([self._end(folder) for folder in folders], consumeErrors=True)
+
+    def _end(self, folder: Folder) -> "Deferred[Any]":
+        self.copies.end(folder)
+        return folder.stop()
 
     def packet_rows(self) -> list[Row]:
         """Rows of the packet table."""
@@ -106,12 +111,17 @@ class Folders:
         return list(self._open.values())
 
     def _begin(self, config: FolderConfig) -> Folder:
-        home = self._home / config.secret.folder_id.hex()[:32]
+        home = self._place(config)
         folder = self._open[config.text] = Folder(self._around, home, config)
         folder.changed.connect(lambda: self._changed(folder))
         folder.met.connect(self.finding.look_for)
         folder.start()
+        if config.suppliers:
+            self.copies.begin(folder, home)
         return folder
+
+    def _place(self, config: FolderConfig) -> Path:
+        return self._home / config.secret.folder_id.hex()[:32]
 
     def _changed(self, folder: Folder) -> None:
         self.changed.emit(folder.config.text)
@@ -135,21 +145,7 @@ class Folders:
         folder = self._open.get(config.text)
         if folder is None:
             return FolderRow(config.dir, config.text, paused=config.paused)
-        totals = folder.totals
-        peers = sum(1 for peer in folder.peers.values() if peer.admitted)
-        code, words = self._problem(folder, totals)
-        return FolderRow(
-            config.dir, config.text, totals.files, totals.size, folder.is_indexing, config.paused, peers, code, words
-        )
-
-    @staticmethod
-    def _problem(folder: Folder, totals: listing.Totals) -> tuple[str, str]:
-        if folder.problem:
-            return folder.problem_code, folder.problem
-        if totals.held:
-            return "deletes-held", f"another peer has deleted {totals.held} files; confirm it, and they go here too"
-        path, why = next(iter(folder.warnings.items()), ("", ""))
-        return ("some-left-out", f"{path}: {why}") if path else ("", "")
+        return rows.folder_row(folder)
 
     def add(self, directory: Path, secret: Secret | None, selective: bool = False) -> "Deferred[FolderRow]":
         """Have a folder in sync; without a secret a new one is made.
@@ -162,6 +158,7 @@ class Folders:
         made = secret if secret is not None else secrets.make("A", self._around.world.entropy)
         self._check(directory, made)
         config = FolderConfig(directory.resolve(), made.text, KNOWN | {"selective_sync": int(selective)})
+        config.suppliers = await self.copies.holds(made)
         self.book.add(config)
         me = self._around.me
         if not me.present and not me.locked_key and not me.searched_because:
@@ -194,7 +191,7 @@ class Folders:
         if folder is None:
             return succeed(None)
         folder.store.run(folder.store.forget)
-        return folder.stop()
+        return self._end(folder)
 
     def _config(self, secret: str) -> FolderConfig:
         config = self.book.find(secret)
@@ -279,15 +276,42 @@ class Folders:
     def peers(self, secret: str) -> list[PeerRow]:
         """Peers that are here now."""
         folder = self._open.get(self._config(secret).text)
-        return [self._peer_row(folder, peer) for peer in folder.peers.values() if peer.admitted] if folder else []
+        return [rows.peer_row(folder, peer) for peer in folder.peers.values() if peer.admitted] if folder else []
 
-    @staticmethod
-    def _peer_row(folder: Folder, peer: FolderPeer) -> PeerRow:
-        whose = sha1(peer.fingerprint + peer.device, usedforsecurity=False)
-        ident = urlsafe_b64encode(whose.digest()).decode()
-        left = folder.left()
-        synced = 0 if left or peer.behind else peer.synced
-        return PeerRow(ident, peer.name, "direct", synced, left, peer.behind)
+    # suppliers
+
+    def suppliers(self, secret: str) -> "Deferred[SuppliersRow]":
+        """How far my suppliers have a folder."""
+        return Deferred.fromCoroutine(self.copies.row(self._config(secret).text))
+
+    def set_suppliers(self, secret: str, wanted: bool) -> "Deferred[SuppliersRow]":
+        """Whether they keep it. Code: ``no-suppliers``."""
+        return Deferred.fromCoroutine(self._set_suppliers(self._config(secret), wanted))
+
+    async def _set_suppliers(self, config: FolderConfig, wanted: bool) -> SuppliersRow:
+        if wanted:
+            self.copies.check()
+        if wanted != config.suppliers:
+            self.book.change(config, suppliers=wanted)
+            folder = self._open.get(config.text)
+            if folder is not None and wanted:
+                self.copies.begin(folder, self._place(config))
+            elif folder is not None:
+                await self.copies.withdraw(folder)
+                self.copies.end(folder)
+        return await self.copies.row(config.text)
+
+    def kept(self) -> "Deferred[list[KeptRow]]":
+        """Folders that suppliers hold. Code: ``no-suppliers``."""
+        self.copies.check()
+        return Deferred.fromCoroutine(self.copies.kept())
+
+    def bring_back(self, ident: str, directory: Path) -> "Deferred[FolderRow]":
+        """Add a folder that suppliers hold. Codes of `add`, ``no-suppliers``, ``no-such-folder``."""
+        return Deferred.fromCoroutine(self._bring_back(ident, directory))
+
+    async def _bring_back(self, ident: str, directory: Path) -> FolderRow:
+        return await self.add(directory, await self.copies.secret_of(ident))
 
     def speed(self) -> tuple[int, int]:
         """Bytes a second that come and go for folders now."""

@@ -78,7 +78,9 @@ class LifeClock:
 
         run.__qualname__ = getattr(callable, "__qualname__", type(callable).__qualname__)
         later: IDelayedCall = self._clock.callLater(delay, run)
-        if not self.is_dead:
+        if self.is_dead:
+            later.cancel()
+        else:
             self._calls.add(later)
         return later
 

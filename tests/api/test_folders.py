@@ -64,7 +64,7 @@ class FolderTests(FolderCase):
         self.assertEqual(self.code("folder_add", directory=str(self.photos)), "already-added")
         for row in TABLE:
             if row.name.startswith("folder_") and "folder" in row.names():
-                given = {"folder": "nothing", "path": "a", "version": "1", "rules": [], "preferences": {}}
+                given = {"folder": "nothing", "path": "a", "version": "1", "rules": [], "preferences": {}, "wanted": 1}
                 given = {name: value for name, value in given.items() if name in row.names()}
                 self.assertEqual(self.code(row.name, **given), "no-such-folder", row.name)
 
@@ -157,6 +157,18 @@ class ContentTests(FolderCase):
         self.ask("folder_restore", path="/a", version="1")
         self.assertEqual(self.ask("folder_deletes_confirm"), {"deleted": 7})
         self.assertEqual(self.folders.asked, [("restore", D, "a", "1"), ("confirm", D)])
+
+    def test_suppliers(self) -> None:
+        """Suppliers keep a folder where that is wanted, and what they hold is listed and brought back."""
+        self.assertEqual(self.ask("folder_suppliers")["state"], "off")
+        self.assertEqual(self.ask("folder_suppliers_set", wanted=True)["left"], 6)
+        self.assertTrue(self.ask("folder_suppliers")["wanted"])
+        (kept,) = self.result("folders_kept")
+        self.assertEqual((kept["name"], kept["secret"]), ("photos", "D"))
+        self.assertEqual(self.code("folder_bring_back", id=kept["id"], directory="photos"), "bad-argument")
+        self.assertEqual(self.code("folder_bring_back", id=kept["id"], directory="/no/such"), "no-folder")
+        self.folders.has_suppliers = False
+        self.assertEqual(self.code("folder_suppliers_set", folder=self.here, wanted=True), "no-suppliers")
 
     def test_rules(self) -> None:
         """Rules are a list of texts."""

@@ -379,6 +379,12 @@ class ExtensionTests(BtsyncCase):
         self.assertEqual(self.ask("ext_get_versions", secret=A, path="a.txt")[0]["version"], "1")
         self.assertEqual(len(self.ask("ext_get_history", secret=A, limit=0)), 0)
         self.assertEqual(self.ask("ext_get_history", secret=A, limit="many")[0]["what"], "changed")
+        self.assertEqual(self.ask("ext_get_folder_suppliers", secret=A)["wanted"], 0)
+        kept = self.ask("ext_set_folder_suppliers", secret=A, suppliers=1)
+        self.assertEqual((kept["wanted"], kept["state"], kept["left"]), (1, "keeping", 6))
+        self.folders.has_suppliers = False
+        self.assertIn("no suppliers", self.ask("ext_set_folder_suppliers", secret=A, suppliers="true")["message"])
+        self.assertEqual(self.ask("ext_set_folder_suppliers", secret=A)["error"], 2)
         self.ask("ext_set_ignore_rules", secret=A, rules="*.tmp\n/build")
         self.assertEqual(self.ask("ext_get_ignore_rules", secret=A), ["*.tmp", "/build"])
         self.assertEqual(
@@ -389,7 +395,7 @@ class ExtensionTests(BtsyncCase):
         """They answer error 1 with words for a secret that no folder has, and 2 for what is missing."""
         for name in all_methods().names():
             if name.startswith("ext_"):
-                self.assertEqual(self.ask(name, secret=B, path="a", version="1")["error"], 1, name)
+                self.assertEqual(self.ask(name, secret=B, path="a", version="1", suppliers=1)["error"], 1, name)
                 self.assertEqual(self.ask(name)["error"], 2, name)
         self.folder()
         self.assertEqual(self.ask("ext_restore_version", secret=A, path="a")["error"], 2)

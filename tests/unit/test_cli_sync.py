@@ -202,6 +202,25 @@ class ContentTests(SyncCase):
         self.lists("folder_ignore")
         self.assertIn("nothing is ignored", self.cli("sync", "ignore", ID).output)
 
+    def test_suppliers(self) -> None:
+        """They are switched on and off; what is there and what is not is told; what they hold is brought back."""
+        row = {"wanted": True, "state": "keeping", "size": 5 << 20, "kept": 2 << 20, "left": 3 << 20, "told": 0}
+        self.answers["folder_suppliers"] = self.answers["folder_suppliers_set"] = row | {"problem": ""}
+        shown = self.asks(f"sync suppliers {ID} on", ("folder_suppliers_set", {"folder": ID, "wanted": True}))
+        self.assertIn("2 MB of 5 MB at suppliers, 3 MB not yet; no list is there yet", shown)
+        self.asks(f"sync suppliers {ID} off", ("folder_suppliers_set", {"folder": ID, "wanted": False}))
+        self.answers["folder_suppliers"] = row | {"state": "kept", "told": 1, "problem": ""}
+        self.assertIn("all of it", self.asks(f"sync suppliers {ID}", ("folder_suppliers", {"folder": ID})))
+        self.answers["folder_suppliers"] = row | {"problem": "1 supplier can be reached"}
+        self.assertIn("1 supplier can be reached", self.cli("sync", "suppliers", ID).output)
+        self.answers["folder_suppliers"] = row | {"wanted": False, "problem": ""}
+        self.assertIn("not kept at suppliers", self.cli("sync", "suppliers", ID).output)
+        self.lists("folders_kept", {"id": ID, "name": "photos", "secret": "D", "told": 1})
+        self.assertIn("photos", self.asks("sync suppliers", ("folders_kept", {})))
+        self.answers["folder_bring_back"] = ROW
+        asked = ("folder_bring_back", {"id": ID, "directory": self.place})
+        self.assertIn("comes back", self.asks(f"sync bring-back {ID} {self.photos}", asked))
+
     def test_confirm(self) -> None:
         """A mass deletion is asked about before it is carried out."""
         self.answers["folder_info"] = {"result": ROW | {"problem": "deletes-held", "problem_text": "200 files"}}

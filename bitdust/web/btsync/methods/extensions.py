@@ -5,7 +5,7 @@ from typing import Any
 
 from attrs import asdict
 
-from bitdust.folders.port import FoldersPort
+from bitdust.folders.port import FoldersPort, SuppliersRow
 from bitdust.web.btsync.arguments import Arguments
 from bitdust.web.btsync.table import Answer, ApiError, Method, Node, Runner
 
@@ -37,6 +37,19 @@ async def _state(folders: FoldersPort, secret: str, given: Arguments) -> Answer:
 
 async def _confirm(folders: FoldersPort, secret: str, given: Arguments) -> Answer:
     return {"error": 0, "deleted": await folders.confirm_deletes(secret)}
+
+
+async def _suppliers(folders: FoldersPort, secret: str, given: Arguments) -> Answer:
+    return _plain(await folders.suppliers(secret))
+
+
+async def _set_suppliers(folders: FoldersPort, secret: str, given: Arguments) -> Answer:
+    return _plain(await folders.set_suppliers(secret, given.flag("suppliers")))
+
+
+def _plain(row: SuppliersRow) -> Answer:
+    """As the dialect writes what is true or false."""
+    return asdict(row) | {"wanted": int(row.wanted)}
 
 
 def _limit(given: Arguments) -> int:
@@ -71,6 +84,8 @@ ROWS = (
         changes=True,
     ),
     _row("ext_confirm_deletes", _confirm, changes=True),
+    _row("ext_get_folder_suppliers", _suppliers),
+    _row("ext_set_folder_suppliers", _set_suppliers, "suppliers", changes=True),
     _row("ext_get_ignore_rules", lambda folders, secret, given: folders.ignore_rules(secret)),
     _row(
         "ext_set_ignore_rules",

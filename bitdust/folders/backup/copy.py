@@ -1,0 +1,419 @@
+"""One folder at my suppliers: the port of its `folder_backup`, and where chunks are had that no peer gives.
+
+Chunks are kept sealed by the folder's keys, beneath the seal that all data at suppliers has, in segments that are files
+of a hidden key. Each device tells a list of the folder's records; all lists together are what a new node begins with.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from bitdust.automats.folder_backup import FolderBackup
+from bitdust.blocks.backup.others import FOR_GOOD, SILENT
+from bitdust.blocks.backup.shelf import Shelf
+from bitdust.crypt.files import remove_safely, write_all, write_safely
+from bitdust.folders.backup.formats import (
+    CHUNKS,
+    INDEX,
+    LONGEST_HEAD,
+    STATE,
+    RecordReader,
+    Told,
+    read_head,
+    read_index,
+    write_head,
+    write_index,
+    write_records,
+)
+from bitdust.folders.backup.index import SEGMENT, Figures, Spot, SupplierIndex
+from bitdust.folders.config import FolderConfig
+from bitdust.folders.fetching import parted
+from bitdust.folders.keys import sealed_name
+from bitdust.folders.serving import ChunkSource
+from bitdust.folders.store import Store
+from bitdust.outcome import outcome
+from bitdust.surroundings import Connected
+from bitdust.wire.errors import BitDustError
+
+PORTION = 2 * LONGEST_HEAD
+"""Bytes of a list that are read at once."""
+AT_ONCE = 1024 * 1024
+"""Bytes of chunks that are read from the disk, or of a segment, at once."""
+MOST_DUE = 256
+_DEVICE = 8
+
+
+class Host(Protocol):
+    """The folder, as far as suppliers are concerned."""
+
+    around: Connected
+    config: FolderConfig
+    store: Store
+    is_meeting: bool
+
+    def learn(self, records: Sequence[bytes], public: bytes) -> "Deferred[Any]":
+        """Take records in, whoever has brought them."""
+
+    def look_for_chunks(self) -> None:
+        """Chunks can be had now that could not be had before."""
+
+
+@define
+class _Built:
+    """A segment that waits for its upload."""
+
+    name: str
+    path: Path
+    chunks: list[tuple[bytes, int]] = field(factory=list)
+    size: int = 0
+
+    @property
+    def index_path(self) -> Path:
+        return self.path.with_suffix(INDEX)
+
+    def append(self, sealed: Sequence[tuple[bytes, bytes]]) -> None:
+        """Write chunks behind those that are there; for a thread."""
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            write_all(descriptor, b"".join(data for _, data in sealed))
+        finally:
+            os.close(descriptor)
+        self.chunks += [(name, len(data)) for name, data in sealed]
+        self.size += sum(len(data) for _, data in sealed)
+
+    def finish(self) -> None:
+        """Write the index; for a thread."""
+        write_safely(self.index_path, write_index(self.chunks))
+
+    def remove(self) -> None:
+        """Nobody wants it any more."""
+        for path in (self.path, self.index_path):
+            remove_safely(path)
+
+
+class SupplierCopy:
+    """I begin with `start` and end with `stop`. ``home`` is the folder's place in the node's home."""
+
+    log = Logger()
+
+    def __init__(self, host: Host, shelf: Shelf, home: Path) -> None:
+        self._host = host
+        self._world = host.around.world
+        self._shelf = shelf
+        self._home = home
+        self._run = host.store.run
+        self._label = host.store.keys.secret.folder_id.hex()[:32]
+        self._index = SupplierIndex(home / "suppliers.db", host.store.journal)
+        self._built: _Built | None = None
+        self._missing: set[bytes] = set()
+        self._is_told = self._has_changed = self._is_open = False
+        self.failure = ""
+        """Why it does not go on; empty while it does."""
+        self.machine = FolderBackup(host.around.registry, host.config.label, self)
+
+    def start(self) -> None:
+        """Go on where the last process has stopped."""
+        self.machine.send("start")
+
+    def stop(self) -> None:
+        """Do nothing more; before the folder is closed."""
+        self.machine.send("stop")
+        self._is_open = False
+        self._run(self._index.close)
+
+    def changed(self) -> None:
+        """The folder is another than it was."""
+        self._has_changed = True
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether the folder is another one than was looked at last."""
+        return self._has_changed
+
+    def _name(self, what: str, kind: str) -> str:
+        return f"{self._label}-{what}{kind}"
+
+    @property
+    def _mine(self) -> str:
+        return self._host.around.me.device.id.hex()
+
+    # the port
+
+    def can_keep(self) -> bool:
+        return self._host.is_meeting and self._shelf.can_keep()
+
+    def is_untold(self) -> bool:
+        return not self._is_told
+
+    def is_behind(self) -> bool:
+        behind = self._has_changed and self.can_keep()
+        if behind:
+            self._missing.clear()
+        return behind
+
+    def give_up(self, why: Any) -> None:
+        error = getattr(why, "value", why)
+        if not isinstance(error, BitDustError | OSError | str):
+            self.log.failure("a folder at suppliers has met something unexpected", why)
+        self.failure = str(error)
+        self.log.info("folder {label} goes to suppliers later: {why}", label=self._host.config.label, why=self.failure)
+        built, self._built = self._built, None
+        if built is not None:
+            self._world.run_in_thread(built.remove)
+
+    # what suppliers have
+
+    def read(self) -> "Deferred[None]":
+        return Deferred.fromCoroutine(self._read())
+
+    async def _read(self) -> None:
+        await self._run(self._index.open)
+        await self._run(self._clear)
+        self._is_open = True
+        self._missing.clear()
+        versions = await self._shelf.versions()
+        names = {name.removeprefix(f"{self._label}-"): one for name, one in versions.items() if self._is_of(name)}
+        known = set(await self._run(self._index.segments))
+        segments = {name.removesuffix(INDEX) for name in names if name.endswith(INDEX)}
+        for segment in sorted(segments - known):
+            if segment + CHUNKS in names:
+                await self._read_index(segment)
+        for segment in known - segments:
+            await self._run(self._index.forget, segment)
+        for name in sorted(names):
+            segment = name.removesuffix(CHUNKS)
+            if segment != name and segment not in segments and segment.startswith(self._mine[:_DEVICE]):
+                await self._shelf.remove(self._name(segment, CHUNKS))
+        states = await self._run(self._index.states)
+        for name, version in sorted(names.items()):
+            if name.endswith(STATE) and states.get(name) != version:
+                await self._read_state(name, version)
+        self._host.look_for_chunks()
+
+    def _is_of(self, name: str) -> bool:
+        return name.startswith(f"{self._label}-")
+
+    def _clear(self) -> None:
+        """What a process that died has left."""
+        for path in self._home.glob(f"{self._label}-*"):
+            remove_safely(path)
+
+    async def _read_index(self, segment: str) -> None:
+        read = await outcome(self._shelf.read(self._name(segment, INDEX)))
+        try:
+            if read.error is not None:
+                raise read.error
+            chunks = await self._world.run_in_thread(read_index, read.value)
+        except BitDustError as error:
+            self._skip(error, "segment")
+            return
+        await self._run(self._index.add, segment, chunks)
+
+    async def _read_state(self, name: str, version: str) -> None:
+        try:
+            told = await self._take_state(f"{self._label}-{name}")
+        except BitDustError as error:
+            self._skip(error, "list")
+            return
+        await self._run(self._index.note_state, name, version, told.time, told.segments)
+
+    def _skip(self, error: BitDustError, what: str) -> None:
+        if error.code not in (*FOR_GOOD, "bad-field"):
+            raise error
+        self.log.warn("a {what} of a folder does not come back: {why}", what=what, why=str(error))
+
+    async def _take_state(self, name: str) -> Told:
+        data = await self._shelf.read(name, 0, PORTION)
+        told, begin = read_head(data, self._shelf.secrets())
+        reader, offset = RecordReader(), len(data)
+        data = data[begin:]
+        while data:
+            await self._host.learn(list(reader.take(data)), told.public)
+            data = await self._shelf.read(name, offset, PORTION)
+            offset += len(data)
+        reader.end()
+        return told
+
+    # chunks for the folder
+
+    def ask_chunks(self, names: Sequence[bytes], size: int) -> "Deferred[list[bytes | None]]":
+        """See `bitdust.folders.fetching.Source`."""
+        return Deferred.fromCoroutine(self._ask(names))
+
+    async def _ask(self, names: Sequence[bytes]) -> list[bytes | None]:
+        found: dict[bytes, bytes] = {}
+        spots = await self._run(self._index.spots, names) if self._is_open else []
+        for run in _runs(spots):
+            begin, size = run[0].offset, sum(spot.size for spot in run)
+            data = await self._shelf.read(self._name(run[0].segment, CHUNKS), begin, size)
+            found |= {spot.name: data[spot.offset - begin : spot.offset - begin + spot.size] for spot in run}
+        return [found.get(name) for name in names]
+
+    # what is new
+
+    def gather(self) -> "Deferred[bool]":
+        return Deferred.fromCoroutine(self._gather())
+
+    async def _gather(self) -> bool:
+        self._has_changed = False
+        while await self._run(self._index.follow):
+            pass
+        name = f"{self._mine[:_DEVICE]}{self._world.entropy(8).hex()}"
+        built = _Built(name, self._home / self._name(name, CHUNKS))
+        while built.size < SEGMENT:
+            due = await self._run(self._index.due, MOST_DUE, frozenset(self._missing))
+            if not due:
+                break
+            for part in _parts(due):
+                await self._append(built, part)
+        self._is_told = await self._run(self._index.is_told)
+        if not built.chunks:
+            return False
+        await self._world.run_in_thread(built.finish)
+        self._built = built
+        return True
+
+    async def _append(self, built: _Built, names: Sequence[bytes]) -> None:
+        source = await self._host.store.serve(names)
+        chunks = parted(await _whole(source), len(names))
+        known = {name for name, _ in built.chunks}
+        good = [
+            (name, chunk)
+            for name, chunk in zip(names, chunks, strict=True)
+            if chunk is not None and name not in known and sealed_name(chunk) == name
+        ]
+        self._missing.update(names)
+        if good:
+            await self._world.run_in_thread(built.append, good)
+
+    def upload(self) -> "Deferred[None]":
+        return Deferred.fromCoroutine(self._upload())
+
+    async def _upload(self) -> None:
+        built = self._built
+        if built is None:
+            return
+        self._shelf.make_key()
+        await self._shelf.keep(self._name(built.name, CHUNKS), built.path, True)
+        await self._shelf.keep(self._name(built.name, INDEX), built.index_path)
+        await self._run(self._index.add, built.name, read_index(write_index(built.chunks)))
+        self._built, self.failure = None, ""
+        await self._world.run_in_thread(built.remove)
+
+    # the list
+
+    def tell(self) -> "Deferred[None]":
+        return Deferred.fromCoroutine(self._tell())
+
+    async def _tell(self) -> None:
+        self._shelf.make_key()
+        now, name = int(self._world.wall()), self._mine + STATE
+        path = self._home / f"{self._label}-{name}"
+        digest, segments = await self._run(self._write_list, path, now)
+        try:
+            await self._shelf.keep(f"{self._label}-{name}", path)
+        finally:
+            await self._world.run_in_thread(remove_safely, path)
+        versions = await self._shelf.versions()
+        await self._run(self._index.note_state, name, versions.get(f"{self._label}-{name}", ""), now, segments)
+        await self._run(self._index.note_told, digest, now)
+        self.failure = ""
+        await self._clean(name, now)
+
+    def _write_list(self, path: Path, now: int) -> tuple[bytes, list[str]]:
+        journal, config = self._host.store.journal, self._host.config
+        digest, segments = journal.digest(), self._index.needed()
+        called = config.dir.name.encode("utf-8", "replace").decode()[:60]
+        told = Told(now, called, journal.keys.public or b"", segments, config.text)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        try:
+            write_all(descriptor, write_head(told, self._shelf.secrets()[-1], self._world.entropy(12)))
+            number, more = 0, True
+            while more:
+                portion = journal.since(number)
+                write_all(descriptor, write_records(portion.records))
+                number, more = portion.upto, portion.more
+        finally:
+            os.close(descriptor)
+        return digest, segments
+
+    async def _clean(self, name: str, now: int) -> None:
+        """Remove what no list needs; what another device has just brought may be in none yet."""
+        await self._run(self._index.choose_sparse)
+        needed = set(await self._run(self._index.needed))
+        needed |= await self._run(self._index.needed_by_others, name, now - SILENT)
+        for segment in await self._run(self._index.segments):
+            if segment not in needed and segment.startswith(self._mine[:_DEVICE]):
+                await self._remove(segment)
+
+    async def _remove(self, segment: str) -> None:
+        await self._shelf.remove(self._name(segment, INDEX))
+        await self._shelf.remove(self._name(segment, CHUNKS))
+        await self._run(self._index.forget, segment)
+
+    def withdraw(self) -> "Deferred[None]":
+        """Take this device's list from the suppliers, and what no other one needs. `stop` comes after it."""
+        return Deferred.fromCoroutine(self._withdraw())
+
+    async def _withdraw(self) -> None:
+        name, now = self._mine + STATE, int(self._world.wall())
+        await self._run(self._index.open)
+        await self._shelf.remove(f"{self._label}-{name}")
+        needed = await self._run(self._index.needed_by_others, name, now - SILENT)
+        for segment in await self._run(self._index.segments):
+            if segment not in needed:
+                await self._remove(segment)
+
+    # what is shown
+
+    async def figures(self) -> tuple[Figures, int]:
+        """How much suppliers have, and when they got the list last."""
+        if not self._is_open:
+            return Figures(), 0
+        return await self._run(self._figures)
+
+    def _figures(self) -> tuple[Figures, int]:
+        while self._index.follow():
+            pass
+        return self._index.figures(), self._index.told_at()
+
+
+async def _whole(source: ChunkSource) -> bytes:
+    parts: list[bytes] = []
+    at = 0
+    while at < source.size:
+        parts.append(await source.read(at, AT_ONCE))
+        at += len(parts[-1])
+    return b"".join(parts)
+
+
+def _parts(due: Sequence[tuple[bytes, int]]) -> Iterator[list[bytes]]:
+    """Names of so many chunks as are read at once."""
+    names: list[bytes] = []
+    size = 0
+    for name, length in due:
+        names.append(name)
+        size += length
+        if size >= AT_ONCE:
+            yield names
+            names, size = [], 0
+    if names:
+        yield names
+
+
+def _runs(spots: Sequence[Spot]) -> Iterator[list[Spot]]:
+    """Those that lie one behind the other in a segment."""
+    run: list[Spot] = []
+    for spot in spots:
+        last = run[-1] if run else None
+        if last is not None and (last.segment != spot.segment or last.offset + last.size != spot.offset):
+            yield run
+            run = []
+        run.append(spot)
+    if run:
+        yield run
