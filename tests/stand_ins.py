@@ -171,6 +171,7 @@ class FoldersAsSaid:
         self.rules: list[str] = []
         self.asked: list[tuple[Any, ...]] = []
         self.moving = (0, 0)
+        self.limited: dict[str, tuple[int, int]] = {}
         self.has_suppliers = True
         self.at_suppliers: dict[str, SuppliersRow] = {}
 
@@ -275,6 +276,12 @@ class FoldersAsSaid:
     def set_ignore_rules(self, secret: str, rules: Sequence[str]) -> "Deferred[None]":
         self.rules = list(rules)
         return self._asked("rules", secret)
+
+    def limits(self, secret: str) -> tuple[int, int]:
+        return self.limited.get(self._known(secret), (0, 0))
+
+    def set_limits(self, secret: str, download: int, upload: int) -> None:
+        self.limited[self._known(secret)] = (download, upload)
 
     def suppliers(self, secret: str) -> "Deferred[SuppliersRow]":
         return succeed(self.at_suppliers.get(self._known(secret), SuppliersRow()))

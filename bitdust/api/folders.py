@@ -21,8 +21,6 @@ FOLDER = Param("folder", aliases=("id", "directory"), help="its id, or where it 
 FOLDER_ROW = "{id, directory, kind, writable, files, size, indexing, paused, peers, problem, problem_text}"
 NO_FOLDER = ("no-such-folder",)
 ADD_ERRORS = ("no-folder", "not-writable", "already-added", "nested-folder")
-NO_SUPPLIERS = ("no-suppliers", "too-few-suppliers")
-SUPPLIERS_ROW = "{wanted, state, size, kept, left, told, problem}"
 KINDS = {"A": "read-write", "B": "read-only", "D": "encrypted", "E": "encrypted-read-only", "F": "encrypted-keeper"}
 SECRET_NAMES = {"A": "read_write", "B": "read_only", "D": "read_write", "E": "read_only", "F": "encryption"}
 MOST_RULES = 10_000
@@ -95,18 +93,20 @@ async def folder_add(
     Event: ``folder-added`` (``id``, ``directory``, ``kind``).
     """
     given = parse(secret.strip()) if secret else make("D" if encrypted else "A", context.world.entropy)
-    return await _added(context, await context.folders.add(_whole(directory), given, selective))
+    return await added(context, await context.folders.add(whole(directory), given, selective))
 
 
-def _whole(directory: str) -> Path:
+def whole(directory: str) -> Path:
+    """A directory as it was given. Raises `BadArgument`."""
     path = os.path.expanduser(directory)
     if not os.path.isabs(path):
         raise BadArgument("argument 'directory' must be the whole path of a folder of this machine")
     return Path(path)
 
 
-async def _added(context: Context, added: FolderRow) -> Envelope:
-    row = folder_row(added)
+async def added(context: Context, found: FolderRow) -> Envelope:
+    """A folder that is new here: it is looked after, and told of."""
+    row = folder_row(found)
     if not context.driver.is_on(SERVICE):
         await context.driver.start(SERVICE)
     _tell(context, "folder-added", row)
@@ -345,43 +345,3 @@ async def folder_ignore_set(context: Context, folder: str, rules: Any) -> Envelo
     row = find(context, folder)
     await context.folders.set_ignore_rules(row.secret, rules)
     return listed(list(await context.folders.ignore_rules(row.secret)))
-
-
-@method(Route("GET", "/folder/suppliers/v1"), params=(FOLDER,), returns=SUPPLIERS_ROW, errors=NO_FOLDER)
-async def folder_suppliers(context: Context, folder: str) -> Envelope:
-    """How far my suppliers keep a folder: ``kept`` of ``size`` bytes are there, ``left`` are not; ``told`` is when they
-    got the list of its files last. Until then, and where ``state`` is not ``kept``, not all of it would come back."""
-    return ok(asdict(await context.folders.suppliers(find(context, folder).secret)))
-
-
-@method(
-    Route("POST", "/folder/suppliers/v1"),
-    params=(FOLDER, Param("wanted", Kind.FLAG, help="false takes it from them again")),
-    returns=SUPPLIERS_ROW,
-    errors=(*NO_FOLDER, "no-suppliers"),
-    becomes=[("folder_backup", "start")],
-)
-async def folder_suppliers_set(context: Context, folder: str, wanted: bool) -> Envelope:
-    """Whether my suppliers keep a folder too, as a peer that is always there and can read nothing of it."""
-    return ok(asdict(await context.folders.set_suppliers(find(context, folder).secret, wanted)))
-
-
-@method(Route("GET", "/folder/kept/v1"), returns="[{id, name, secret, told}]", errors=NO_SUPPLIERS)
-async def folders_kept(context: Context) -> Envelope:
-    """Folders that my suppliers hold, here or not: after the loss of all machines, a key file is enough for them."""
-    return listed([asdict(one) for one in await context.folders.kept()])
-
-
-@method(
-    Route("POST", "/folder/bring-back/v1"),
-    params=(
-        Param("id", help="as folders_kept tells it", example="f4e2b00ce04ffac5"),
-        Param("directory", help="a folder of this machine; it must exist", example="/home/alice/photos"),
-    ),
-    returns=FOLDER_ROW,
-    errors=(*ADD_ERRORS, *NO_SUPPLIERS, *NO_FOLDER),
-    only_here=True,
-)
-async def folder_bring_back(context: Context, id: str, directory: str) -> Envelope:
-    """Add a folder that my suppliers hold, and have its files of them. Event: ``folder-added``."""
-    return await _added(context, await context.folders.bring_back(id, _whole(directory)))

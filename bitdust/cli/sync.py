@@ -14,7 +14,7 @@ from bitdust.cli.groups import LIST_WORDS, Aliased
 from bitdust.cli.main import Session
 from bitdust.cli.output import age, day, on_terminal, printable, show_json, show_table, size
 from bitdust.cli.sync_progress import FOLDER, PROBLEM, UNEQUAL, follow, outcome, where
-from bitdust.cli.sync_suppliers import bring_back, suppliers
+from bitdust.cli.sync_suppliers import bring_back, limit, suppliers
 
 WORDS = LIST_WORDS | {
     "new": "create", "make": "create", "join": "add", "rm": "remove", "del": "remove", "show": "status",
@@ -36,6 +36,7 @@ def sync() -> None:
 
 sync.add_command(suppliers)
 sync.add_command(bring_back)
+sync.add_command(limit)
 
 
 def _said(session: Session, row: dict[str, Any], words: str) -> None:

@@ -1,4 +1,4 @@
-"""Folders at my suppliers: what they keep, and bringing a folder back from there."""
+"""How fast folders may be, what my suppliers keep of them, and bringing a folder back from there."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import click
 
 from bitdust.cli.main import Session
 from bitdust.cli.output import age, printable, show_json, show_table, size
-from bitdust.cli.sync_progress import where
+from bitdust.cli.sync_progress import FOLDER, where
 
 
 @click.command("suppliers")
@@ -51,6 +51,26 @@ def _list(session: Session) -> None:
         return
     shown = [row | {"told": age(row["told"])} for row in rows]
     show_table(shown, ["id", "name", "secret", "told"], "suppliers hold no folder; bitdust sync suppliers FOLDER on")
+
+
+@click.command("limit")
+@FOLDER
+@click.option("--download", type=click.IntRange(0, 1_000_000), help="Let come so many KB a second; 0 is no limit.")
+@click.option("--upload", type=click.IntRange(0, 1_000_000), help="Let go so many KB a second; 0 is no limit.")
+@click.pass_obj
+def limit(session: Session, folder: str, download: int | None, upload: int | None) -> None:
+    """Show how fast a folder may be, or change it. Limits of all folders are settings: bitdust set
+    services/folder-sync/download-limit."""
+    row = session.call("folder_limits", folder=where(folder))
+    given = {"download_limit": download, "upload_limit": upload}
+    wanted = row | {name: value for name, value in given.items() if value is not None}
+    if wanted != row:
+        row = session.call("folder_limits_set", folder=where(folder), **wanted)
+    if session.as_json:
+        show_json(row)
+        return
+    words = [f"{name} {row[f'{name}_limit']} KB/s" for name in ("download", "upload") if row[f"{name}_limit"]]
+    click.echo(f"{printable(folder)}: {', '.join(words) or 'no limit'}")
 
 
 @click.command("bring-back")

@@ -36,7 +36,12 @@ OPTIONS = (
     number("services/folder-sync/language", 28261, "language", _KEPT, -1, 0xFFFF),
     flag("services/folder-sync/lan-encryption-enabled", True, "encrypt in private networks", _KEPT),
     flag("services/folder-sync/lan-tcp-enabled", False, "TCP in private networks", _KEPT),
-    flag("services/folder-sync/limit-local-peers-enabled", False, "limit in private networks", _KEPT),
+    flag(
+        "services/folder-sync/limit-local-peers-enabled",
+        False,
+        "limit in private networks",
+        "Limits of folders hold back peers in private networks too.",
+    ),
     flag("services/folder-sync/low-priority-enabled", True, "low priority of the disk", _KEPT),
     flag("services/folder-sync/upnp-enabled", False, "UPnP", _KEPT),
     port("services/btsync/api-port", 8888, "TCP port of the API of BitTorrent Sync"),

@@ -28,6 +28,9 @@ class FolderConfig:
     paused: bool = False
     suppliers: bool = False
     """Whether my suppliers keep it too."""
+    download_limit: int = 0
+    upload_limit: int = 0
+    """Thousands of bytes a second; 0 is none."""
 
     @property
     def secret(self) -> Secret:
@@ -116,6 +119,8 @@ def _config(value: dict[str, Any]) -> FolderConfig:
         [str(host) for host in value["hosts"]],
         bool(value["paused"]),
         bool(value.get("suppliers")),
+        int(value.get("download_limit", 0)),
+        int(value.get("upload_limit", 0)),
     )
     parse(found.text)
     return found

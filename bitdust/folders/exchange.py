@@ -1,6 +1,7 @@
 """What peers ask about folders: the rows of the packet table, and which sessions are those of peers."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -8,6 +9,7 @@ from twisted.internet.defer import Deferred
 from bitdust.folders.fetching import MOST_NAMES, joined, names_in
 from bitdust.folders.folder import Folder
 from bitdust.folders.keys import NAME
+from bitdust.folders.limiting import PacedSource
 from bitdust.folders.peer import CHUNKS, NEWS, NONCE, RECORDS, SERVICE, FolderPeer
 from bitdust.folders.serving import ChunkSource
 from bitdust.surroundings import Connected
@@ -113,6 +115,7 @@ class Exchange:
         portion = await store.run(journal.since, after)
         digest = await store.run(journal.digest)
         payload = joined(portion.records)
+        await folder.limits.may_go(peer.session.address, len(payload))
         peer.sent += len(payload)
         told = {"epoch": journal.epoch, "upto": portion.upto, "more": portion.more, "digest": digest}
         return Answer(Command.DATA, told, payload)
@@ -124,7 +127,8 @@ class Exchange:
         def answered(found: ChunkSource) -> Answer:
             peer.sent += found.size
             folder.sent += found.size
-            return Answer(Command.DATA, {}, found)
+            may_go = partial(folder.limits.may_go, peer.session.address)
+            return Answer(Command.DATA, {}, PacedSource(found, may_go))
 
         return source.addCallback(answered)
 

@@ -17,6 +17,7 @@ from bitdust.folders.fetching import Fetcher, Source
 from bitdust.folders.ignoring import LIST, MAX_RULES, IgnoreList
 from bitdust.folders.keeping import Keeping
 from bitdust.folders.keys import FolderKeys
+from bitdust.folders.limiting import Limits
 from bitdust.folders.listing import Totals, totals
 from bitdust.folders.peer import FolderPeer
 from bitdust.folders.problems import code_of
@@ -42,11 +43,12 @@ class Folder:
 
     log = Logger()
 
-    def __init__(self, around: Connected, home: Path, config: FolderConfig) -> None:
+    def __init__(self, around: Connected, home: Path, config: FolderConfig, limits: Limits) -> None:
         self.around = around
         self.registry: Registry = around.registry
         self.config = config
         self.store = Store(around.world, home, config.dir, FolderKeys(config.secret))
+        self.limits = limits.of_folder(lambda: config.download_limit, lambda: config.upload_limit)
         self.peers: dict[bytes, FolderPeer] = {}
         self.beyond: list[Source] = []
         """Who is asked for chunks that no peer gives."""
@@ -81,6 +83,7 @@ class Folder:
 
     def stop(self) -> "Deferred[Any]":
         """Fires when nothing of it is open any more."""
+        self.limits.stop()
         self.machine.send("stop")
         return self.store.close()
 

@@ -20,6 +20,7 @@ from twisted.internet.defer import Deferred
 from bitdust.automats.folder_peer import FolderPeer as Automat
 from bitdust.folders.config import FolderConfig
 from bitdust.folders.fetching import parted
+from bitdust.folders.limiting import FolderLimits
 from bitdust.folders.records import MAX_RECORD
 from bitdust.folders.store import Store
 from bitdust.surroundings import Connected
@@ -29,6 +30,8 @@ from bitdust.wire.packet import Command
 SERVICE = "folder_sync"
 RECORDS, CHUNKS, NEWS = "folder-records", "folder-chunks", "folder-news"
 SECONDS = 60.0
+SLOWLY = 600.0
+"""Seconds between two parts of chunks from a peer that lets little go; a line that is dead is noticed before."""
 SLACK = 64 * 1024
 NONCE = 32
 
@@ -39,6 +42,7 @@ class Host(Protocol):
     around: Connected
     config: FolderConfig
     store: Store
+    limits: FolderLimits
 
     def name(self) -> str:
         """How this node is called."""
@@ -80,9 +84,11 @@ class FolderPeer:
         self.received = self.sent = 0
         self.machine = Automat(host.around.registry, f"{host.config.label}-{self.device.hex()[:8]}", self)
 
-    def _send(self, command: Command, fields: dict[str, Any], max_answer: int = SLACK) -> "Deferred[Any]":
+    def _send(
+        self, command: Command, fields: dict[str, Any], max_answer: int = SLACK, deadline: float = SECONDS
+    ) -> "Deferred[Any]":
         return self._host.around.outbox.send(
-            self.fingerprint, command, fields, deadline=SECONDS, max_answer=max_answer, session=self.session
+            self.fingerprint, command, fields, deadline=deadline, max_answer=max_answer, session=self.session
         )
 
     # admission
@@ -161,7 +167,9 @@ class FolderPeer:
     def ask_chunks(self, names: Sequence[bytes], size: int) -> "Deferred[list[bytes | None]]":
         """See `bitdust.folders.fetching.Source`."""
         fields = {"kind": CHUNKS, "folder": self.tag, "names": b"".join(names)}
-        return self._send(Command.RETRIEVE, fields, size + SLACK).addCallback(self._chunks, len(names))
+        asking = self._host.limits.may_come(self.session.address, size)
+        asking.addCallback(lambda _: self._send(Command.RETRIEVE, fields, size + SLACK, SLOWLY))
+        return asking.addCallback(self._chunks, len(names))
 
     def _chunks(self, reply: Any, count: int) -> list[bytes | None]:
         self.received += len(reply.payload)

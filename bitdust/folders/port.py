@@ -204,6 +204,12 @@ class FoldersPort(Protocol):
     def set_ignore_rules(self, secret: str, rules: Sequence[str]) -> "Deferred[None]":
         """Replace them. Code: ``bad-rule``."""
 
+    def limits(self, secret: str) -> tuple[int, int]:
+        """What may come and go, in thousands of bytes a second; 0 is no limit."""
+
+    def set_limits(self, secret: str, download: int, upload: int) -> None:
+        """Replace them."""
+
     def suppliers(self, secret: str) -> "Deferred[SuppliersRow]":
         """How far this node's suppliers have a folder."""
 

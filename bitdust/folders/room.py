@@ -15,6 +15,7 @@ from bitdust.folders.exchange import Exchange
 from bitdust.folders.finding import Finding
 from bitdust.folders.folder import Folder
 from bitdust.folders.ignoring import LIST, MAX_RULES
+from bitdust.folders.limiting import Limits
 from bitdust.folders.pace import Pace
 from bitdust.folders.port import (
     OVERWRITE,
@@ -67,6 +68,7 @@ class Folders:
         self.exchange = Exchange(around, self.open_folders)
         self.finding = Finding(around, self.exchange, self.open_folders, is_friend)
         self.copies = SupplierCopies()
+        self._limits = Limits(around.world.clock, around.settings)
         self._pace = Pace(around.world.clock, self._moved)
 
     # the service
@@ -83,6 +85,7 @@ class Folders:
         """Fires when nothing is open any more."""
         self.is_open = False
         self.finding.stop()
+        self._limits.stop()
         folders, self._open = list(self._open.values()), {}
         return gatherResults([self._end(folder) for folder in folders], consumeErrors=True)
 
@@ -112,7 +115,7 @@ class Folders:
 
     def _begin(self, config: FolderConfig) -> Folder:
         home = self._place(config)
-        folder = self._open[config.text] = Folder(self._around, home, config)
+        folder = self._open[config.text] = Folder(self._around, home, config, self._limits)
         folder.changed.connect(lambda: self._changed(folder))
         folder.met.connect(self.finding.look_for)
         folder.start()
@@ -277,6 +280,15 @@ class Folders:
         """Peers that are here now."""
         folder = self._open.get(self._config(secret).text)
         return [rows.peer_row(folder, peer) for peer in folder.peers.values() if peer.admitted] if folder else []
+
+    def limits(self, secret: str) -> tuple[int, int]:
+        """Of one folder: what may come and go, in thousands of bytes a second; 0 is no limit."""
+        config = self._config(secret)
+        return config.download_limit, config.upload_limit
+
+    def set_limits(self, secret: str, download: int, upload: int) -> None:
+        """Other limits of one folder, beside those of the node."""
+        self.book.change(self._config(secret), download_limit=download, upload_limit=upload)
 
     # suppliers
 

@@ -158,6 +158,14 @@ class ContentTests(FolderCase):
         self.assertEqual(self.ask("folder_deletes_confirm"), {"deleted": 7})
         self.assertEqual(self.folders.asked, [("restore", D, "a", "1"), ("confirm", D)])
 
+    def test_limits(self) -> None:
+        """Limits of one folder are shown and replaced; 0 is none, and what is no number is refused."""
+        self.assertEqual(self.ask("folder_limits"), {"download_limit": 0, "upload_limit": 0})
+        wanted = {"download_limit": 50, "upload_limit": 7}
+        self.assertEqual(self.ask("folder_limits_set", **wanted), wanted)
+        self.assertEqual(self.ask("folder_limits_set", upload_limit=9), {"download_limit": 0, "upload_limit": 9})
+        self.assertEqual(self.code("folder_limits_set", folder=self.here, upload_limit=-1), "bad-argument")
+
     def test_suppliers(self) -> None:
         """Suppliers keep a folder where that is wanted, and what they hold is listed and brought back."""
         self.assertEqual(self.ask("folder_suppliers")["state"], "off")

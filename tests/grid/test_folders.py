@@ -141,3 +141,18 @@ class NamelessTests(FolderCase):
         me = alice.rooms.identity.me
         self.assertTrue(me.document.idurl.is_nowhere)
         self.assertEqual(me.document.idurl.host[:32], me.fingerprint.hex()[:32])
+
+
+class LimitTests(FolderCase):
+    def test_rates(self) -> None:
+        """A folder comes no faster than the receiver lets it, nor than the sender does."""
+        secret = secrets.make("A", lambda size: bytes(range(size)))
+        near = {"services/folder-sync/limit-local-peers-enabled": True}
+        alice, bob = self.person("alice", **near), self.person("bob", **near)
+        alice.node.settings.set("services/folder-sync/upload-limit", 50)
+        self.share(alice, secret)
+        self.share(bob, secret, alice)
+        self.write(alice, "a", bytes(range(256)) * 1600)
+        begun = self.grid.clock.seconds()
+        self.grid.until(lambda: self.same(alice, bob) and (self.root(bob) / "a").exists(), 60, "the file")
+        self.assertGreater(self.grid.clock.seconds() - begun, 4)

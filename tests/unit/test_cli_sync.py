@@ -202,6 +202,17 @@ class ContentTests(SyncCase):
         self.lists("folder_ignore")
         self.assertIn("nothing is ignored", self.cli("sync", "ignore", ID).output)
 
+    def test_limits(self) -> None:
+        """Limits of a folder are shown; one that is not given stays."""
+        self.answers["folder_limits"] = {"download_limit": 5, "upload_limit": 0}
+        self.answers["folder_limits_set"] = {"download_limit": 5, "upload_limit": 7}
+        shown = ("folder_limits", {"folder": ID})
+        self.assertIn("download 5 KB/s", self.asks(f"sync limit {ID}", shown))
+        changed = ("folder_limits_set", {"folder": ID, "download_limit": 5, "upload_limit": 7})
+        self.assertIn("upload 7 KB/s", self.asks(f"sync limit {ID} --upload 7", shown, changed))
+        self.answers["folder_limits"] = {"download_limit": 0, "upload_limit": 0}
+        self.assertIn("no limit", self.cli("sync", "limit", ID).output)
+
     def test_suppliers(self) -> None:
         """They are switched on and off; what is there and what is not is told; what they hold is brought back."""
         row = {"wanted": True, "state": "keeping", "size": 5 << 20, "kept": 2 << 20, "left": 3 << 20, "told": 0}

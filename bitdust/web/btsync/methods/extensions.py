@@ -11,6 +11,7 @@ from bitdust.web.btsync.table import Answer, ApiError, Method, Node, Runner
 
 NO_FOLDER = 1
 MOST_CHANGES = 1000
+MOST_KB = 1_000_000
 
 
 def _of_folder(work: Callable[[FoldersPort, str, Arguments], Any]) -> Runner:
@@ -47,14 +48,27 @@ async def _set_suppliers(folders: FoldersPort, secret: str, given: Arguments) ->
     return _plain(await folders.set_suppliers(secret, given.flag("suppliers")))
 
 
+async def _limits(folders: FoldersPort, secret: str, given: Arguments) -> Answer:
+    download, upload = folders.limits(secret)
+    return {"download_limit": download, "upload_limit": upload}
+
+
+async def _set_limits(folders: FoldersPort, secret: str, given: Arguments) -> Answer:
+    """One that is not given, or is no number, stays."""
+    download, upload = folders.limits(secret)
+    wanted = _number(given, "download_limit", download, MOST_KB), _number(given, "upload_limit", upload, MOST_KB)
+    folders.set_limits(secret, *wanted)
+    return await _limits(folders, secret, given)
+
+
 def _plain(row: SuppliersRow) -> Answer:
     """As the dialect writes what is true or false."""
     return asdict(row) | {"wanted": int(row.wanted)}
 
 
-def _limit(given: Arguments) -> int:
-    text = given.text("limit", "100")
-    return min(MOST_CHANGES, int(text)) if text.isascii() and text.isdigit() and len(text) < 10 else 100
+def _number(given: Arguments, name: str, otherwise: int, most: int) -> int:
+    text = given.text(name)
+    return min(most, int(text)) if text.isascii() and text.isdigit() and len(text) < 10 else otherwise
 
 
 def _row(name: str, work: Callable[[FoldersPort, str, Arguments], Any], *more: str, changes: bool = False) -> Method:
@@ -69,7 +83,9 @@ ROWS = (
     _row("ext_get_conflicts", lambda folders, secret, given: folders.conflicts(secret)),
     _row(
         "ext_get_history",
-        lambda folders, secret, given: folders.history(secret, given.text("path").strip("/"), _limit(given)),
+        lambda folders, secret, given: folders.history(
+            secret, given.text("path").strip("/"), _number(given, "limit", 100, MOST_CHANGES)
+        ),
     ),
     _row(
         "ext_get_versions",
@@ -84,6 +100,8 @@ ROWS = (
         changes=True,
     ),
     _row("ext_confirm_deletes", _confirm, changes=True),
+    _row("ext_get_folder_limits", _limits),
+    _row("ext_set_folder_limits", _set_limits, changes=True),
     _row("ext_get_folder_suppliers", _suppliers),
     _row("ext_set_folder_suppliers", _set_suppliers, "suppliers", changes=True),
     _row("ext_get_ignore_rules", lambda folders, secret, given: folders.ignore_rules(secret)),
