@@ -345,9 +345,13 @@ class Folder:
 
     def learn(self, records: Sequence[bytes], public: bytes) -> "Deferred[Any]":
         """Records that suppliers hold, and the writers' key."""
-        return self.store.run(self._learn, records, public).addCallback(lambda is_new: is_new and self._learnt())
+        return self.store.run(self._take_in, records, public).addCallback(self._taken_in)
 
-    def _learn(self, records: Sequence[bytes], public: bytes) -> bool:
+    def _taken_in(self, is_new: bool) -> None:
+        if is_new:
+            self._learnt()
+
+    def _take_in(self, records: Sequence[bytes], public: bytes) -> bool:
         if public:
             self.store.journal.learn_public(public)
         return bool(self.store.journal.take(records).changed)

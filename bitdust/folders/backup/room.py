@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Protocol
 
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.blocks.backup.shelf import Shelf
@@ -12,7 +11,6 @@ from bitdust.folders.backup.formats import LONGEST_HEAD, STATE, Told, read_head
 from bitdust.folders.folder import Folder
 from bitdust.folders.port import KeptRow, SuppliersRow
 from bitdust.folders.secrets import Secret, parse
-from bitdust.outcome import outcome
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wiring import Wire
@@ -125,13 +123,11 @@ class SupplierCopies:
             raise BitDustError("too-few-suppliers", "too few suppliers can be reached yet to know what they hold")
         found = {}
         for name in sorted(await self.shelf.versions()):
-            read = await outcome(Deferred.fromCoroutine(self._head(name))) if name.endswith(STATE) else None
-            if read is not None and read.error is None:
-                found[name] = read.value
-            elif read is not None and not isinstance(read.error, BitDustError):
-                raise read.error
-            elif read is not None:
-                self.log.warn("a list of a folder cannot be read: {why}", why=str(read.error))
+            if name.endswith(STATE):
+                try:
+                    found[name] = await self._head(name)
+                except BitDustError as error:
+                    self.log.warn("a list of a folder cannot be read: {why}", why=str(error))
         return found
 
     async def _head(self, name: str) -> Told:
