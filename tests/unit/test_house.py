@@ -18,6 +18,7 @@ TESTS_TO_SOURCE = 0.75
 DATABASES = (
     "blocks/database.py",
     "customers/database.py",
+    "folders/backup/index.py",
     "folders/database.py",
     "storage/catalog/database.py",
     "dht/store.py",

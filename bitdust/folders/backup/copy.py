@@ -5,18 +5,17 @@ of a hidden key. Each device tells a list of the folder's records; all lists tog
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.automats.folder_backup import FolderBackup
 from bitdust.blocks.backup.others import FOR_GOOD, SILENT
 from bitdust.blocks.backup.shelf import Shelf
-from bitdust.crypt.files import remove_safely, write_all, write_safely
+from bitdust.crypt.files import remove_safely, write_all
 from bitdust.folders.backup.formats import (
     CHUNKS,
     INDEX,
@@ -30,7 +29,8 @@ from bitdust.folders.backup.formats import (
     write_index,
     write_records,
 )
-from bitdust.folders.backup.index import SEGMENT, Figures, Spot, SupplierIndex
+from bitdust.folders.backup.index import SEGMENT, Figures, SupplierIndex
+from bitdust.folders.backup.segments import AT_ONCE, Built, parts, runs
 from bitdust.folders.config import FolderConfig
 from bitdust.folders.fetching import parted
 from bitdust.folders.keys import sealed_name
@@ -42,8 +42,6 @@ from bitdust.wire.errors import BitDustError
 
 PORTION = 2 * LONGEST_HEAD
 """Bytes of a list that are read at once."""
-AT_ONCE = 1024 * 1024
-"""Bytes of chunks that are read from the disk, or of a segment, at once."""
 MOST_DUE = 256
 _DEVICE = 8
 
@@ -63,39 +61,6 @@ class Host(Protocol):
         """Chunks can be had now that could not be had before."""
 
 
-@define
-class _Built:
-    """A segment that waits for its upload."""
-
-    name: str
-    path: Path
-    chunks: list[tuple[bytes, int]] = field(factory=list)
-    size: int = 0
-
-    @property
-    def index_path(self) -> Path:
-        return self.path.with_suffix(INDEX)
-
-    def append(self, sealed: Sequence[tuple[bytes, bytes]]) -> None:
-        """Write chunks behind those that are there; for a thread."""
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        try:
-            write_all(descriptor, b"".join(data for _, data in sealed))
-        finally:
-            os.close(descriptor)
-        self.chunks += [(name, len(data)) for name, data in sealed]
-        self.size += sum(len(data) for _, data in sealed)
-
-    def finish(self) -> None:
-        """Write the index; for a thread."""
-        write_safely(self.index_path, write_index(self.chunks))
-
-    def remove(self) -> None:
-        """Nobody wants it any more."""
-        for path in (self.path, self.index_path):
-            remove_safely(path)
-
-
 class SupplierCopy:
     """I begin with `start` and end with `stop`. ``home`` is the folder's place in the node's home."""
 
@@ -109,7 +74,7 @@ class SupplierCopy:
         self._run = host.store.run
         self._label = host.store.keys.secret.folder_id.hex()[:32]
         self._index = SupplierIndex(home / "suppliers.db", host.store.journal)
-        self._built: _Built | None = None
+        self._built: Built | None = None
         self._missing: set[bytes] = set()
         self._is_told = self._has_changed = self._is_open = False
         self.failure = ""
@@ -248,7 +213,7 @@ class SupplierCopy:
     async def _ask(self, names: Sequence[bytes]) -> list[bytes | None]:
         found: dict[bytes, bytes] = {}
         spots = await self._run(self._index.spots, names) if self._is_open else []
-        for run in _runs(spots):
+        for run in runs(spots):
             begin, size = run[0].offset, sum(spot.size for spot in run)
             data = await self._shelf.read(self._name(run[0].segment, CHUNKS), begin, size)
             found |= {spot.name: data[spot.offset - begin : spot.offset - begin + spot.size] for spot in run}
@@ -264,12 +229,12 @@ class SupplierCopy:
         while await self._run(self._index.follow):
             pass
         name = f"{self._mine[:_DEVICE]}{self._world.entropy(8).hex()}"
-        built = _Built(name, self._home / self._name(name, CHUNKS))
+        built = Built(name, self._home / self._name(name, CHUNKS))
         while built.size < SEGMENT:
             due = await self._run(self._index.due, MOST_DUE, frozenset(self._missing))
             if not due:
                 break
-            for part in _parts(due):
+            for part in parts(due):
                 await self._append(built, part)
         self._is_told = await self._run(self._index.is_told)
         if not built.chunks:
@@ -278,7 +243,7 @@ class SupplierCopy:
         self._built = built
         return True
 
-    async def _append(self, built: _Built, names: Sequence[bytes]) -> None:
+    async def _append(self, built: Built, names: Sequence[bytes]) -> None:
         source = await self._host.store.serve(names)
         chunks = parted(await _whole(source), len(names))
         known = {name for name, _ in built.chunks}
@@ -390,30 +355,3 @@ async def _whole(source: ChunkSource) -> bytes:
         parts.append(await source.read(at, AT_ONCE))
         at += len(parts[-1])
     return b"".join(parts)
-
-
-def _parts(due: Sequence[tuple[bytes, int]]) -> Iterator[list[bytes]]:
-    """Names of so many chunks as are read at once."""
-    names: list[bytes] = []
-    size = 0
-    for name, length in due:
-        names.append(name)
-        size += length
-        if size >= AT_ONCE:
-            yield names
-            names, size = [], 0
-    if names:
-        yield names
-
-
-def _runs(spots: Sequence[Spot]) -> Iterator[list[Spot]]:
-    """Those that lie one behind the other in a segment."""
-    run: list[Spot] = []
-    for spot in spots:
-        last = run[-1] if run else None
-        if last is not None and (last.segment != spot.segment or last.offset + last.size != spot.offset):
-            yield run
-            run = []
-        run.append(spot)
-    if run:
-        yield run
