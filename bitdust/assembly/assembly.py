@@ -154,8 +154,16 @@ class Assembly:
         rooms.shares.donations.groups = rooms.groups
         for takes_part in (rooms.shares.holds, rooms.groups.holds, rooms.folders.holds):
             rooms.gateway.relations.add(Who.MEMBER, takes_part)
-        rooms.dht.node.connected.connect(rooms.peers.network_is_back)
-        rooms.dht.node.connected.connect(identity.propagation.network_is_back)
+        for listener in (
+            rooms.peers.network_is_back,
+            identity.propagation.network_is_back,
+            suppliers.publication.network_is_back,
+            rooms.people.names.holder.network_is_back,
+            rooms.people.messages.upkeep.keepers_changed,
+            rooms.customers.families.network_is_back,
+            rooms.storage.network_is_back,
+        ):
+            rooms.dht.node.connected.connect(listener)
         suppliers.finding.sources = rooms.recovery
         suppliers.hiring.pieces = suppliers.replacements.pieces = rooms.storage.placement
         suppliers.resizing.packs = suppliers.lost.audits = rooms.storage.placement

@@ -16,11 +16,14 @@ class DHTRecordPort(Protocol):
         """The newest revision here; 0 where there is no record yet."""
 
     def store(self) -> "Deferred[Any]":
-        """Bring the newest revision to the DHT; fails when no node keeps it."""
+        """Bring the newest revision to the DHT; fails when no other node keeps it."""
 
 
 class DHTRecord(Machine):
-    """STORED means that the DHT took the newest revision, PAUSED that it did not and is tried again."""
+    """STORED means that the DHT took the newest revision, PAUSED that it did not and is tried again.
+
+    A node that has just come knows nobody for a moment: as soon as it does, the record follows.
+    """
 
     table = """
       # state       event        guard     next      actions
@@ -29,16 +32,19 @@ class DHTRecord(Machine):
       STORING       stored       -         STORED    forget_failures
       STORING       store-failed -         PAUSED    -
       STORING       timer-1min   -         PAUSED    -
+      STORING       network-back -         =         forget_failures
+      PAUSED        changed      is_newer  STORING   store
+      PAUSED        network-back -         STORING   store
       PAUSED        timer-5sec   -         STORING   store
       STORED        changed      is_newer  STORING   store
       STORED        timer-6hour  -         STORING   store
       *             shutdown     -         CLOSED    -
     """
     ignore = """
-      AT_STARTUP    changed stored store-failed
+      AT_STARTUP    changed stored store-failed network-back
       STORING       changed
       PAUSED        changed stored store-failed
-      STORED        changed stored store-failed
+      STORED        changed stored store-failed network-back
     """
     initial = "AT_STARTUP"
     final = ("CLOSED",)
@@ -51,8 +57,8 @@ class DHTRecord(Machine):
 
     def timer_seconds(self, event: str) -> float:
         """The pause after a failure doubles with each one in a row, up to ten minutes."""
-        seconds = super().timer_seconds(event)
-        return min(LONGEST_PAUSE, seconds * 2.0 ** min(self._failures - 1, 10)) if event == "timer-5sec" else seconds
+        seconds, doubled = super().timer_seconds(event), min(max(self._failures - 1, 0), 10)
+        return min(LONGEST_PAUSE, seconds * 2.0**doubled) if event == "timer-5sec" else seconds
 
     def is_newer(self, payload: Any) -> bool:
         return self._port.revision() > self._revision

@@ -30,33 +30,35 @@ class IdentityPropagator(Machine):
     """
 
     table = """
-      # state       event             guard     next        actions
-      AT_STARTUP    start             -         DHT?        store
-      DHT?          stored            -         ID_SERVERS? note_stored push
-      DHT?          store-failed      -         ID_SERVERS? push
-      DHT?          timer-1min        -         ID_SERVERS? push
-      DHT?          document-changed  is_newer  DHT?        store
-      ID_SERVERS?   pushed            is_newer  DHT?        store
-      ID_SERVERS?   pushed            is_stored KNOWN       forget_failures
-      ID_SERVERS?   pushed            is_known  UNSTORED    count_failure
-      ID_SERVERS?   pushed            -         UNKNOWN     note_reason count_failure
-      ID_SERVERS?   push-failed       is_stored KNOWN       forget_failures
-      ID_SERVERS?   push-failed       -         UNKNOWN     note_failure count_failure
-      ID_SERVERS?   timer-2min        is_stored KNOWN       forget_failures
-      ID_SERVERS?   timer-2min        -         UNKNOWN     note_silence count_failure
-      KNOWN         document-changed  is_newer  DHT?        store
-      KNOWN         timer-5min        -         DHT?        store
-      UNSTORED      document-changed  is_newer  DHT?        store
-      UNSTORED      network-back      -         DHT?        store
-      UNSTORED      timer-15sec       -         DHT?        store
-      UNKNOWN       document-changed  is_newer  DHT?        store
-      UNKNOWN       network-back      -         DHT?        store
-      UNKNOWN       timer-15sec       -         DHT?        store
-      *             shutdown          -         CLOSED      -
+      # state      event             guard       next         actions
+      AT_STARTUP   start             -           DHT?         store
+      DHT?         stored            -           ID_SERVERS?  note_stored push
+      DHT?         store-failed      -           ID_SERVERS?  push
+      DHT?         timer-1min        -           ID_SERVERS?  push
+      DHT?         document-changed  is_newer    DHT?         store
+      DHT?         network-back      -           =            forget_failures
+      ID_SERVERS?  network-back      !is_stored  DHT?         store
+      ID_SERVERS?  pushed            is_newer    DHT?         store
+      ID_SERVERS?  pushed            is_stored   KNOWN        forget_failures
+      ID_SERVERS?  pushed            is_known    UNSTORED     count_failure
+      ID_SERVERS?  pushed            -           UNKNOWN      note_reason count_failure
+      ID_SERVERS?  push-failed       is_stored   KNOWN        forget_failures
+      ID_SERVERS?  push-failed       -           UNKNOWN      note_failure count_failure
+      ID_SERVERS?  timer-2min        is_stored   KNOWN        forget_failures
+      ID_SERVERS?  timer-2min        -           UNKNOWN      note_silence count_failure
+      KNOWN        document-changed  is_newer    DHT?         store
+      KNOWN        timer-5min        -           DHT?         store
+      UNSTORED     document-changed  is_newer    DHT?         store
+      UNSTORED     network-back      -           DHT?         store
+      UNSTORED     timer-15sec       -           DHT?         store
+      UNKNOWN      document-changed  is_newer    DHT?         store
+      UNKNOWN      network-back      -           DHT?         store
+      UNKNOWN      timer-15sec       -           DHT?         store
+      *            shutdown          -           CLOSED       -
     """
     ignore = """
       AT_STARTUP    document-changed network-back stored store-failed pushed push-failed
-      DHT?          start document-changed network-back pushed push-failed
+      DHT?          start document-changed pushed push-failed
       ID_SERVERS?   start document-changed network-back stored store-failed
       KNOWN         start document-changed network-back stored store-failed pushed push-failed
       UNSTORED      start document-changed stored store-failed pushed push-failed

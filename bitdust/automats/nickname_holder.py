@@ -45,6 +45,7 @@ class NicknameHolder(Machine):
       DHT_READ    read-ok       -          PAUSED     report_taken start_over
       DHT_READ    read-failed   -          PAUSED     report_failure
       DHT_READ    timer-1min    -          PAUSED     report_failure
+      DHT_READ    network-back  -          =          forget_failures
       DHT_READ    set           is_same    =          -
       DHT_READ    set           -          DHT_ERASE  erase
       DHT_WRITE   written       is_held    READY      report_position
@@ -52,12 +53,14 @@ class NicknameHolder(Machine):
       DHT_WRITE   written       -          PAUSED     report_taken start_over
       DHT_WRITE   write-failed  -          PAUSED     report_failure
       DHT_WRITE   timer-1min    -          PAUSED     report_failure
+      DHT_WRITE   network-back  -          =          forget_failures
       DHT_WRITE   set           is_same    =          -
       DHT_WRITE   set           -          DHT_ERASE  erase
       READY       timer-1hour   -          DHT_READ   read
       READY       set           is_same    =          -
       READY       set           -          DHT_ERASE  erase
       PAUSED      timer-5sec    -          DHT_READ   read
+      PAUSED      network-back  -          DHT_READ   read
       PAUSED      set           is_same    =          -
       PAUSED      set           -          DHT_ERASE  erase
       DHT_ERASE   erased        is_wanted  DHT_READ   start_over read
@@ -69,12 +72,12 @@ class NicknameHolder(Machine):
       *           shutdown      -          CLOSED     -
     """
     ignore = """
-      AT_STARTUP  set read-ok read-failed written write-failed erased erase-failed
+      AT_STARTUP  set network-back read-ok read-failed written write-failed erased erase-failed
       DHT_READ    written write-failed erased erase-failed
       DHT_WRITE   read-ok read-failed erased erase-failed
-      READY       read-ok read-failed written write-failed erased erase-failed
+      READY       network-back read-ok read-failed written write-failed erased erase-failed
       PAUSED      read-ok read-failed written write-failed erased erase-failed
-      DHT_ERASE   set read-ok read-failed written write-failed
+      DHT_ERASE   set network-back read-ok read-failed written write-failed
     """
     initial = "AT_STARTUP"
     final = ("CLOSED",)
@@ -119,6 +122,9 @@ class NicknameHolder(Machine):
 
     def erase(self, payload: Any) -> None:
         self.watch(self._port.erase(), "erased", "erase-failed")
+
+    def forget_failures(self, payload: Any) -> None:
+        self._failures = 0
 
     def report_position(self, payload: Any) -> None:
         self._failures = 0

@@ -49,6 +49,7 @@ class PrekeyKeeper(Machine):
       PUBLISHING   published        changed LEAVING     forget_change leave
       PUBLISHING   published        -       FRESH       forget_failures
       PUBLISHING   keepers-changed  -       =           note_change
+      PUBLISHING   not-published    changed LEAVING     forget_change leave
       PUBLISHING   not-published    -       STALE       count_failure
       PUBLISHING   timer-60sec      -       STALE       count_failure
       FRESH        keepers-changed  -       LEAVING     leave

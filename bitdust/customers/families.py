@@ -54,10 +54,10 @@ class CustomersInDHT(Protocol):
         """
 
     def write_family(self, raw: bytes, /) -> "Deferred[Any]":
-        """Store a family record again, verbatim."""
+        """Store a family record again, verbatim; fails when no other node keeps it."""
 
     def write_identity(self, customer: bytes, revision: int, document: bytes, /) -> "Deferred[Any]":
-        """Store an identity document, which proves itself, for another month."""
+        """Store an identity document, which proves itself, for another month; fails as `write_family`."""
 
 
 @define
@@ -158,6 +158,12 @@ class CustomerFamilies:
             member.machine = FamilyMember(self._registry, customer.hex()[:8], member)
         if member.machine is not None:
             member.machine.send("refresh")
+
+    def network_is_back(self) -> None:
+        """Others are in the DHT again: what could not be kept alive there is looked after now."""
+        for member in list((self._members or {}).values()):
+            if member.failing_since is not None:
+                self.refresh(member.customer)
 
     def forget(self, customer: bytes) -> None:
         """This customer is one no more."""

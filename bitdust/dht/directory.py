@@ -85,8 +85,8 @@ class Directory:
         return self._node.get(IDENTITY, fingerprint)
 
     def put_identity_of(self, fingerprint: bytes, revision: int, document: bytes) -> "Deferred[Any]":
-        """The document of somebody who is away, which proves itself, for another month."""
-        return self._node.put_for(IDENTITY, fingerprint, revision, document, DAYS * DAY)
+        """The document of somebody who is away, which proves itself, for another month; fails as `put_identity`."""
+        return self._node.put_for(IDENTITY, fingerprint, revision, document, DAYS * DAY).addCallback(_kept_by_others)
 
     # addresses
 
@@ -159,10 +159,14 @@ class Directory:
     # families
 
     def put_family(self, family: Family, signed: Signed) -> "Deferred[Any]":
-        """My family record, sealed for me: nobody else need know who keeps my pieces."""
+        """My family record, sealed for me: nobody else need know who keeps my pieces.
+
+        Fails with ``not-stored`` where nobody else keeps it.
+        """
         mine = sealed_for(self._me, family, signed)
         subject = family.customer + self._me.device.id
-        return self._node.put(Family.KIND, subject, family.revision, mine.to_bytes(), CONTRACT_DAYS * DAY)
+        putting = self._node.put(Family.KIND, subject, family.revision, mine.to_bytes(), CONTRACT_DAYS * DAY)
+        return putting.addCallback(_kept_by_others)
 
     async def my_family(self) -> bytes | None:
         """My newest signed family record, opened; None where the DHT has none."""
@@ -174,8 +178,8 @@ class Directory:
         return self._node.get(Family.KIND, customer + device)
 
     def put_again(self, raw: bytes) -> "Deferred[Any]":
-        """Store a record of somebody who is away again, byte for byte."""
-        return self._node.put_raw(raw)
+        """Store a record of somebody who is away again, byte for byte; fails as `put_family`."""
+        return self._node.put_raw(raw).addCallback(_kept_by_others)
 
     # nicknames
 

@@ -48,7 +48,9 @@ class Nodes:
         self.swarm = Swarm(network, self.exchange.partners)
         self.bootstrap = Bootstrap(network)
         self.pubsub = PubSub(around, self.exchange.partners, self.exchange.serving.may_have)
+        self._connected = network.dht.node.connected
         self._leave_store: Callable[[], None] = lambda: None
+        self._leave_table: Callable[[], None] = lambda: None
 
     def open(self) -> None:
         """Begin to exchange."""
@@ -57,6 +59,7 @@ class Nodes:
         self._leave_store = lambda: store.remove_source(self.exchange)
         self.exchange.open()
         self.providing.open()
+        self._leave_table = self._connected.connect(self.providing.network_is_back)
         self.pubsub.open()
 
     async def find_peer(self, peer: PeerId) -> FoundPeer | None:
@@ -88,6 +91,7 @@ class Nodes:
     def close(self) -> None:
         """End it."""
         self._leave_store()
+        self._leave_table()
         self.pubsub.close()
         self.providing.close()
         self.exchange.close()

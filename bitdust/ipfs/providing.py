@@ -58,6 +58,11 @@ class Providing:
         self._said.clear()
         self.machine.send("changed")
 
+    def network_is_back(self) -> None:
+        """Others are in the hash table again: what nobody has heard is said now."""
+        if self.problem:
+            self.machine.send("changed")
+
     @property
     def waiting(self) -> int:
         """Blocks of which it has still to be said."""

@@ -169,6 +169,11 @@ class Storage:
         if self._core is not None:
             self._core.log_replicas.others_wrote()
 
+    def network_is_back(self) -> None:
+        """Others are in the DHT again: heads that nobody there has taken are brought to it now."""
+        if self._core is not None:
+            self._core.log_replicas.publish_heads()
+
     async def count(self) -> None:
         """Read in a thread what `stats` shows, where anything has changed since."""
         core = self._core

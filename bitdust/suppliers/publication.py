@@ -84,6 +84,11 @@ class FamilyPublication:
             self._record.send("changed")
             self._replicas.place_at(self._family.holders)
 
+    def network_is_back(self) -> None:
+        """Others are in the DHT again: what nobody has taken is brought to them now."""
+        if self._record is not None:
+            self._record.send("network-back")
+
     def supplier_accepted(self, supplier: bytes) -> None:
         """A supplier came, perhaps without its disk: it is asked what it holds, and gets again what it has lost."""
         self.update()

@@ -174,6 +174,21 @@ class FamilyServiceTests(ServiceCase):
         self.passes(27)
         self.unwell(self.service)
 
+    def test_others_are_in_the_dht_again(self) -> None:
+        """What nobody has taken is brought to them at once; of those whose record is there none is read again."""
+        self.families.network_is_back()
+        before = list(self.written)
+        self.write_family = lambda raw: fail(BitDustError("not-stored", "nobody is there"))
+        self.record = None
+        self.passes(2)
+        del self.write_family
+        self.answer = lambda: succeed(self.record)
+        self.assertEqual(self.written, before)
+        self.families.network_is_back()
+        self.assertEqual(self.written, [*before, b"raw 3"])
+        self.families.network_is_back()
+        self.assertEqual(self.written, [*before, b"raw 3"])
+
     def test_an_owner_who_is_here(self) -> None:
         """Its record is its own care: nothing is overdue."""
         self.answer = lambda: fail(RuntimeError("no nodes"))

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from twisted.internet.defer import succeed
 
 from bitdust.crypt.device import certify, device_id
+from bitdust.dht import directory as directory_module
 from bitdust.dht.directory import Directory
 from bitdust.dht.node import DHTNode
 from bitdust.dht.publishing import Stored
@@ -53,6 +54,12 @@ class AloneTests(DHTCase):
         self.patch(node, "knows_others", lambda: True)
         puts = (lambda: directory.put_identity(document), lambda: directory.put_head(head, signed),
                 lambda: directory.put_claim(claim, signed))  # fmt: skip
+        family = SimpleNamespace(customer=master_key().fingerprint, revision=1)
+        self.patch(directory_module, "sealed_for", lambda *_: signed)
+        me.device = SimpleNamespace(id=b"d" * 8)
+        self.patch(node, "put_raw", lambda *_: succeed(stored))
+        puts += (lambda: directory.put_family(family, signed), lambda: directory.put_again(b"raw"),
+                 lambda: directory.put_identity_of(bytes(32), 1, b"xml"))  # fmt: skip
         for put in puts:
             self.assertEqual(self.failureResultOf(put(), WireError).value.code, "not-stored")
         stored = Stored(2, 8, ("mine", "another"), {}, None, True)

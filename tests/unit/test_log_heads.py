@@ -3,13 +3,15 @@
 from types import SimpleNamespace
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.storage.catalog.catalog import LogEnd
 from bitdust.storage.log.heads import EVERY, HeadPublisher
+from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Head
+from tests.unit.storage_kit import network, random_file
 
 OWNER, DEVICE = bytes(32), bytes(8)
 
@@ -119,3 +121,20 @@ class HeadPublisherTests(SynchronousTestCase):
         photos.sequence = 8
         self.clock.advance(EVERY)
         self.assertEqual(self.publish(self.master, photos), [8])
+
+
+class ContactTests(SynchronousTestCase):
+    def test_somebody_is_in_the_hash_table(self) -> None:
+        """Heads that nobody there has taken are brought when others come, and no entry need be written for that."""
+        base, around, node = network(self)
+        node.publish_head = lambda head, signed: fail(BitDustError("not-stored", "nobody is there"))
+        random_file(base / "file", 1000)
+        node.upload(base / "file", "file")
+        node.pass_time(60)
+        del node.publish_head
+        self.assertEqual(around.heads, [])
+        node.storage.network_is_back()
+        safe = node.storage.heads(only_safe=True)
+        self.assertEqual([one.sequence for one in around.heads], [one.sequence for one in safe])
+        node.stop()
+        node.storage.network_is_back()

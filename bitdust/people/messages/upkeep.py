@@ -70,7 +70,7 @@ class PrekeyUpkeep:
             machine.send("stop")
 
     def keepers_changed(self) -> None:
-        """Others may keep mailboxes for me now."""
+        """Others may keep mailboxes for me now, or my record in the DHT."""
         if self._machine is not None:
             self._machine.send("keepers-changed")
 

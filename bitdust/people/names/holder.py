@@ -81,6 +81,11 @@ class Holder:
             machine.send("shutdown")
         self._written, self._sought, self._standing = None, "", Standing("")
 
+    def network_is_back(self) -> None:
+        """Others are in the hash table again: what nobody has taken is brought to them now."""
+        if self._machine is not None:
+            self._machine.send("network-back")
+
     def _follow(self) -> None:
         if self._machine is not None:
             self._machine.send("set")

@@ -75,7 +75,7 @@ class HeadPublisher:
         self._publish(one, is_due=True)
 
     def _failed(self, failure: Failure, key: str, device: bytes, published: _Published) -> None:
-        """The next entry, or the next comparison, tries again, unless a newer head is there already."""
+        """The next entry, comparison or contact of the DHT tries again, unless a newer head is there already."""
         if self._published.get((key, device)) is published:
             del self._published[key, device]
         self.log.info("the head of a log is not in the DHT: {error}", error=failure.value)

@@ -276,7 +276,7 @@ class LogReplicas:
         self._follow_keys()
         for replicas in list(self._replicas.values()):
             replicas.place_at(suppliers)
-        self._heads.publish(self._logs.values())
+        self.publish_heads()
 
     def push(self) -> None:
         """A moment later, with what else is written until then, unless somebody waits for it (`deliver_now`)."""
@@ -297,6 +297,10 @@ class LogReplicas:
                 replicas.update()
             else:
                 replicas.place_at(keepers(self._ports.family()))
+        self.publish_heads()
+
+    def publish_heads(self) -> None:
+        """Bring those to the DHT that nobody there has taken."""
         self._heads.publish(self._logs.values())
 
     def pull(self, accept_loss: bool) -> "Deferred[Pulled]":

@@ -66,6 +66,36 @@ class DHTRecordTests(RowTests):
         self.asked("PAUSED")
         self.passes(5, "STORING", ("store",))
 
+    def test_a_new_revision_after_a_failure(self) -> None:
+        """It does not wait for the end of the pause."""
+        self.store()
+        self.port.fail("store")
+        self.asked("PAUSED")
+        self.store(2)
+
+    def test_somebody_is_there(self) -> None:
+        """What nobody has taken is brought to those who have come, at once."""
+        self.drive("network-back", None, "AT_STARTUP")
+        self.store()
+        self.port.fail("store")
+        self.asked("PAUSED")
+        self.drive("network-back", None, "STORING", ("store",))
+        self.port.succeed("store")
+        self.asked("STORED")
+        self.drive("network-back", None, "STORED")
+
+    def test_somebody_comes_meanwhile(self) -> None:
+        """What was asked of those who were gone fails, and is tried again soon, however often it had failed before."""
+        self.store()
+        for pause in (5, 10, 20):
+            self.port.fail("store")
+            self.asked("PAUSED")
+            self.passes(pause, "STORING", ("store",))
+        self.drive("network-back", None, "STORING")
+        self.port.fail("store")
+        self.asked("PAUSED")
+        self.passes(5, "STORING", ("store",))
+
     def test_silence(self) -> None:
         """A store is given up after a minute."""
         self.store()

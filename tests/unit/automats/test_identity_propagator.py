@@ -115,6 +115,24 @@ class IdentityPropagatorTests(RowTests):
         self.passes(120, "UNKNOWN")
         self.assertEqual(self.machine.reason, "ID servers do not answer")
 
+    def test_others_come_while_id_servers_are_asked(self) -> None:
+        """What the DHT has not taken is stored there first; what it has taken is not stored twice."""
+        self.start()
+        self.store(False)
+        self.drive("network-back", None, "DHT?", ("store",))
+        self.store(True)
+        self.drive("network-back", None, "ID_SERVERS?")
+
+    def test_others_come_while_it_is_being_stored(self) -> None:
+        """A failure that follows is the first again."""
+        self.publish(kept=False)
+        self.asked("UNSTORED")
+        self.passes(15, "DHT?", ("store",))
+        self.drive("network-back", None, "DHT?")
+        self.store(False)
+        self.port.succeed("push", "")
+        self.passes_from_the_start()
+
     def test_a_silent_dht(self) -> None:
         """After a minute the ID servers have their turn, and what was not stored does not count."""
         self.start()

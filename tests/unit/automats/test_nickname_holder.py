@@ -95,6 +95,28 @@ class NicknameHolderTests(RowTests):
         self.asked("PAUSED", ("report", None, "off"))
         self.passes(5, "DHT_READ", ("read", 0))
 
+    def test_others_are_there_again(self) -> None:
+        """What could not be done is done at once; what is on its way and fails is tried again after the first pause."""
+        self.drive("network-back", None, "AT_STARTUP")
+        self.begin()
+        failed = ("report", None, "off")
+        for pause in (5, 10):
+            self.port.fail("read", ValueError("off"))
+            self.asked("PAUSED", failed)
+            self.passes(pause, "DHT_READ", ("read", 0))
+        self.drive("network-back", None, "DHT_READ")
+        self.port.fail("read", ValueError("off"))
+        self.asked("PAUSED", failed)
+        self.passes(5, "DHT_READ", ("read", 0))
+        self.port.fail("read", ValueError("off"))
+        self.asked("PAUSED", failed)
+        self.drive("network-back", None, "DHT_READ", ("read", 0))
+        self.found(FREE, "DHT_WRITE", ("write", 0))
+        self.drive("network-back", None, "DHT_WRITE")
+        self.port.fail("write", ValueError("off"))
+        self.asked("PAUSED", failed)
+        self.passes(5, "DHT_READ", ("read", 0))
+
     def test_silence(self) -> None:
         """Reading and writing are given up after a minute."""
         silence = ("report", None, "the DHT does not answer")

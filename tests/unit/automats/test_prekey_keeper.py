@@ -64,6 +64,17 @@ class PrekeyKeeperTests(RowTests):
         self.port.fail("leave")
         self.asked("STALE")
 
+    def test_others_come_while_nobody_takes_the_record(self) -> None:
+        """It is left and shown once more at once."""
+        self.publishing()
+        self.drive("keepers-changed", None, "PUBLISHING")
+        self.port.fail("publish")
+        self.asked("LEAVING", LEAVE)
+        self.port.succeed("leave")
+        self.asked("PUBLISHING", PUBLISH)
+        self.port.fail("publish")
+        self.asked("STALE")
+
     def test_others_meanwhile(self) -> None:
         """Keepers that change while some are asked, or while the record is on its way, are asked afterwards, once."""
         self.port.answers["is_shown"] = True
