@@ -234,6 +234,10 @@ class StorageJoint:
         """My newest family record, with spares in the places of those who are gone."""
         return self._suppliers.spares.stand_in(self._suppliers.family.current)
 
+    def is_coming(self, supplier: bytes) -> bool:
+        """Whether a supplier that is not connected may be in a moment."""
+        return self._suppliers.connectors.is_coming(supplier)
+
     def is_family_mine(self) -> bool:
         """Whether this device wrote the family record."""
         signed = self._suppliers.family.signed

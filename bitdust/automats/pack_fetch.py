@@ -21,7 +21,7 @@ class PackFetchPort(Protocol):
         """Whether a supplier makes no progress, and nobody was asked beside it yet."""
 
     def has_rounds(self) -> bool:
-        """Whether all suppliers may be asked once more after this round."""
+        """Whether all suppliers may be asked once more after this round: a few times, and while some are on the way."""
 
     def pause(self) -> float:
         """Seconds before the next round."""

@@ -26,6 +26,13 @@ class Holders(Protocol):
         """The owner's newest family record."""
 
 
+class PieceGivers(Holders, Protocol):
+    """Suppliers from which pieces are fetched."""
+
+    def is_coming(self, fingerprint: bytes, /) -> bool:
+        """Whether one may be there in a moment: it is being dialled, or was lost just now."""
+
+
 class LogHolders(Holders, Protocol):
     """Suppliers that acknowledge what they are brought."""
 
@@ -33,7 +40,7 @@ class LogHolders(Holders, Protocol):
         """One has acknowledged something."""
 
 
-class PieceHolders(LogHolders, Protocol):
+class PieceHolders(LogHolders, PieceGivers, Protocol):
     """Suppliers to which pieces are brought."""
 
     def note_refusal(self, supplier: bytes, code: str, /) -> None:
@@ -58,6 +65,9 @@ class SupplierFamily(Protocol):
 
     def family(self) -> Family | None:
         """My newest family record."""
+
+    def is_coming(self, supplier: bytes, /) -> bool:
+        """Whether a supplier that is not connected may be in a moment."""
 
     def is_family_mine(self) -> bool:
         """Whether this device wrote the family record, and not another one of mine."""
@@ -108,6 +118,10 @@ class Ports:
     def is_online(self, fingerprint: bytes) -> bool:
         """Whether there is a session with a supplier."""
         return self._around.sessions.connected(fingerprint)
+
+    def is_coming(self, fingerprint: bytes) -> bool:
+        """Whether one may be there in a moment."""
+        return self._node.is_coming(fingerprint)
 
     def names(self, fingerprint: bytes) -> tuple[str, str]:
         """IDURL and global id of a supplier, empty where they are not known."""

@@ -24,6 +24,8 @@ from bitdust.wire.records import Contract, Scheme
 
 SUPPLIERS = "services/customer/suppliers-number"
 NEEDED = "services/customer/needed-space"
+SOON = 30.0
+"""Seconds after its first absence in which a supplier that does not answer may still come: it may be starting, too."""
 ANSWERED = ("CONNECTED", "NO_SERVICE", "DISCONNECTED", "CLOSED")
 
 
@@ -134,6 +136,12 @@ class Connectors:
         """For how many seconds a supplier has not been connected in this run."""
         since = self._lost_since.get(supplier)
         return self._clock.seconds() - since if since is not None else 0.0
+
+    def is_coming(self, supplier: bytes) -> bool:
+        """Whether a supplier is being asked for the first time in this run, or was lost just now."""
+        connector = self._connectors.get(supplier)
+        is_away = connector is not None and connector.state in ("REQUEST", "DISCONNECTED")
+        return is_away and self.absent_for(supplier) < SOON
 
     def refuses(self, supplier: bytes) -> bool:
         """Whether a supplier said no when it was asked last."""

@@ -47,7 +47,8 @@ class PeerFailed(BitDustError):
 
 
 class Supplier:
-    """A real store behind a switch: ``mode`` is fine, away, frozen, mute (gives nothing), full or lying."""
+    """A real store behind a switch: ``mode`` is fine, away, coming (away, and not for long), frozen, mute (gives
+    nothing), full or lying."""
 
     def __init__(self, folder: Path, number: int) -> None:
         folder.parent.mkdir(parents=True)
@@ -274,7 +275,13 @@ class Node:
         return self.around.family(self.me.fingerprint)
 
     def is_online(self, fingerprint: bytes) -> bool:
-        return next(one for one in self.around.suppliers if one.fingerprint == fingerprint).mode != "away"
+        return self.mode_of(fingerprint) not in ("away", "coming")
+
+    def is_coming(self, fingerprint: bytes) -> bool:
+        return self.mode_of(fingerprint) == "coming"
+
+    def mode_of(self, fingerprint: bytes) -> str:
+        return next(one for one in self.around.suppliers if one.fingerprint == fingerprint).mode
 
     def is_family_mine(self) -> bool:
         return True

@@ -210,3 +210,17 @@ class DiskTests(FamilyCase):
         family = self.town.family
         self.assertEqual((family.current.suppliers, family.current.revision), (current.suppliers, current.revision + 1))
         self.assertEqual(family.signed.device, self.town.me.device.id)
+
+
+class ComingTests(FamilyCase):
+    def test_who_may_be_here_in_a_moment(self) -> None:
+        """A supplier that is being asked, or was lost within half a minute, is coming; one that is here is not, nor one
+        that refuses, is away for longer, or is none."""
+        lost, coming = self.town.supplier(1), self.town.room.connectors.is_coming
+        self.assertFalse(coming(lost.fingerprint) or coming(self.town.supplier(5).fingerprint))
+        lost.up = False
+        self.town.cut(lost.fingerprint)
+        self.pass_time(25)
+        self.assertTrue(coming(lost.fingerprint))
+        self.pass_time(10)
+        self.assertFalse(coming(lost.fingerprint))

@@ -25,6 +25,7 @@ class Trial:
         self.clock = Clock()
         self.wall = self.clock.seconds
         self.away = set(away)
+        self.coming: set[int] = set()
         self.asked: dict[int, Deferred] = {}
         self.paces: dict[bytes, Pace] = {}
         self.endings = 0
@@ -46,6 +47,9 @@ class Trial:
 
     def is_online(self, supplier: bytes) -> bool:
         return supplier[0] not in self.away
+
+    def is_coming(self, supplier: bytes) -> bool:
+        return supplier[0] in self.away & self.coming
 
     def request(self, supplier: bytes, piece: PieceRef, size: int, progress: object) -> Deferred:
         asking = self.asked[piece.index] = Deferred(lambda _: self.asked.pop(piece.index, None))
@@ -156,6 +160,45 @@ class EveryFetchTests(SynchronousTestCase):
                     asking.errback(BitDustError(code, "I have not got it"))
             self.check_end(trial, 2, ())
             self.assertEqual((trial.fetch.machine.state, trial.clock.seconds()), ("FAILED", 0.0), code)
+
+    def passes(self, trial: Trial, seconds: int) -> None:
+        for _ in range(seconds):
+            trial.clock.advance(1)
+
+    def test_those_on_the_way_are_waited_for(self) -> None:
+        """While too few are there and others are being dialled nothing is given up; each is asked when it comes."""
+        trial = Trial(2, 3, frozenset((0, 1, 2)))
+        trial.coming = {1, 2}
+        self.passes(trial, 25)
+        trial.away.remove(1)
+        self.passes(trial, 3)
+        trial.take((GOOD, 1))
+        self.passes(trial, 25)
+        self.assertEqual((trial.result, trial.asked), ([], {}))
+        trial.away.remove(2)
+        self.passes(trial, 3)
+        trial.take((GOOD, 2))
+        self.check_end(trial, 2, ())
+        self.assertEqual(set(trial.result[0]), {1, 2})
+
+    def test_nobody_on_the_way_has_what_is_lacking(self) -> None:
+        """Nobody is waited for whose piece was found to be bad or is here already."""
+        trial = Trial(2, 3, frozenset((2,)))
+        trial.take((GOOD, 0))
+        trial.take((BAD, 1))
+        trial.away.add(0)
+        trial.coming = {0}
+        self.passes(trial, 7)
+        self.check_end(trial, 2, ())
+
+    def test_nobody_is_waited_for_without_end(self) -> None:
+        """Who is on the way for a minute and a half does not come."""
+        trial = Trial(2, 3, frozenset((0, 1, 2)))
+        trial.coming = {0, 1, 2}
+        self.passes(trial, 89)
+        self.assertEqual(trial.result, [])
+        self.passes(trial, 3)
+        self.check_end(trial, 2, ())
 
     def test_every_order(self) -> None:
         """One of two and two of three, with everybody there, and with one or all away at the beginning."""

@@ -43,6 +43,21 @@ class RestoreCase(SynchronousTestCase):
         return [path for path in self.target.rglob("*") if os.fsencode(path.name).startswith(PART_PREFIX)]
 
 
+class ComingTests(RestoreCase):
+    def test_suppliers_that_are_being_dialled(self) -> None:
+        """A download that is begun before they are there waits for them; where they do not come it says so."""
+        data = self.stored()
+        self.set_modes(*["coming"] * 4)
+        job = self.node.begin_download("file", self.target)
+        self.node.pass_time(25)
+        self.assertFalse(job.completion.called)
+        self.set_modes("coming", "fine", "away", "fine")
+        self.node.wait(job.completion)
+        self.assertEqual((self.target / "file").read_bytes(), data)
+        self.set_modes("away", "fine", "away", "coming")
+        self.fails("incomplete", self.node.download, "file", self.target)
+
+
 class ContentTests(RestoreCase):
     def test_names_modes_times_and_links(self) -> None:
         """A folder comes back with raw names, modes, times to the nanosecond, links, empty files and folders."""

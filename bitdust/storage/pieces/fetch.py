@@ -16,7 +16,7 @@ from bitdust.storage.pieces.bad_pieces import BadPieces
 from bitdust.storage.pieces.locations import PackSource, PackSources
 from bitdust.storage.pieces.pace import Pace
 from bitdust.storage.pieces.pack_fetch import Fetch, PieceRequest
-from bitdust.storage.ports import Holders
+from bitdust.storage.ports import PieceGivers
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
@@ -29,7 +29,7 @@ TOO_FEW = "not-enough-pieces"
 class Fetcher:
     """I know every supplier's pace and all packs that are being fetched."""
 
-    def __init__(self, around: Connected, ports: Holders, bad_pieces: BadPieces) -> None:
+    def __init__(self, around: Connected, ports: PieceGivers, bad_pieces: BadPieces) -> None:
         self.clock = around.world.clock
         self.wall = around.world.wall
         self._run_in_thread = around.world.run_in_thread
@@ -79,7 +79,7 @@ class Fetcher:
 
     async def _last_resorts(self, source: PackSource, later: PackSource, found: Outcome) -> dict[int, bytes]:
         """Those who may have what nobody was heard to have; fails as it did before where there is no one."""
-        hoped = {index: who for index, who in source.hoped.items() if self.is_online(who)}
+        hoped = {index: who for index, who in source.hoped.items() if self.is_online(who) or self.is_coming(who)}
         if hoped:
             found = await outcome(self.fetch(later.record, {**hoped, **later.places}))
             if found.error is None:
@@ -117,6 +117,9 @@ class Fetcher:
 
     def is_online(self, supplier: bytes) -> bool:
         return self._ports.is_online(supplier)
+
+    def is_coming(self, supplier: bytes) -> bool:
+        return not self._ports.is_online(supplier) and self._ports.is_coming(supplier)
 
     def request(
         self, supplier: bytes, piece: PieceRef, size: int, progress: Callable[[int, int], None]

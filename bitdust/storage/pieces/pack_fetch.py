@@ -15,6 +15,10 @@ from bitdust.wire.records import PackRecord, PieceRef
 
 LEAST_PATIENCE = 0.5
 PAUSES = (1.0, 5.0)
+AWAITED_PAUSE = 2.0
+"""Seconds between two rounds, at most, while somebody who may have a piece is still on the way."""
+LONGEST_WAIT = 90.0
+"""Seconds from the beginning after which nobody is waited for who is not there, however often he comes and goes."""
 Progress = Callable[[int, int], None]
 
 
@@ -32,6 +36,9 @@ class Suppliers(Protocol):
 
     def is_online(self, supplier: bytes, /) -> bool:
         """Whether a supplier can be asked."""
+
+    def is_coming(self, supplier: bytes, /) -> bool:
+        """Whether it cannot be asked now, and perhaps in a moment."""
 
     def request(self, supplier: bytes, piece: PieceRef, size: int, progress: Progress, /) -> "Deferred[bytes]":
         """The bytes of a piece."""
@@ -121,6 +128,7 @@ class Fetch:
         self._good: dict[int, bytes] = {}
         self._running: dict[int, PieceRequest] = {}
         self._round = 0
+        self._began = suppliers.clock.seconds()
         self._asked_in: dict[int, int] = {}
         self._errors: list[str] = []
         self.done: Deferred[dict[int, bytes]] = Deferred(lambda _: self.machine.send("stop"))
@@ -149,14 +157,22 @@ class Fetch:
         return bool(self._stalled())
 
     def has_rounds(self) -> bool:
-        return self._round < len(PAUSES) and self._is_possible()
+        return self._is_possible() and (self._round < len(PAUSES) or self._is_awaited())
+
+    def _is_awaited(self) -> bool:
+        """Whether somebody who may have a piece that is lacking is on the way, as all are when a node has begun."""
+        suppliers, running = self._suppliers, (*self._good, *self._running)
+        return suppliers.clock.seconds() - self._began < LONGEST_WAIT and any(
+            suppliers.is_coming(who) for index, who in self._places.items() if index not in running
+        )
 
     def _is_possible(self) -> bool:
         """Whether enough pieces would be here if everybody gave theirs who may have it: else nothing is waited for."""
         return len(self._places) >= self._most
 
     def pause(self) -> float:
-        return PAUSES[min(self._round, len(PAUSES) - 1)]
+        pause = PAUSES[min(self._round, len(PAUSES) - 1)]
+        return min(pause, AWAITED_PAUSE) if self._is_awaited() else pause
 
     def _candidates(self) -> list[int]:
         """Pieces whose suppliers were not asked in this round, and can be."""

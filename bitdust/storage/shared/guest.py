@@ -121,6 +121,10 @@ class GuestPorts:
         """Whether there is a session with a supplier."""
         return self._around.sessions.connected(fingerprint)
 
+    def is_coming(self, fingerprint: bytes) -> bool:
+        """Nobody is waited for: a share is open while enough of them are connected."""
+        return False
+
     def names(self, fingerprint: bytes) -> tuple[str, str]:
         """IDURL and global id of a supplier, empty where they are not known."""
         document = self._around.identities.get(fingerprint)
