@@ -133,5 +133,5 @@ class RoutingTests(IpfsNodesCase):
         self.assertLess(self.grid.clock.seconds() - began, 10)
         began = self.grid.clock.seconds()
         self.assertIn("deadline exceeded", self.refused(self.bob, "cat", cid, timeout="20s"))
-        self.assertAlmostEqual(self.grid.clock.seconds() - began, 20, delta=0.5)
+        self.assertLess(abs(self.grid.clock.seconds() - began - 20), 0.5)
         self.assertEqual(self.asks(self.bob, "bitswap/wantlist")["Keys"], [])
