@@ -26,6 +26,7 @@ from twisted.protocols import amp
 
 from bitdust.automats.kernel import Registry
 from bitdust.budget import Budget
+from bitdust.config.settings import Settings
 from bitdust.crypt.device import DeviceKey, tls_certificate
 from bitdust.crypt.master import MasterKey
 from bitdust.events import Events
@@ -48,19 +49,8 @@ SETTINGS = {
     "services/network/receive-limit": 0,
     "services/network/interface": "127.0.0.1",
     "services/network/household": "127.0.0.0/8",
-    "services/network/allow-private-addresses": True,
     "services/tcp-transport/receiving-enabled": True,
 }
-
-
-class Settings:
-    """Just what the parts read."""
-
-    def get(self, key: str) -> Any:
-        return SETTINGS.get(key, 0)
-
-    def on_change(self, prefix: str, watcher: Any) -> Any:
-        return lambda: None
 
 
 class Directory:
@@ -96,7 +86,10 @@ class Node:
         self.me.adopt(IdentityDocument.create(master, (source,), 1, devices, time.time()), master, device)
         self.cache = IdentityCache(self.world, events)
         registry = Registry(reactor, time.time)  # type: ignore[arg-type]
-        around = Surroundings(self.world, Settings(), events, registry, Budget(), self.me, self.cache)  # type: ignore[arg-type]
+        settings = Settings(home / "config")
+        for key, value in SETTINGS.items():
+            settings.set(key, value)
+        around = Surroundings(self.world, settings, events, registry, Budget(), self.me, self.cache)
         self.gateway = Gateway(around)
         self.gateway.relations.add(Who.FRIEND, lambda fingerprint: True)
         connected = Connected.of(around, self.gateway, self.gateway.outbox)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from attrs import field, frozen
 from cryptography import x509
@@ -21,6 +22,7 @@ _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _NEVER = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
+@lru_cache(maxsize=1024)
 def device_id(public: bytes) -> bytes:
     """Eight bytes that name a device key."""
     return hashlib.sha256(public).digest()[:8]
@@ -29,10 +31,15 @@ def device_id(public: bytes) -> bytes:
 def verify(public: bytes, signature: bytes, data: bytes) -> bool:
     """Whether ``signature`` (64 bytes) is the device's over ``data``."""
     try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, data)
+        _public_key(public).verify(signature, data)
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+@lru_cache(maxsize=1024)
+def _public_key(raw: bytes) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(raw)
 
 
 @frozen

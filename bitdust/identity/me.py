@@ -171,8 +171,9 @@ class Me(Waiting):
     @property
     def document(self) -> IdentityDocument:
         """My newest document; raises `BitDustError` ``no-identity`` while there is none, as all of these do."""
-        document: IdentityDocument = self._need(self._document)
-        return document
+        if self._document is None:
+            raise self.absence()
+        return self._document
 
     @property
     def master(self) -> MasterKey:
@@ -216,8 +217,9 @@ class Me(Waiting):
     @property
     def device(self) -> DeviceKey:
         """This device's key."""
-        device: DeviceKey = self._need(self._device)
-        return device
+        if self._device is None:
+            raise self.absence()
+        return self._device
 
     @property
     def certificate(self) -> DeviceCertificate:

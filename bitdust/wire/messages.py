@@ -111,7 +111,7 @@ def json_text(data: dict[str, Any]) -> bytes:
     if type(data) is not dict:
         raise WireError("bad-message", 'a message is a JSON object, such as {"text": "hello"}')
     try:
-        text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        text = _WRITE(data).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise WireError("bad-message", f"a message is a JSON object: {error}") from error
     if len(text) > MAX_DATA:
@@ -133,7 +133,7 @@ def _is_deep(data: Any) -> bool:
 def json_object(text: bytes) -> dict[str, Any]:
     """The object of a JSON text; raises `WireError` as `json_text` does, for what could not be written again too."""
     try:
-        data = json.loads(text, parse_constant=_refuse)
+        data = _READ(text.decode())
     except (ValueError, RecursionError) as error:
         raise WireError("bad-message", "the data of a message are no JSON") from error
     if type(data) is not dict:
@@ -144,3 +144,7 @@ def json_object(text: bytes) -> dict[str, Any]:
 
 def _refuse(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
+
+
+_WRITE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_READ = json.JSONDecoder(parse_constant=_refuse).decode

@@ -62,6 +62,20 @@ class Chains:
     before: int = 0
     skipped: tuple[Skipped, ...] = field(default=(), repr=False)
 
+    def wrote(self, sending: bytes) -> "Chains":
+        """After one more message of this side; `evolve` takes three times as long."""
+        return Chains(
+            self.private, self.public, self.theirs, self.root, sending, self.receiving,
+            self.sent + 1, self.received, self.before, self.skipped,
+        )  # fmt: skip
+
+    def read(self, receiving: bytes) -> "Chains":
+        """After one more message of the other side."""
+        return Chains(
+            self.private, self.public, self.theirs, self.root, self.sending, receiving,
+            self.sent, self.received + 1, self.before, self.skipped,
+        )  # fmt: skip
+
 
 def first(secret: bytes, theirs: bytes, private: bytes) -> Chains:
     """The side that begins: it knows the other's ratchet key, which is its signed prekey."""
@@ -86,7 +100,7 @@ def seal(chains: Chains, plain: bytes, context: bytes) -> tuple[Chains, Header, 
     beside = associated(context, header)
     cipher, nonce = _cipher(key, beside)
     sealed = cipher.encrypt(nonce, plain, beside)
-    return evolve(chains, sending=following, sent=chains.sent + 1), header, sealed
+    return chains.wrote(following), header, sealed
 
 
 def open_message(
@@ -109,7 +123,7 @@ def open_message(
         raise WireError("bad-seal", "this message was opened before")
     key, following = chain_step(chains.receiving)
     plain = _open(key, header, sealed, context)
-    return evolve(chains, receiving=following, received=chains.received + 1), plain
+    return chains.read(following), plain
 
 
 def _skip(chains: Chains, until: int, now: int) -> Chains:

@@ -5,7 +5,7 @@ Whoever writes uses the session over which something has come last.
 
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from bitdust.crypt.exchange import public_of
 from bitdust.crypt.ratchet import chains as ratchet
@@ -39,6 +39,10 @@ class Session:
     chains: Chains = field(repr=False)
     start: Start | None
     made: int
+
+    def at(self, chains: Chains, start: Start | None) -> "Session":
+        """The same session, later."""
+        return Session(self.base, self.context, chains, start, self.made)
 
 
 def begun(agreed: Agreed, start: Start, theirs: bytes, private: bytes, now: int) -> Session:
@@ -74,7 +78,7 @@ class Sessions:
         """The next message; ``beside`` is authenticated with it."""
         session, *others = self.all
         chains, header, sealed = ratchet.seal(session.chains, plain, session.context + beside)
-        return Sessions((evolve(session, chains=chains), *others)), Sealed(header, sealed, session.start)
+        return Sessions((session.at(chains, session.start), *others)), Sealed(header, sealed, session.start)
 
     def open_message(self, message: Sealed, beside: bytes, fresh: bytes, now: int) -> tuple["Sessions", bytes]:
         """What the other side wrote; raises `WireError` as that of `chains` does, ``no-session`` where none can be its.
@@ -94,7 +98,7 @@ class Sessions:
                 failed = error
                 continue
             # An answer over it proves that the other side has the session.
-            return self.with_new(evolve(session, chains=chains, start=None)), plain
+            return self.with_new(session.at(chains, None)), plain
         raise failed
 
     def to_bytes(self) -> bytes:

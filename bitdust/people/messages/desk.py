@@ -8,9 +8,10 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
+from bitdust.batching import Soon
 from bitdust.people.messages.couriers import Courier
 from bitdust.people.messages.incoming import CONSUMED, STORED
-from bitdust.people.messages.store import LETTER, NOTICE, Device, Outgoing, Store, drop_target
+from bitdust.people.messages.store import LETTER, NOTICE, Device, Outgoing, Store, drop_outgoing, drop_target
 from bitdust.surroundings import Surroundings
 from bitdust.wire.errors import BitDustError
 
@@ -45,6 +46,9 @@ class Desk:
         self._notices: Counter[bytes] = Counter()
         """How many wait for each person."""
         self._notice_count = 0
+        self._unwritten: list[Outgoing] = []
+        """The history has these, and the store does not say so yet: most are done before it would."""
+        self._notes = Soon(self._world.clock, self._write_notes)
 
     def add(self, row: Outgoing) -> None:
         """Something is on its way."""
@@ -71,6 +75,8 @@ class Desk:
 
     def stop(self) -> None:
         """Forget all; it is on the disk."""
+        self._notes.stop()
+        self._write_notes()
         self._notices.clear()
         self._notice_count = 0
         couriers, self.couriers, self.rows, self.by_person = self.couriers, {}, {}, {}
@@ -102,16 +108,31 @@ class Desk:
 
     def has_arrived(self, device: Device, number: int, consumed: bool) -> None:
         row = self.rows.get(number)
-        reached = row is not None and device[0] == row.person
-        self._write(lambda database: drop_target(database, device, number, reached))
         if row is None:
+            self._write(lambda database: drop_target(database, device, number, False))
             return
         row.targets.pop(device, None)
+        reached = device[0] == row.person
+        row.reached = row.reached or reached
+        if not self._forget_done(row):
+            self._write(lambda database: drop_target(database, device, number, reached))
         if reached:
-            row.reached = True
             self._forget_unreached(row)
             self._fire(number, CONSUMED if consumed else STORED)
-        self.forget_done(row)
+
+    def noted(self, row: Outgoing) -> None:
+        """The history has it."""
+        row.noted = True
+        if not self._forget_done(row) and row.number in self.rows:
+            self._unwritten.append(row)
+            self._notes.want()
+
+    def _write_notes(self) -> bool:
+        rows, self._unwritten = self._unwritten, []
+        numbers = [(row.number,) for row in rows if row.number in self.rows]
+        if numbers:
+            self._write(lambda database: database.executemany("UPDATE outgoing SET noted=1 WHERE number=?", numbers))
+        return True
 
     def is_deposited(self, device: Device, numbers: list[int]) -> "Deferred[None]":
         if not numbers:
@@ -143,11 +164,10 @@ class Desk:
         if row is None:
             return
         row.targets.pop(device, None)
-        self._write(lambda database: drop_target(database, device, number, False))
         if not row.reached and not any(person == row.person for person, _ in row.targets):
             self._fail(row, code)
-        else:
-            self.forget_done(row)
+        elif not self._forget_done(row):
+            self._write(lambda database: drop_target(database, device, number, False))
 
     def drop(self, device: Device, number: int) -> None:
         """It need not be brought to a device any more."""
@@ -162,21 +182,19 @@ class Desk:
         for device in row.targets:
             self.drop(device, row.number)
         row.targets = {}
-
-        def write(database: sqlite3.Connection) -> None:
-            database.execute("DELETE FROM targets WHERE number=?", (row.number,))
-            database.execute("DELETE FROM outgoing WHERE number=?", (row.number,))
-
-        self._write(write)
-        self.forget_done(row)
+        self._forget_done(row)
         if row.kind == LETTER:
             details = {"message_id": row.message.hex(), "fingerprint": row.person.hex(), "code": code}
             self._around.events.send(FAILED, details)
 
-    def forget_done(self, row: Outgoing) -> None:
-        """It is not on its way any more, once the history has it and everybody else."""
-        if row.noted and row.reached and not row.targets and self.rows.pop(row.number, None) is not None:
+    def _forget_done(self, row: Outgoing) -> bool:
+        """It is not on its way any more, once the history has it and everybody else: whether that is so."""
+        if row.targets or not (row.noted and row.reached):
+            return False
+        if self.rows.pop(row.number, None) is not None:
             self._count(row, -1)
+            self._write(lambda database: drop_outgoing(database, row.number))
+        return True
 
     def _forget_unreached(self, row: Outgoing) -> None:
         theirs = self.by_person.get(row.person, {})

@@ -64,6 +64,7 @@ class _One:
     content: Message | Notice | None = None
     plain: bytes = b""
     row: int = 0
+    is_kept: bool = False
     result: str = ""
 
 
@@ -94,7 +95,9 @@ class Incoming:
             message = Message.from_body(plain)
             if message.sender == self._me.fingerprint:
                 message = message.outgoing()
-            await self._keep(_One(b"", content=message, row=number))
+            one = _One(b"", content=message, row=number)
+            await self._keep(one)
+            self._forget_kept([one])
 
     def stop(self) -> None:
         """Hold nothing back any more."""
@@ -119,6 +122,7 @@ class Incoming:
                 self.noticed.emit(origin.person, origin.device, one.content)
         if waiting:
             await DeferredList(waiting)
+            self._forget_kept(ones)
         return [one.result or "disk-error" for one in ones]
 
     async def _open_all(self, origin: Origin, ones: list[_One], stops: bool) -> None:
@@ -201,14 +205,21 @@ class Incoming:
         if is_news:
             self.received.emit(message)
             one.result = CONSUMED if self.listeners.deliver(message) else STORED
-        last = self.ordering.last((message.conversation, message.sender_device))
+        one.is_kept = True
+
+    def _forget_kept(self, ones: Sequence[_One]) -> None:
+        """What the history has; what is not deleted here is a double at the next start."""
+        kept = [(one.row, one.content) for one in ones if one.is_kept and isinstance(one.content, Message)]
+        keys = {(message.conversation, message.sender_device) for _, message in kept}
+        lasts = [(*key, self.ordering.last(key)) for key in keys]
 
         def write(database: sqlite3.Connection) -> None:
-            database.execute("DELETE FROM incoming WHERE number=?", (one.row,))
-            put_sequence(database, message.conversation, message.sender_device, last)
+            database.executemany("DELETE FROM incoming WHERE number=?", [(row,) for row, _ in kept])
+            for last in lasts:
+                put_sequence(database, *last)
 
-        # What is not deleted is a double at the next start.
-        self._store.later(write)
+        if kept:
+            self._store.later(write)
 
     def _not_added(self, failure: Failure, one: _One) -> None:
         self.log.warn("a message could not be stored: {error}", error=failure.getErrorMessage())
@@ -222,7 +233,7 @@ class Incoming:
         self._again = None
         left, self._left = self._left, []
         for one in left:
-            self._keep(one)
+            self._keep(one).addCallback(lambda _, one: self._forget_kept([one]), one)
 
     def _gap(self, conversation: str, device: bytes, first: int, last: int) -> None:
         self.log.warn("messages {first} to {last} of {talk} are missing", first=first, last=last, talk=conversation)

@@ -22,7 +22,6 @@ from bitdust.people.messages.store import (
     Device,
     Outgoing,
     Store,
-    drop_done,
     drop_target,
     put_outgoing,
     put_sequence,
@@ -200,14 +199,7 @@ class Letters:
         if ended.error is not None:
             self.log.warn("the history did not take a message: {error}", error=ended.error)
             return
-        row.noted = True
-
-        def write(database: sqlite3.Connection) -> None:
-            database.execute("UPDATE outgoing SET noted=1 WHERE number=?", (row.number,))
-            drop_done(database, row.number)
-
-        self._store.later(write)
-        self.desk.forget_done(row)
+        self.desk.noted(row)
 
     def notify(self, device: Device, what: Notice, most: int) -> None:
         """Have a device of somebody know what became of envelopes; nobody hears of it where ``most`` notices wait, or

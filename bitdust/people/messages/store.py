@@ -319,6 +319,12 @@ def drop_target(database: sqlite3.Connection, device: Device, number: int, reach
     drop_done(database, number)
 
 
+def drop_outgoing(database: sqlite3.Connection, number: int) -> None:
+    """Forget something, whoever waits for it."""
+    database.execute("DELETE FROM targets WHERE number=?", (number,))
+    database.execute("DELETE FROM outgoing WHERE number=?", (number,))
+
+
 def drop_done(database: sqlite3.Connection, number: int) -> None:
     """Forget what is done: noted, reached, and awaited by no device."""
     database.execute(
