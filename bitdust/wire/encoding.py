@@ -23,6 +23,9 @@ _LEAST = {1: 24, 2: 1 << 8, 4: 1 << 16, 8: 1 << 32}
 """The least argument that needs so many bytes after the first one."""
 _LEAVES = frozenset((int, bytes, str, bool, type(None)))
 
+_SHORT = frozenset((BYTES << 5 | 24, TEXT << 5 | 24))
+"""First bytes of strings whose length is in the next byte: keys, fingerprints and signatures."""
+
 
 def _length(first: int) -> int:
     """Bytes of a data item whose first byte tells all about its length; 0 where there is more to see."""
@@ -116,6 +119,9 @@ def _scan(data: bytes, max_items: int) -> None:
         length = _LENGTHS[data[position]]
         if length:
             position += length
+            continue
+        if data[position] in _SHORT and position + 1 < size and data[position + 1] >= 24:
+            position += 2 + data[position + 1]
             continue
         major, argument, position = _head(data, position)
         if major < 2:

@@ -22,6 +22,7 @@ _FIELDS: tuple[Schema, ...] = (
     Int(FORMAT, FORMAT), Bytes(16), Bytes(32), Bytes(8), Bytes(32), Bytes(8), Optional(Bytes(32)), Optional(_NUMBER),
     Optional(_NUMBER), Bytes(32), _NUMBER, _NUMBER, Bytes(16, MAX_ENVELOPE),
 )  # fmt: skip
+_PATHS = tuple(f"envelope[{number}]" for number in range(len(_FIELDS)))
 
 
 @frozen
@@ -60,8 +61,8 @@ class Envelope:
         value = decode(data, MAX_ENVELOPE, max_items=20)
         if type(value) is not list or len(value) != len(_FIELDS):
             raise WireError("malformed", f"an envelope is a list of {len(_FIELDS)}")
-        for number, (item, schema) in enumerate(zip(value, _FIELDS, strict=True)):
-            schema.check(item, f"envelope[{number}]")
+        for item, schema, path in zip(value, _FIELDS, _PATHS, strict=True):
+            schema.check(item, path)
         if (value[6] is None) != (value[7] is None) or (value[6] is None and value[8] is not None):
             raise WireError("malformed", "an envelope begins a session with all that it takes, or with nothing")
         return cls(*value[1:])
