@@ -273,9 +273,7 @@ async def run(options: argparse.Namespace, folder: Path) -> None:
     for name, some in rows.items():
         middle = [statistics.median(one[place] for one in some) for place in range(5)]
         median, late, rate, mine, theirs = middle
-        print(
-            f"{name:10}{median:11.2f}{late:10.2f}{rate:10.0f}{mine:9.0f}{theirs:9.0f}{1e6 / max(mine, theirs):17.0f}"
-        )
+        print(f"{name:10}{median:11.2f}{late:10.2f}{rate:10.0f}{mine:9.0f}{theirs:9.0f}{1e6 / max(mine, theirs):17.0f}")
 
 
 def main(arguments: Sequence[str]) -> int:

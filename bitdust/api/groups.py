@@ -9,6 +9,7 @@ from bitdust.api.context import Context, Row
 from bitdust.api.envelope import Envelope, failed, listed, ok
 from bitdust.api.following import PUBLISH, PUBLISH_TO_ANSWER
 from bitdust.api.keys import key_row, make_key
+from bitdust.api.messages import check_text
 from bitdust.api.people import NO_PERSON, find_person, names_of
 from bitdust.api.table import Param, Route, method
 from bitdust.crypt.shares import GivenShare
@@ -215,6 +216,7 @@ async def group_remove(context: Context, group_key_id: str, trusted_user_id: str
 async def message_send_group(context: Context, group_key_id: str, data: Any) -> Envelope:
     """Write to all members of a group. It is on the disk here when the answer comes, and goes to the suppliers of the
     group's creator from there; who is away reads it later."""
+    check_text(data)
     message = await context.groups.say(context.groups.find(group_key_id), data)
     return ok({"message_id": message.id}, message="message sent")
 

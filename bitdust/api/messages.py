@@ -23,6 +23,14 @@ RECIPIENT = Param(
 _LATER = "the message is stored here, and goes on its way as soon as {who} can be reached"
 
 
+def check_text(data: Any) -> None:
+    """Raises `BitDustError` ``bad-message`` for a text alone in which nothing is; objects are a program's own."""
+    if isinstance(data, dict) and data.keys() == {"message"}:
+        text = data["message"]
+        if isinstance(text, str) and not text.strip():
+            raise BitDustError("bad-message", "there is nothing in this message to send")
+
+
 @method(
     Route("POST", "/broadcast/send/message/v1", ("/bc/s",)),
     params=(Param("payload", Kind.JSON, ("data",), help="a JSON object of at most 4 KB", example={"msg": "Hi all"}),),
@@ -62,6 +70,7 @@ async def message_send(
     whether a program was listening there), ``kept`` when the recipient is away and its mailboxes have it, and
     ``stored`` while it is here alone.
     """
+    check_text(data)
     person = await find_person(context, recipient_id)
     alias = recipient_id.split("$", 1)[0] if "$" in recipient_id else MASTER
     sent = await context.people.messages.send(person.fingerprint, data, alias[:100])

@@ -7,6 +7,7 @@ import click
 
 from bitdust.cli.groups import LIST_WORDS, Aliased
 from bitdust.cli.main import Session
+from bitdust.cli.messages import text_data
 from bitdust.cli.output import show_json, show_table
 
 WORDS = LIST_WORDS | {"new": "create", "make": "create", "invite": "share", "add": "share", "kick": "remove",
@@ -106,7 +107,7 @@ def leave(session: Session, key_id: str, erase_key: bool) -> None:
 def send(session: Session, key_id: str, text: str, is_object: bool) -> None:
     """Write to all members."""
     try:
-        data: Any = json.loads(text) if is_object else {"message": text}
+        data: Any = json.loads(text) if is_object else text_data(text)
     except ValueError as error:
         raise click.ClickException(f"this is no JSON: {error}") from error
     session.say(_answer(session, "message_send_group", group_key_id=key_id, data=data))

@@ -110,13 +110,20 @@ def send(session: Session, who: str, text: tuple[str, ...]) -> None:
 
 
 def data_of(text: str) -> Row:
-    """What travels for a text that a person typed."""
+    """What travels for a text that a person typed, or for an object; see `text_data`."""
     if text.startswith("{"):
         try:
             data = json.loads(text)
         except ValueError as error:
             raise click.BadParameter(f"no JSON object: {error}", param_hint="TEXT") from None
         return dict(data)
+    return text_data(text)
+
+
+def text_data(text: str) -> Row:
+    """What travels for a text; refuses one in which nothing is."""
+    if not text.strip():
+        raise click.BadParameter("there is nothing in it to send", param_hint="TEXT")
     return {"message": text}
 
 

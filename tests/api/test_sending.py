@@ -45,6 +45,16 @@ class SendTests(SendingCase):
             self.assertEqual(answer["result"]["state"], "delivered")
         self.assertEqual(self.sent, [(self.bob.fingerprint, {"text": "hello"}, "master")] * 2)
 
+    def test_nothing(self) -> None:
+        """A text alone in which nothing is is refused; what programs send is theirs, empty or not."""
+        self.arrived = succeed(STORED)
+        for text in ("", " \n"):
+            refused = self.send({"message": text})
+            self.assertEqual((refused["status"], refused["code"]), ("ERROR", "bad-message"))
+        for data in ({}, {"message": "", "file": "a"}, {"text": ""}):
+            self.assertEqual(self.send(data)["status"], "OK")
+        self.assertEqual(len(self.sent), 3)
+
     def test_a_key_id(self) -> None:
         """The name of a key before the person is the key that the message is addressed to."""
         self.arrived = succeed(STORED)

@@ -157,6 +157,7 @@ class GroupsTests(GroupsCase):
             (bob, "group_join", {"group_key_id": key}, "key-not-found"),
             (bob, "message_send_group", {"group_key_id": key, "data": {}}, "key-not-found"),
             (bob, "group_info", {"group_key_id": f"master${self.name(bob)}"}, "not-a-group"),
+            (self.alice, "message_send_group", {"group_key_id": key, "data": {"message": ""}}, "bad-message"),
             (self.alice, "message_send_group", {"group_key_id": key, "data": {"x": "y" * 700_000}}, "too-large"),
             (self.alice, "group_share", {"group_key_id": key, "trusted_user_id": self.name(self.alice)}, "not-allowed"),
             (self.alice, "group_create", {"creator_id": self.name(bob)}, "not-allowed"),

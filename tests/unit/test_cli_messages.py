@@ -77,6 +77,15 @@ class MessageTests(NodeCase):
         self.asks('message send bob {"a":1}', ("message_send", {"recipient_id": "bob", "data": {"a": 1}}))
         self.refuses("message send bob {oops", "no JSON object", 2)
 
+    def test_nothing_to_send(self) -> None:
+        """A text in which nothing is goes to nobody."""
+        for words in (
+            ("chat", "send", "bob", ""),
+            ("message", "send", "bob", " ", "\t"),
+            ("group", "send", "k$a@b", ""),
+        ):
+            self.assertIn("there is nothing in it to send", self.cli(*words, code=2).output)
+
 
 class ChatTests(NodeCase):
     def setUp(self) -> None:

@@ -54,8 +54,10 @@ async def receive_one_message(context: Context, timeout: float | None) -> Envelo
 )
 async def send_message(context: Context, recipient: str, message_body: str) -> Envelope:
     """Send a text to somebody. It is on the disk here when the call answers, and goes on its way."""
+    data = {"message": message_body}
+    messages.check_text(data)
     person = await find_person(context, recipient)
-    sent = await context.people.messages.send(person.fingerprint, {"message": message_body})
+    sent = await context.people.messages.send(person.fingerprint, data)
     sent.arrived.addErrback(lambda _: None)
     return listed([f"signed.Packet[Message({sent.message.id})]"])
 

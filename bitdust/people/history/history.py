@@ -130,7 +130,9 @@ class History:
         pending = self._pending.setdefault(key, [])
         pending.append(message.sequence)
         try:
-            change = partial(self._commits.change, lambda database: writing.add(database, self.file.bodies, message, at))
+            change = partial(
+                self._commits.change, lambda database: writing.add(database, self.file.bodies, message, at)
+            )
             stored: Stored | None = await self._try(change)
         finally:
             pending.remove(message.sequence)
