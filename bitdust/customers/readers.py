@@ -16,6 +16,8 @@ from bitdust.wire.signed import Signed
 
 GATHER = 0.02
 """Seconds in which entries gather for one report."""
+EVERY = 0.5
+"""Seconds from one report of a log to the next: where many write at once, who reads takes all of it together."""
 SECONDS = 15.0
 REMEMBERED = 900.0
 """Seconds after its last question for which somebody counts as a reader."""
@@ -65,7 +67,7 @@ class Readers:
         self._outbox = around.outbox
         self._asked: OrderedDict[Place, OrderedDict[bytes, float]] = OrderedDict()
         self._waiting: dict[Place, set[bytes]] = {}
-        self._call: IDelayedCall | None = None
+        self._calls: dict[Place, IDelayedCall] = {}
         self._late: dict[tuple[Place, Device], bool] = {}
         self.is_on = False
 
@@ -92,15 +94,16 @@ class Readers:
         """A device has brought entries of a scope."""
         if not self.is_on:
             return
-        self._waiting.setdefault((owner, scope), set()).add(device)
-        if self._call is None:
-            self._call = self._clock.callLater(GATHER, self._send)
+        place = (owner, scope)
+        self._waiting.setdefault(place, set()).add(device)
+        if place not in self._calls:
+            self._calls[place] = self._clock.callLater(GATHER, self._send, place)
 
     def stop(self) -> None:
         """Report nothing any more."""
         self.is_on = False
-        call, self._call = self._call, None
-        if call is not None:
+        calls, self._calls = self._calls, {}
+        for call in calls.values():
             call.cancel()
         self._waiting.clear()
         self._late.clear()
@@ -120,17 +123,19 @@ class Readers:
             found.append(Queue(owner, scope, [who for who, moment in asked.items() if moment >= oldest], ends))
         return found
 
-    def _send(self) -> None:
-        self._call = None
-        waiting, self._waiting = self._waiting, {}
+    def _send(self, place: Place) -> None:
+        devices = self._waiting.pop(place, None)
+        if devices is None:
+            del self._calls[place]
+            return
+        self._calls[place] = self._clock.callLater(EVERY, self._send, place)
         oldest = self._clock.seconds() - REMEMBERED
-        for place, devices in waiting.items():
-            asked: Mapping[bytes, float] = self._asked.get(place, {})
-            readers = {who for who, moment in asked.items() if moment >= oldest} | {place[0]}
-            for session in self._sessions.sessions():
-                peer = session.peer
-                if peer.fingerprint in readers and devices != {peer.device}:
-                    self._report_over(session, place)
+        asked: Mapping[bytes, float] = self._asked.get(place, {})
+        readers = {who for who, moment in asked.items() if moment >= oldest} | {place[0]}
+        for session in self._sessions.sessions():
+            peer = session.peer
+            if peer.fingerprint in readers and devices != {peer.device}:
+                self._report_over(session, place)
 
     def _report_over(self, session: Any, place: Place) -> None:
         """A device that has not answered yet is reported to when it has."""

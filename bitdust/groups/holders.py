@@ -45,6 +45,10 @@ class MemberPorts:
         """Suppliers take the part of a device from its own person, and from the owner of the key."""
         return self._group.is_joint()
 
+    def gives_together(self) -> bool:
+        """Suppliers give the log of one device in one answer."""
+        return self._group.is_joint()
+
 
 class OwnerPorts:
     """My suppliers, or the members who keep a group of mine, as its log needs them."""
@@ -77,6 +81,10 @@ class OwnerPorts:
 
     def takes_from_all(self) -> bool:
         """From the owner of the key suppliers take all of them anyway."""
+        return self._group.is_joint()
+
+    def gives_together(self) -> bool:
+        """As `MemberPorts`."""
         return self._group.is_joint()
 
     def note_answer(self, supplier: bytes, reply: Any) -> None:

@@ -19,8 +19,8 @@ from bitdust.wire.keepers import MOST_KEEPERS, Keepers
 from bitdust.wire.packet import Command
 from bitdust.wire.signed import Signed
 
-GROUP_LOG, GROUP_HEADS = "group-log", "group-heads"
-KINDS = {"log": GROUP_LOG, "heads": GROUP_HEADS}
+GROUP_LOG, GROUP_HEADS, GROUP_PARTS = "group-log", "group-heads", "group-parts"
+KINDS = {"log": GROUP_LOG, "heads": GROUP_HEADS, "parts": GROUP_PARTS}
 KEEPERS = "keepers"
 """The value of a group's database that has the signed record."""
 GONE = 86_400.0

@@ -13,15 +13,16 @@ from twisted.internet.defer import Deferred
 from bitdust.crypt.capabilities import is_owners_word
 from bitdust.customers.readers import Place, Readers
 from bitdust.formats.log_packet import MAX_PACKET, LogPacket
-from bitdust.groups.keepers import GROUP_HEADS, GROUP_LOG
+from bitdust.groups.keepers import GROUP_HEADS, GROUP_LOG, GROUP_PARTS
 from bitdust.groups.opened import Discussion
 from bitdust.identity.document import IdentityDocument
+from bitdust.storage.shared.parts import MOST_PARTS
 from bitdust.surroundings import Connected
 from bitdust.wire.capability import MOST_DAYS, Capability, Right, ShownCapability
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
-from bitdust.wire.schema import Bytes, Choice, Flag, Int, Optional, Schema, Struct
+from bitdust.wire.schema import Bytes, Choice, Flag, Int, ListOf, Optional, Schema, Struct
 from bitdust.wire.table import Answer, Request, Row, Who, ack
 
 SERVICE = "service_joint_postman"
@@ -53,10 +54,13 @@ class Keeping:
         log: dict[str, Schema] = {"kind": Choice((GROUP_LOG,)), "scope": Bytes(16)}
         heads: dict[str, Schema] = {"kind": Choice((GROUP_HEADS,)), "scope": Bytes(16), "watch": Optional(Flag())}
         part: dict[str, Schema] = {"device": Bytes(8), "first": Int(1), "most": Int(1)}
+        some = ListOf(Struct({"device": Bytes(8), "first": Int(1)}), MOST_PARTS, 1)
+        parts: dict[str, Schema] = {"kind": Choice((GROUP_PARTS,)), "scope": Bytes(16), "parts": some, "most": Int(1)}
         give = Command.RETRIEVE
         return [
             self._row(Command.DATA, GROUP_LOG, log | {"head": Bytes(1, 4096)}, Right.LOG, self._take, MAX_PACKET),
             self._row(give, GROUP_LOG, log | part, Right.READ, self._give),
+            self._row(give, GROUP_PARTS, parts, Right.READ, self._give_parts),
             self._row(give, GROUP_HEADS, heads, Right.READ, self._give_heads),
         ]
 
@@ -124,6 +128,15 @@ class Keeping:
         entries = group.log.give(fields["device"], fields["first"], min(fields["most"], MOST_GIVEN))
         answer = {"kind": GROUP_LOG, "device": fields["device"], "first": fields["first"], "count": len(entries)}
         return Answer(Command.DATA, answer, encode(entries))
+
+    async def _give_parts(self, request: Request, group: Discussion) -> Answer:
+        """The same of several parts, in the order in which they are asked for; what does not fit is left out."""
+        left, given = min(request.fields["most"], MOST_GIVEN), []
+        for part in request.fields["parts"]:
+            entries = group.log.give(part["device"], part["first"], left) if left > 0 else []
+            given.append(entries)
+            left -= sum(map(len, entries))
+        return Answer(Command.DATA, {"kind": GROUP_PARTS}, encode(given))
 
     async def _give_heads(self, request: Request, group: Discussion) -> Answer:
         place, reader = (group.owner, request.fields["scope"]), request.peer.fingerprint

@@ -59,6 +59,9 @@ class PartHolders(LogHolders, Protocol):
     def takes_from_all(self) -> bool:
         """Whether they take the parts of others from everybody, as members do, who can check them."""
 
+    def gives_together(self) -> bool:
+        """Whether they give several parts in one answer, as members do."""
+
 
 class SupplierFamily(Protocol):
     """My suppliers, as far as storage needs them."""

@@ -60,17 +60,24 @@ class Keeper:
     def __init__(self, **parts: list[Part]) -> None:
         self.parts = {name.encode() * 32: given for name, given in parts.items()}
         self.outbox = self
-        self.asked = 0
+        self.asked = self.together = 0
+        self.listed: list | None = None
 
     def send(self, to, command, fields, payload=None, **terms):
         self.asked += 1
         parts = self.parts[to]
         if fields["kind"] == "heads":
             return succeed(Reply({}, encode([part.head for part in parts])))
+        if fields["kind"] == "parts":
+            self.together += 1
+            given = [self.given(parts, one) or [] for one in fields["parts"]]
+            return succeed(Reply({}, encode(given if self.listed is None else self.listed)))
+        found = self.given(parts, fields)
+        return fail(BitDustError("not-found", "no such log")) if found is None else succeed(Reply({}, encode(found)))
+
+    def given(self, parts, fields) -> list[bytes] | None:
         part = next((one for one in parts if one.device == fields.get("device")), None)
-        if part is None:
-            return fail(BitDustError("not-found", "no such log"))
-        return succeed(Reply({}, encode(part.entries[fields["first"] - 1 :])))
+        return None if part is None else part.entries[fields["first"] - 1 :]
 
     def is_online(self, fingerprint: bytes) -> bool:
         return True
@@ -88,6 +95,9 @@ class Keeper:
         return False
 
     def takes_from_all(self) -> bool:
+        return True
+
+    def gives_together(self) -> bool:
         return True
 
     def note_answer(self, supplier, reply) -> None:
@@ -194,6 +204,23 @@ class LogTests(MemberCase):
         log, keeper = self.log(a=[whole])
         self.now(log.pull(keeper.parts))
         self.assertEqual(log.entries(), 0)
+
+    def test_several_parts_in_one_answer(self) -> None:
+        """What little is new of several parts comes in one answer; what is wrong in it spoils nothing else, and is
+        asked for by itself, from another keeper too."""
+        texts = [body(OWNER, "hello"), body(BOB, "one"), body(BOB, "two")]
+        alice, bob = Part(OWNER.device, *texts[:1]), Part(BOB.device, *texts[1:])
+        lying = Part(BOB.device, body(BOB, "never said"), body(BOB, "nor this"))
+        lying.head = bob.head
+        log, keeper = self.log(a=[alice, bob])
+        self.now(log.pull(keeper.parts))
+        self.assertEqual((len(self.said(log)), keeper.together, keeper.asked), (3, 1, 2))
+        for listed in (None, [], [[]], [b"", b""], [alice.entries, [b"no entry"]], [bob.entries, alice.entries]):
+            log, keeper = self.log(a=[alice, lying], b=[bob])
+            keeper.listed = listed
+            self.now(log.pull(keeper.parts))
+            self.assertEqual((sorted(self.said(log)), keeper.together), (sorted(texts), 1))
+            (self.node.home / "groups" / "2.db").unlink()
 
     def test_one_keeper_hides_something(self) -> None:
         """What one supplier does not show another one does."""

@@ -76,6 +76,9 @@ class Member:
     def takes_from_all(self) -> bool:
         return True
 
+    def gives_together(self) -> bool:
+        return True
+
     def names(self, who: bytes) -> tuple[str, str]:
         return "", ""
 
@@ -92,6 +95,8 @@ class Member:
             return Reply({"sequence": await self.log.take(fields["head"], packet.entries, peer)})
         if fields["kind"] == "heads":
             return Reply({}, encode(self.log.heads()))
+        if fields["kind"] == "parts":
+            return Reply({}, encode([self.log.give(one["device"], one["first"], 2000) for one in fields["parts"]]))
         return Reply({}, encode(self.log.give(fields["device"], fields["first"], 2000)))
 
     # what a person does

@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.customers import readers
-from bitdust.customers.readers import GATHER, REMEMBERED, Readers
+from bitdust.customers.readers import EVERY, GATHER, REMEMBERED, Readers
 from bitdust.wire.errors import BitDustError
 from tests.unit.supplier_kit import Person
 
@@ -42,7 +42,7 @@ class ReadersTests(SynchronousTestCase):
         return self.come(person)
 
     def told(self) -> list[object]:
-        self.clock.advance(GATHER)
+        self.clock.advance(EVERY)
         sent, self.sent[:] = list(self.sent), []
         for _, _, answer in sent:
             answer.callback(None)
@@ -65,12 +65,21 @@ class ReadersTests(SynchronousTestCase):
         self.assertEqual(self.told(), [])
         self.assertEqual([queue.readers for queue in self.readers.queues()], [[]])
 
+    def test_many_at_once(self) -> None:
+        """The first entry is reported at once, those that follow together: two reports a second at most."""
+        self.read(BOB)
+        for number in range(100):
+            self.readers.report(OWNER, SCOPE, CARL.device.id)
+            self.clock.advance(GATHER)
+            self.assertEqual(len(self.sent), 1 + number * GATHER // EVERY)
+            self.sent[-1][2].called or self.sent[-1][2].callback(None)
+
     def test_slow_ones(self) -> None:
         """Who has not answered hears of what came meanwhile when it has, once."""
         self.read(BOB)
         for _ in range(3):
             self.readers.report(OWNER, SCOPE, CARL.device.id)
-            self.clock.advance(GATHER)
+            self.clock.advance(EVERY)
         ((_, _, answer),) = self.sent
         self.assertEqual(self.readers.late(), 1)
         self.sent.clear()

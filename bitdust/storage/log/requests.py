@@ -1,6 +1,6 @@
 """Questions to suppliers about logs: which heads they hold, and which entries."""
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -16,6 +16,7 @@ from bitdust.wire.packet import Command
 
 SILENCE = 15.0
 MOST_FETCHED = 4 * 1024 * 1024
+MOST_TOGETHER = 1024 * 1024
 MAX_ANSWER = 9 * 1024 * 1024
 
 
@@ -62,6 +63,12 @@ class LogRequests:
         reply = await self._ask(supplier, {"kind": "heads"}, MAX_HEADS)
         return _list_of_bytes(reply, MAX_HEADS, "the heads of a supplier are no list")
 
+    def parts(self, keeper: bytes, asked: Sequence[tuple[LogName, int]]) -> "Deferred[list[list[bytes]]]":
+        """Entries of several logs, of each from a sequence on, as many as fit one answer; of some there may be none."""
+        parts = [{"device": log.device, "first": first} for log, first in asked]
+        fields = {"kind": "parts", "parts": parts, "most": MOST_TOGETHER}
+        return self._ask(keeper, fields, MAX_ANSWER).addCallback(_lists_of_bytes, len(asked))
+
     def entries(self, supplier: bytes, log: LogName, first: int) -> "Deferred[list[bytes]]":
         """Entries of a log from a sequence on, as many as fit an answer."""
         fields: dict[str, Any] = {"kind": "log", "device": log.device, "first": first, "most": MOST_FETCHED}
@@ -71,8 +78,19 @@ class LogRequests:
         return asking.addCallback(_list_of_bytes, MAX_ANSWER, "the log of a supplier is no list of entries")
 
 
+def _lists_of_bytes(reply: Any, count: int) -> list[list[bytes]]:
+    listed = decode(bytes(reply.payload), MAX_ANSWER)
+    if type(listed) is not list or len(listed) != count or not all(_is_list_of_bytes(one) for one in listed):
+        raise WireError("malformed", "the parts that a member gives are no lists of entries")
+    return listed
+
+
+def _is_list_of_bytes(value: Any) -> bool:
+    return type(value) is list and all(type(data) is bytes for data in value)
+
+
 def _list_of_bytes(reply: Any, most: int, complaint: str) -> list[bytes]:
     listed = decode(bytes(reply.payload), most)
-    if type(listed) is not list or any(type(data) is not bytes for data in listed):
+    if not _is_list_of_bytes(listed):
         raise WireError("malformed", complaint)
     return listed

@@ -165,6 +165,8 @@ class MemberLog:
         self._short = Shortening(self.catalog, access, self._key, lambda: around.me.device.id, self._held)
         self._is_shortening = False
         self._gaps: dict[bytes, tuple[int, int]] = {}
+        self._read: dict[bytes, int] = {}
+        """Up to which entry the part of a device was handed on, as far as that was looked up."""
         self.grown: Signal[[bytes]] = Signal()
         """There is more, which this device has brought: the one that wrote it, or this one where it was fetched."""
         self.acknowledged: Signal[[]] = Signal()
@@ -252,7 +254,7 @@ class MemberLog:
             if one.holder is not None:
                 self._part.holdings.learn(one.holder, one)
         before = self.entries()
-        await self.parts.read(heads, requests.entries)
+        await self.parts.read(heads, requests.entries, requests.parts if self._holders.gives_together() else None)
         for one in heads:
             if one.holder is not None:
                 self._part.holdings.learn(one.holder, one)
@@ -328,7 +330,10 @@ class MemberLog:
         """What was not handed on yet, each device's in its order, some hundred entries at most; also what is mine."""
         found: list[Said] = []
         for device in self.catalog.devices(self._key):
-            after = handed_on(self.catalog.read, device)
+            after = self._read.get(device) or handed_on(self.catalog.read, device)
+            self._read[device] = after
+            if self._catalog_end(device) <= after:
+                continue
             first = self.catalog.next_sequence(self._key, device, after)
             if first is None:
                 continue
@@ -351,9 +356,12 @@ class MemberLog:
                 set_meta(database, name, b"%d" % (int(meta(database, name) or b"0") + gap.last - gap.first + 1))
             for device, sequence in ends.items():
                 set_meta(database, READ + device.hex(), b"%d" % sequence)
-                forget(database, self._key, device, self._begin(database, device))
+                begin = self._begin(database, device)
+                if begin > 1:
+                    forget(database, self._key, device, begin)
 
         await self.catalog.change(note)
+        self._read |= ends
         return gaps
 
     def _begin(self, database: sqlite3.Connection, device: bytes) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from attrs import evolve, frozen
-from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.defer import Deferred, DeferredSemaphore, maybeDeferred
 from twisted.logger import Logger
 
 from bitdust.formats.log_entry import Content, Entry, LogName, check_chain, hash_of
@@ -29,7 +29,27 @@ MOST_PART = 32 * 1024 * 1024
 """Bytes of one part, from where its head says that it begins: a device shortens its own before."""
 AT_ONCE = 4
 """Parts that are read side by side: where many write at once, each takes a way there and back."""
+MOST_TOGETHER = 64
+"""Entries that one part may be behind so that it is asked for together with others."""
+MOST_PARTS = 256
+"""Parts that are asked for together."""
 Fetch = Callable[[bytes, LogName, int], "Deferred[list[bytes]]"]
+Together = Callable[[bytes, Sequence[tuple[LogName, int]]], "Deferred[list[list[bytes]]]"]
+
+
+@frozen
+class Start:
+    """Where the reading of a part begins: what is here of it, and the first entry to ask for."""
+
+    seen: SeenHead
+    end: LogEnd
+    log: LogName
+    first: int
+
+    @property
+    def after(self) -> tuple[int, bytes] | None:
+        """What the first entry has to follow; None where it is the first one that anybody keeps."""
+        return (self.end.sequence, self.end.hash) if self.first == self.end.sequence + 1 else None
 
 
 @frozen
@@ -84,17 +104,55 @@ class Parts:
         """Those of all devices but this one."""
         return list(self._heads.values())
 
-    async def read(self, heads: Iterable[SeenHead], fetch: Fetch) -> None:
-        """Take over what others hold: of each device the highest head first, then what else was seen."""
+    async def read(self, heads: Iterable[SeenHead], fetch: Fetch, together: Together | None = None) -> None:
+        """Take over what others hold: of each device the highest head first, then what else was seen.
+
+        With ``together`` parts of which little is new are asked for at once, before all that this did not bring.
+        """
         by_device: dict[bytes, list[SeenHead]] = {}
         for one in heads:
             if one.proven:
                 by_device.setdefault(one.head.device, []).append(one)
+        if together is not None:
+            await self._read_together(by_device.values(), together)
         places = DeferredSemaphore(AT_ONCE)
         reading = [places.run(self._begin, by_device[device], fetch) for device in sorted(by_device)]
         for ended in await outcomes(reading):
             if ended.error is not None:
                 raise ended.error
+
+    async def _read_together(self, heads: Iterable[Sequence[SeenHead]], together: Together) -> None:
+        by_holder: dict[bytes, list[Start]] = {}
+        for seen in (max(some, key=lambda one: one.head.sequence) for some in heads):
+            start = self._start(seen)
+            if 0 <= seen.head.sequence - start.first < MOST_TOGETHER:
+                by_holder.setdefault(seen.holder or b"", []).append(start)
+        reading = [self._read_from_one(holder, some, together) for holder, some in by_holder.items() if len(some) > 1]
+        await outcomes(Deferred.fromCoroutine(one) for one in reading)
+
+    async def _read_from_one(self, holder: bytes, some: Sequence[Start], together: Together) -> None:
+        """What is wrong or incomplete is left to whoever asks for that part alone."""
+        some = some[:MOST_PARTS]
+        got = await outcome(together(holder, [(start.log, start.first) for start in some]))
+        if got.error is None:
+            keeping = [self._keep_whole(start, data) for start, data in zip(some, got.value, strict=True)]
+            await outcomes(one for one in keeping if one is not None)
+
+    def _keep_whole(self, start: Start, data: Sequence[bytes]) -> "Deferred[None] | None":
+        last = start.seen.head.sequence
+        try:
+            _need_size(sum(map(len, data)))
+            entries = [one for one in check_chain(list(data), start.log, start.after) if one.sequence <= last]
+            is_whole = entries and entries[0].sequence == start.first and entries[-1].sequence == last
+            return self._keep(start.seen, start.end, entries) if is_whole else None
+        except BitDustError as error:
+            self.log.warn("a part of a log is not taken: {why}", why=error)
+            return None
+
+    def _start(self, seen: SeenHead) -> Start:
+        head, end = seen.head, self._catalog.end(self._key, seen.head.device)
+        log = LogName(self._access.owner, head.scope, head.device)
+        return Start(seen, end, log, max(end.sequence + 1, head.first or 1))
 
     def _begin(self, heads: Sequence[SeenHead], fetch: Fetch) -> "Deferred[None]":
         return Deferred.fromCoroutine(self._read_one(heads, fetch))
@@ -106,10 +164,8 @@ class Parts:
                 break
 
     async def _read_from(self, seen: SeenHead, fetch: Fetch) -> bool:
-        head, end = seen.head, self._catalog.end(self._key, seen.head.device)
-        log = LogName(self._access.owner, head.scope, head.device)
-        first = max(end.sequence + 1, head.first or 1)
-        after = (end.sequence, end.hash) if first == end.sequence + 1 else None
+        start, head = self._start(seen), seen.head
+        log, first, after = start.log, start.first, start.after
         found: list[Entry] = []
         size = 0
         while first <= head.sequence:
@@ -125,7 +181,8 @@ class Parts:
                 return False
             found += entries
             first, after = entries[-1].sequence + 1, (entries[-1].sequence, hash_of(got.value[-1]))
-        kept = await outcome(self._keep(seen, end, [one for one in found if one.sequence <= head.sequence]))
+        entries = [one for one in found if one.sequence <= head.sequence]
+        kept = await outcome(maybeDeferred(self._keep, seen, start.end, entries))
         if kept.error is not None:
             self.log.warn("a part of a log is not kept: {why}", why=kept.error)
         return kept.error is None
