@@ -23,7 +23,8 @@ from bitdust.shares.donations import Donations
 from bitdust.shares.opened import Guest, LooksUp, OpenShare, Report
 from bitdust.shares.ports import MyFamily
 from bitdust.storage.ports import PartHolders
-from bitdust.storage.shared.member_log import Gap, MemberAccess, MemberLog, Said, SharedKey
+from bitdust.storage.shared.member_access import MemberAccess, SharedKey
+from bitdust.storage.shared.member_log import Gap, MemberLog, Said
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
@@ -170,7 +171,8 @@ class Discussion(ABC):
             said = self.log.unread()
             if not said:
                 return
-            found = [message for one in said if (message := self._message_of(one)) is not None]
+            access = self.access.now()
+            found = [message for one in said if (message := self._message_of(one, access)) is not None]
             for ended in await outcomes([self._history.add(message) for message in found]):
                 if ended.error is not None:
                     raise ended.error
@@ -188,7 +190,7 @@ class Discussion(ABC):
         if ended.error is not None:
             self.log_of.warn("what was said in a group is not in the history yet: {why}", why=ended.error)
 
-    def _message_of(self, said: Said) -> Message | None:
+    def _message_of(self, said: Said, access: MemberAccess) -> Message | None:
         """What somebody said; None for what is no message of the one whose device wrote it."""
         if said.op.get("op") != "message":
             return None
@@ -199,14 +201,13 @@ class Discussion(ABC):
             self.log_of.warn("an entry of a group holds no message: {why}", why=error)
             return None
         theirs = (message.sender_device, message.conversation, message.kind)
-        is_theirs = message.sender == self._me.fingerprint if mine else self._is_word_of(message.sender, said)
+        is_theirs = message.sender == self._me.fingerprint
+        if not mine:
+            is_theirs = access.is_writer(message.sender, said.device, said.sequence)
         if theirs != (said.device, self.conversation, GROUP) or not is_theirs:
             self.log_of.warn("an entry of a group says that somebody else wrote it")
             return None
         return message.outgoing() if message.sender == self._me.fingerprint else message
-
-    def _is_word_of(self, person: bytes, said: Said) -> bool:
-        return self.access.is_writer(person, said.device, said.sequence)
 
     def has_news(self, keeper: bytes, machine: Any) -> None:
         """A keeper has reported that somebody wrote: it is read alone, unless all are to be read anyway."""

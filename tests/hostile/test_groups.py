@@ -16,7 +16,8 @@ from bitdust.groups.opened import Discussion, conversation_of
 from bitdust.identity.document import Device
 from bitdust.storage.log.recovery import read_head
 from bitdust.storage.shared import parts
-from bitdust.storage.shared.member_log import MemberAccess, MemberLog, Said, SharedKey
+from bitdust.storage.shared.member_access import MemberAccess, SharedKey
+from bitdust.storage.shared.member_log import MemberLog, Said
 from bitdust.wire.encoding import decode, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.messages import GROUP, PRIVATE, Message
@@ -331,7 +332,7 @@ class MessageTests(MemberCase):
         self.talk = Talk(self)
 
     def message(self, data: bytes, device: bytes = BOB.device.id) -> Message | None:
-        return self.talk._message_of(Said(device, 1, message_op(ALIAS, data)))
+        return self.talk._message_of(Said(device, 1, message_op(ALIAS, data)), self.access)
 
     def test_who_says_it(self) -> None:
         """A message counts when its sender is the member whose device wrote the entry; what else is said is dropped."""
@@ -366,8 +367,8 @@ class MessageTests(MemberCase):
     def test_what_is_no_message(self) -> None:
         """Bytes that are none, and operations of another kind, change nothing and stop nobody."""
         self.assertIsNone(self.message(b"no message at all"))
-        self.assertIsNone(self.talk._message_of(Said(BOB.device.id, 1, {"op": "tombstone", "names": []})))
-        self.assertIsNone(self.talk._message_of(Said(BOB.device.id, 1, {})))
+        self.assertIsNone(self.talk._message_of(Said(BOB.device.id, 1, {"op": "tombstone", "names": []}), self.access))
+        self.assertIsNone(self.talk._message_of(Said(BOB.device.id, 1, {}), self.access))
 
     def test_mine(self) -> None:
         """What this device wrote is outgoing."""

@@ -14,7 +14,8 @@ from bitdust.formats.log_packet import LogPacket
 from bitdust.formats.operations import message_op
 from bitdust.outcome import outcome
 from bitdust.storage.shared import parts, shortening
-from bitdust.storage.shared.member_log import MemberAccess, MemberLog, SharedKey
+from bitdust.storage.shared.member_access import MemberAccess, SharedKey
+from bitdust.storage.shared.member_log import MemberLog
 from bitdust.wire.encoding import encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command

@@ -170,18 +170,27 @@ class Catalog:
         if not keep:
             database.close()
 
-    def change(self, call: "Change[Any]") -> "Deferred[Any]":
-        """Fires with what ``call`` returned, after it is on the disk; a call that raises changes nothing."""
+    def change(self, call: "Change[Any]", logs: Sequence[tuple[str, bytes]] | None = None) -> "Deferred[Any]":
+        """Fires with what ``call`` returned, after it is on the disk; a call that raises changes nothing.
+
+        It may change every log, or only ``logs``, by key and device.
+        """
         self.revision += 1
-        return self._commits.change(call).addCallback(self._written)
+        return self._commits.change(call).addCallback(self._written, logs)
 
     def change_quietly(self, call: "Change[Any]") -> "Deferred[Any]":
         """The same for what changes nothing that anybody reads here."""
         return self._commits.change(call)
 
-    def _written(self, result: Any) -> Any:
+    def _written(self, result: Any, logs: Sequence[tuple[str, bytes]] | None) -> Any:
         self.revision += 1
-        self._forget()
+        if logs is None:
+            self._forget()
+        for key, device in logs or ():
+            self._ends.pop((key, device), None)
+            self._firsts.pop((key, device), None)
+            if device not in self._devices.get(key, ()):
+                self._devices.pop(key, None)
         self.changed.emit()
         return result
 

@@ -5,6 +5,7 @@ on its way anyway, and not everybody at the same moment, because members read at
 another one has brought it.
 """
 
+import math
 from collections.abc import Iterable
 
 from twisted.internet.interfaces import IReactorTime
@@ -21,13 +22,17 @@ class Lacks:
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self._since: dict[bytes, dict[tuple[bytes, int], float]] = {}
+        self._oldest: dict[bytes, float] = {}
+        """When the first of what each keeper lacks was noted."""
 
     def note(self, keeper: bytes, heads: Iterable[Head]) -> None:
         """It lacks the ends of these parts now, and of no others."""
         before, now = self._since.get(keeper, {}), self._clock.seconds()
-        self._since[keeper] = {place: before.get(place, now) for place in ((one.device, one.sequence) for one in heads)}
+        lacked = {place: before.get(place, now) for place in ((one.device, one.sequence) for one in heads)}
+        self._since[keeper], self._oldest[keeper] = lacked, min(lacked.values(), default=math.inf)
 
-    def is_to_be_brought(self, head: Head) -> bool:
-        """Whether somebody has lacked the end of this part for a while."""
-        place, latest = (head.device, head.sequence), self._clock.seconds() - A_WHILE
-        return any(some.get(place, latest + 1) <= latest for some in self._since.values())
+    def to_be_brought(self) -> set[tuple[bytes, int]]:
+        """Device and end of each part that somebody has lacked for a while."""
+        latest = self._clock.seconds() - A_WHILE
+        old = [self._since[keeper] for keeper, oldest in self._oldest.items() if oldest <= latest]
+        return {place for some in old for place, since in some.items() if since <= latest}

@@ -5,20 +5,19 @@ can write for somebody else, leave something out, or change the order. It is a c
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from attrs import field, frozen
+from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.formats.log_entry import Entry
 from bitdust.formats.operations import Op
-from bitdust.identity.document import Device, IdentityDocument
 from bitdust.outcome import Outcome, outcome, outcomes
 from bitdust.replication import Replicas, keepers
 from bitdust.signal import Signal
-from bitdust.storage.catalog.catalog import Catalog, LogKeys, begin_of
+from bitdust.storage.catalog.catalog import Catalog, begin_of
 from bitdust.storage.catalog.database import meta, set_meta
 from bitdust.storage.log.recovery import SeenHead, read_head
 from bitdust.storage.log.requests import LogRequests
@@ -26,6 +25,7 @@ from bitdust.storage.log.riders import Riders
 from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.ports import PartHolders
 from bitdust.storage.shared.lacks import Lacks
+from bitdust.storage.shared.member_access import MemberAccess
 from bitdust.storage.shared.member_part import MemberPart
 from bitdust.storage.shared.parts import Parts
 from bitdust.storage.shared.shortening import READ, Shortening, forget, handed_on
@@ -42,85 +42,6 @@ AT_ONCE = 200
 """Entries that are opened in one go."""
 MOST_GIVEN = 512
 """Entries of one answer."""
-
-
-@frozen
-class SharedKey:
-    """The key: whose it is, its alias, its tags at suppliers, and its storage secrets by name."""
-
-    owner: bytes
-    alias: str
-    scopes: Sequence[bytes]
-    secrets: Mapping[int, tuple[bytes, ...]] = field(repr=False)
-    current: tuple[int, bytes] = field(repr=False)
-
-
-class MemberAccess:
-    """Who writes in it, and what opens it; ``key`` and ``members`` are asked each time, because both change."""
-
-    is_each_for_itself = True
-
-    def __init__(
-        self, device: Callable[[], bytes], key: Callable[[], SharedKey],
-        members: Callable[[], Iterable[IdentityDocument]],
-    ) -> None:  # fmt: skip
-        self._device = device
-        self._key = key
-        self._members = members
-
-    @property
-    def owner(self) -> bytes:
-        """Whose suppliers hold it."""
-        return self._key().owner
-
-    @property
-    def document(self) -> IdentityDocument:
-        """The identity of the owner. Raises `BitDustError` ``unknown-user`` while it is not known here."""
-        owner = self.owner
-        for document in self._members():
-            if document.fingerprint == owner:
-                return document
-        raise BitDustError("unknown-user", "the identity of the group's creator is not known here")
-
-    def device(self, ident: bytes) -> Device | None:
-        """A device of a member: where several name it, as the one has it who lets it say most.
-
-        Anybody can write another's key into a document, and that it was revoked: that must silence nobody. Whose words
-        they are says `is_writer`.
-        """
-        found = [device for one in self._members() if (device := one.device(ident)) is not None]
-        return max(found, key=lambda device: (device.revoked is None, device.sequence or 0), default=None)
-
-    def is_writer(self, person: bytes, ident: bytes, sequence: int) -> bool:
-        """Whether an entry of a device counts as a word of that member, as its own document has it."""
-        device = next((one.device(ident) for one in self._members() if one.fingerprint == person), None)
-        return device is not None and (device.revoked is None or sequence <= (device.sequence or 0))
-
-    def guest(self, scope: bytes | None, ident: bytes) -> None:
-        """Nobody is a guest: all who write are members."""
-
-    def readable_keys(self) -> list[str]:
-        """The one key."""
-        return [self._key().alias]
-
-    def scopes(self, key: str) -> Sequence[bytes | None]:
-        """Its tags."""
-        return self._key().scopes
-
-    def secrets(self, key: str, epoch: int) -> tuple[bytes, ...]:
-        """Its secrets. Raises `BitDustError` ``key-not-found``."""
-        found = self._key().secrets.get(epoch)
-        if found is None:
-            raise BitDustError("key-not-found", f"the secret {epoch} of {key} was not given to this node")
-        return found
-
-    def writing(self, database: sqlite3.Connection, key: str) -> LogKeys:
-        """Under which secret this device writes now."""
-        known = self._key()
-        return LogKeys(known.owner, known.alias, known.scopes[0], self._device(), *known.current)
-
-    def check_ready(self) -> None:
-        """There is always a secret."""
 
 
 @frozen
@@ -276,12 +197,14 @@ class MemberLog:
     async def _heads_of(self, requests: LogRequests, keeper: bytes) -> list[SeenHead]:
         """Those that a keeper has and that are not known here: most are, and checking signatures takes time."""
         found: list[SeenHead | None] = []
+        access: MemberAccess | None = None
         for data in await requests.signed_heads(keeper):
             known = self.parts.known(data)
             if known is not None:
                 self._part.holdings.acknowledge(keeper, known.device, known.sequence, known.sequence)
             elif not self._is_mine(data, keeper):
-                found.append(read_head(data, self._access, keeper))
+                access = access or self._access.now()
+                found.append(read_head(data, access, keeper))
         return [seen for seen in found if seen is not None]
 
     def _is_mine(self, signed: bytes, keeper: bytes) -> bool:
@@ -360,7 +283,7 @@ class MemberLog:
                 if begin > 1:
                     forget(database, self._key, device, begin)
 
-        await self.catalog.change(note)
+        await self.catalog.change(note, [(self._key, device) for device in ends])
         self._read |= ends
         return gaps
 

@@ -19,8 +19,10 @@ class MemberPart(KeyLog):
     def devices(self) -> list[bytes]:
         """Whose parts are brought, this device's first."""
         mine, heads = self._me.device.id, [one.head for one in self.parts.heads()]
-        others = [one.device for one in heads if self.brings_all() or self.lacks.is_to_be_brought(one)]
-        return [mine, *(device for device in others if device != mine)]
+        if not self.brings_all():
+            due = self.lacks.to_be_brought()
+            heads = [one for one in heads if (one.device, one.sequence) in due] if due else []
+        return [mine, *(one.device for one in heads if one.device != mine)]
 
     def _signs_for(self, device: bytes) -> bool:
         return device == self._me.device.id

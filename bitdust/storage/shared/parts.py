@@ -240,7 +240,7 @@ class Parts:
             self._sizes.pop(head.device, None)
             self._keep_head(SignedHead(head, seen.signed))
 
-        return self._catalog.change(keep).addCallback(kept)
+        return self._catalog.change(keep, [(self._key, head.device)]).addCallback(kept)
 
 
 def _messages_alone(content: Content) -> Content:
