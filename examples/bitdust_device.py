@@ -271,6 +271,20 @@ async def pair(keys: Keys, url: str) -> None:
         print("this device is let in")
 
 
+def take(keys: Keys, given: str) -> None:
+    """Be let in by what ``bitdust device generate-client-code NAME`` has printed: address, keys and a code that shows
+    mistakes in copying."""
+    try:
+        url, node, code, key = given.strip().rsplit("&", 3)
+        mine = X25519PrivateKey.from_private_bytes(bytes.fromhex(key))
+    except ValueError as error:
+        raise NotLetIn("this is not URL&SERVER KEY&CODE&KEY") from error
+    if digits(hashlib.sha256(b"BitDust device key 1" + public_of(mine)).digest()[:8]) != code:
+        raise NotLetIn("the code does not fit the key: something is missing, or was copied wrong")
+    keys.write(mine, bytes.fromhex(node), [url])
+    print("this device is let in")
+
+
 async def come_back(keys: Keys) -> Line:
     """The line of a device that was let in."""
     mine, node, urls = keys.read()
@@ -328,6 +342,7 @@ def main() -> int:
     parser.add_argument("--keys", default="~/.bitdust-device.json", help="file of the keys (~/.bitdust-device.json)")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("pair", help="be let in").add_argument("url", help="where: bitdust device info NAME shows it")
+    commands.add_parser("take", help="be let in by what bitdust device generate-client-code prints, on standard input")
     calling = commands.add_parser("call", help="call a method of the API")
     calling.add_argument("method")
     calling.add_argument("arguments", nargs="*", metavar="key=value")
@@ -338,6 +353,8 @@ def main() -> int:
     try:
         if options.command == "pair":
             asyncio.run(pair(keys, options.url))
+        elif options.command == "take":
+            take(keys, sys.stdin.readline())
         elif options.command == "call":
             asyncio.run(call(keys, options.method, arguments_of(options.arguments)))
         else:

@@ -134,6 +134,9 @@ def authorize(session: Session, name: str, code: str | None, public_key: str | N
         given = {"name": name, "client_code": code, "client_public_key": public_key}
         show_json(session.call("device_authorization_request", **given)["authorization"])
         return
+    if code is None and not asking.somebody_is_there():
+        text = "nobody can be asked here for the code that the app will show; bitdust api takes it:"
+        raise click.UsageError(f"{text} device_authorization_client_code name={name} client_code=CODE")
     row = session.call("device_start", name=name, wait_listening=True)
     if (row["instance"] or {}).get("state") == "READY":
         raise click.UsageError(f"{name} is let in already; first: bitdust device reset {name}")

@@ -1,6 +1,10 @@
 """An app with a real WebSocket, a router and a node at home: three processes on loopback."""
 
+import contextlib
 import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +24,9 @@ ROUTER = {
     "services/web-socket-router/port": "0",
     "services/web-socket-router/host": "",
 }
+
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "bitdust_device.py"
 
 
 class PhoneTests(ProcessTests, TestCase):
@@ -94,6 +101,40 @@ class PhoneTests(ProcessTests, TestCase):
         await deferToThread(self.again)
         await self.until(lambda: second.closed)
         third = await self.asks(url)
+        await deferToThread(self.run_example)
         await deferToThread(self.alice.cli, "device", "stop", "phone")
         await self.until(lambda: third.closed)
         self.assertEqual(third.closed[0][0], 4003)
+
+    def run_example(self) -> None:
+        """The example client is let in by codes and without them, asks, and is shut out."""
+        self.keys = Path(self.mktemp()).absolute()
+        self.alice.cli("device", "add", "direct", "tablet")
+        info = lambda: self.alice.client.call("device_info", name="tablet")  # noqa: E731
+        with self.example("pair", info()["url"]) as pairing:
+            code = pairing.stdout.readline().split()[-1]
+            pairing.stdin.write(f"nonsense\n{info()['instance']['server_code']}\n")
+            pairing.stdin.flush()
+            wait_for(lambda: info()["instance"]["state"] == "CLIENT_CODE?", "the code of the tablet")
+            self.alice.client.call("device_authorization_client_code", name="tablet", client_code=code)
+            self.assertIn("let in", pairing.communicate()[0])
+        for is_last in (False, True):
+            with self.example("call", "identity_get") as asking:
+                self.assertIn("alice@", asking.communicate()[0])
+            self.assertEqual(self.keys.stat().st_mode & 0o777, 0o600)
+            with self.example("call", "config_set", "key=logs/debug-level", "value=1") as refused:
+                self.assertIn("on the machine of the node alone", refused.communicate()[0])
+            self.alice.cli("device", "stop", "tablet")
+            with self.example("call", "identity_get") as refused:
+                self.assertIn("the node was not found", refused.communicate()[0])
+            if not is_last:
+                line = self.alice.cli("device", "generate-client-code", "tablet")
+                with self.example("take") as taking:
+                    self.assertIn("let in", taking.communicate(line)[0])
+
+    @contextlib.contextmanager
+    def example(self, *words: str) -> Any:
+        command = [sys.executable, str(EXAMPLE), "--keys", str(self.keys), *words]
+        ends = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        with subprocess.Popen(command, **ends) as process:
+            yield process

@@ -61,7 +61,10 @@ class DeviceTests(NodeCase):
         self.assertEqual(self.asked[-1][1], {"name": "phone", "client_code": "123456"})
 
     def test_authorize_in_vain(self) -> None:
-        """One that is let in already, that ends, or that nobody connects to."""
+        """One that is let in already, that ends, or that nobody connects to; and where nobody can type its code."""
+        self.assertIn("nobody can be asked", self.cli("device", "authorize", "phone", code=2).output)
+        self.assertEqual(self.asked, [])
+        self.patch(asking, "somebody_is_there", lambda: True)
         self.patch(device.time, "sleep", lambda seconds: None)
         self.answers["device_start"] = in_state("READY")
         self.assertIn("reset phone", self.cli("device", "authorize", "phone", code=2).output)
