@@ -171,9 +171,8 @@ class Me(Waiting):
     @property
     def document(self) -> IdentityDocument:
         """My newest document; raises `BitDustError` ``no-identity`` while there is none, as all of these do."""
-        if self._document is None:
-            raise self.absence()
-        return self._document
+        document: IdentityDocument = self._document or self._need(None)
+        return document
 
     @property
     def master(self) -> MasterKey:
@@ -217,9 +216,8 @@ class Me(Waiting):
     @property
     def device(self) -> DeviceKey:
         """This device's key."""
-        if self._device is None:
-            raise self.absence()
-        return self._device
+        device: DeviceKey = self._device or self._need(None)
+        return device
 
     @property
     def certificate(self) -> DeviceCertificate:

@@ -90,7 +90,7 @@ def _is_list_of_bytes(value: Any) -> bool:
 
 
 def _list_of_bytes(reply: Any, most: int, complaint: str) -> list[bytes]:
-    listed = decode(bytes(reply.payload), most)
+    listed: list[bytes] = decode(bytes(reply.payload), most)
     if not _is_list_of_bytes(listed):
         raise WireError("malformed", complaint)
     return listed
