@@ -23,6 +23,7 @@ reencode      another number of suppliers: seconds, and bytes moved beside the f
 rest          `process_health` requests a second
 restore       20,000 small files: up and back, beside restic with a local repository
 storage       upload, download, small files, second versions, frozen suppliers, with the peer beside it if wished
+sync          folders in sync: seconds, bytes, CPU and memory for a peer and a keeper, beside Syncthing
 ============  =====================================================================================================
 """
 
@@ -33,7 +34,7 @@ import sys
 
 import benchmarks
 
-PARTS = {"__main__", "abuse_attacks", "abuse_peer", "abuse_probe", "chaos_network"}
+PARTS = {"__main__", "abuse_attacks", "abuse_peer", "abuse_probe", "chaos_network", "sync_peers"}
 
 
 def main() -> int:
