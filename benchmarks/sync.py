@@ -54,7 +54,6 @@ GOALS = (
     Goal("100 MB renamed: peer", 0.3, "MB"), Goal("100 MB renamed: keeper", 0.3, "MB"),
     Goal("1,000 files moved: equal", None, "s"),
     Goal("1,000 files moved: peer", 0.3, "MB"), Goal("1,000 files moved: keeper", 0.3, "MB"),
-    Goal("1,000 files deleted: equal", None, "s"),
     Goal("at rest: CPU", 0.5, "%"), Goal("at rest: peer", 1.0, "kB a minute"),
     Goal("many files: equal", None, "s"), Goal("many files: memory", 150, "MiB"), Goal("many files: rescan", 1.5, "s"),
     Goal("many files at rest: CPU", 0.5, "%"),
@@ -179,7 +178,7 @@ def _renamed(path: Path, other: Path) -> None:
 
 
 def small(run: Run) -> None:
-    """A folder of many small files, moved and deleted."""
+    """A folder of many small files, and its move."""
     folder, other = run.trio.source / "small", run.trio.source / "moved"
 
     def write() -> None:
@@ -189,7 +188,6 @@ def small(run: Run) -> None:
 
     run.step("1,000 files", write)
     run.step("1,000 files moved", lambda: _renamed(folder, other))
-    run.step("1,000 files deleted", lambda: shutil.rmtree(other))
 
 
 def many(run: Run, count: int, seconds: float) -> None:

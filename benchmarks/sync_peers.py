@@ -135,6 +135,8 @@ class Syncthing:
         for number in range(3):
             self._introduce(number)
         wait_for(lambda: sum(one["connected"] for one in self._connections(0).values()) == 2, "both peers", 60)
+        (self.source / "begin").write_bytes(b"a file")  # a keeper's key takes its time to be made
+        wait_for(lambda: self._ask(2, "db/status?folder=bench")["globalFiles"] == 1, "the keeper", 300)
 
     def _begin(self, number: int, home: Path) -> None:
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}

@@ -6,13 +6,15 @@ that it neither takes nor gives what is something else.
 
 import contextlib
 import os
-from collections.abc import Collection
 
 from bitdust.crypt.files import write_all
 from bitdust.folders.fetching import Wanted
 from bitdust.folders.journal import Journal
 from bitdust.folders.keys import sealed_name
-from bitdust.folders.tree import BLIND, TEMPORARY, Tree
+from bitdust.folders.tree import BLIND, TEMPORARY, Tree, sync_all
+
+AT_ONCE = 128
+"""Chunks that are synced together."""
 
 
 def place_of(name: bytes) -> str:
@@ -38,32 +40,37 @@ class Blind:
             return None
         return data if sealed_name(data) == name else None
 
-    def wanted(self, most: int, skip: Collection[bytes]) -> list[Wanted]:
-        """Chunks that are named and not here."""
+    def wanted(self, most: int, after: bytes) -> list[Wanted]:
+        """Chunks that are named and not here, in the order of their names, from after one of them."""
         rows = self._journal.database.execute(
-            "SELECT name, max(length) FROM pieces WHERE name NOT IN (SELECT name FROM kept) GROUP BY name LIMIT ?",
-            (most + len(skip),),
+            "SELECT name, max(length) FROM pieces WHERE name>? AND name NOT IN (SELECT name FROM kept)"
+            " GROUP BY name ORDER BY name LIMIT ?",
+            (after, most),
         )
-        return [Wanted(name, length) for name, length in rows if name not in skip][:most]
+        return [Wanted(name, length) for name, length in rows]
 
     def keep(self, chunks: list[tuple[bytes, bytes]]) -> None:
         """Chunks that have come and fit their names."""
-        for name, sealed in chunks:
-            self._write(name, sealed)
+        for at in range(0, len(chunks), AT_ONCE):
+            self._write(chunks[at : at + AT_ONCE])
         with self._journal.change() as database:
             database.executemany("INSERT OR REPLACE INTO kept VALUES(?, ?)", [(name, len(one)) for name, one in chunks])
 
-    def _write(self, name: bytes, sealed: bytes) -> None:
-        temporary, place = f"{TEMPORARY}/{name.hex()}", place_of(name)
-        with self._tree.beside(temporary) as (folder, last):
-            descriptor = os.open(last, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600, dir_fd=folder)
-            try:
-                write_all(descriptor, sealed)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-        self._tree.remove(place)
-        self._tree.give_name(temporary, place)
+    def _write(self, chunks: list[tuple[bytes, bytes]]) -> None:
+        with contextlib.ExitStack() as opened:
+            descriptors = []
+            with self._tree.folder(TEMPORARY) as folder:
+                for name, sealed in chunks:
+                    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+                    descriptors.append(os.open(name.hex(), flags, 0o600, dir_fd=folder))
+                    opened.callback(os.close, descriptors[-1])
+                    write_all(descriptors[-1], sealed)
+            sync_all(descriptors)
+        with self._tree.together():
+            for name, _ in chunks:
+                place = place_of(name)
+                self._tree.remove(place)
+                self._tree.give_name(f"{TEMPORARY}/{name.hex()}", place)
 
     def collect(self) -> int:
         """Remove what no record names any more; how many chunks."""

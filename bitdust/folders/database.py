@@ -5,7 +5,8 @@ table       one row is
 ==========  ========================================================================================================
 meta        a fact by name: ``epoch`` (which life of this journal), ``node`` (this writer's 8 bytes), ``public`` (the
             writers' key), ``digest`` (the sum of all heads)
-heads       a record that counts, under the number it got here; several of one id where nobody could decide yet
+heads       a record that counts, under the number it got here; several of one id where nobody could decide yet;
+            ``origin``: which run of a peer's journal has told it, empty where it was made here
 items       what readers know of a path; ``todo``: it is not yet so on the disk; ``wanted``: it shall be here
 bases       the record that the disk shows of an item whose ``todo`` is set: what a local change follows
 local       what was seen on the disk: a change of any of these numbers makes the file be read again
@@ -25,11 +26,12 @@ from pathlib import Path
 from bitdust.disk.disk import own_disk_error
 from bitdust.wire.errors import BitDustError
 
-FORMAT = 1
+FORMAT = 2
 JOURNAL = "journal.db"
 _SCHEMA = """
 CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE heads(seq INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL, raw BLOB NOT NULL);
+CREATE TABLE heads(seq INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL, raw BLOB NOT NULL,
+    origin BLOB NOT NULL DEFAULT x'');
 CREATE INDEX heads_by_id ON heads(id);
 CREATE TABLE items(id BLOB PRIMARY KEY, path BLOB NOT NULL UNIQUE, parent BLOB NOT NULL, kind TEXT NOT NULL,
     deleted INTEGER NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL, executable INTEGER NOT NULL,
@@ -37,7 +39,9 @@ CREATE TABLE items(id BLOB PRIMARY KEY, path BLOB NOT NULL UNIQUE, parent BLOB N
     wanted INTEGER NOT NULL DEFAULT 1, todo INTEGER NOT NULL DEFAULT 0, held INTEGER NOT NULL DEFAULT 0)
     WITHOUT ROWID;
 CREATE INDEX items_by_parent ON items(parent);
-CREATE INDEX items_to_do ON items(path) WHERE todo;
+CREATE INDEX items_to_do ON items(deleted, kind<>'folder', path) WHERE todo AND NOT held;
+CREATE INDEX items_deleting ON items(path) WHERE todo AND deleted;
+CREATE INDEX items_held ON items(path) WHERE held;
 CREATE TABLE bases(id BLOB PRIMARY KEY, raw BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE local(path BLOB PRIMARY KEY, parent BLOB NOT NULL, kind TEXT NOT NULL, size INTEGER NOT NULL,
     mtime INTEGER NOT NULL, ctime INTEGER NOT NULL, inode INTEGER NOT NULL, executable INTEGER NOT NULL,
@@ -54,8 +58,13 @@ CREATE TABLE changes(number INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NUL
 """
 
 
+class _Former(sqlite3.DatabaseError):
+    """A journal of a former format: another scan, and the peers, tell the same."""
+
+
 def open_database(path: Path) -> sqlite3.Connection:
-    """A connection for one thread at a time; a file that cannot be read is put aside and made anew.
+    """A connection for one thread at a time; a file that cannot be read, or is of a former format, is put aside and
+    made anew.
 
     Raises `BitDustError` ``disk-full``, ``disk-error``, ``newer-index``.
     """
@@ -64,9 +73,10 @@ def open_database(path: Path) -> sqlite3.Connection:
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):
             raise own_disk_error(error, path) from error
+        mark = "former" if isinstance(error, _Former) else "damaged"
         for name in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
             if name.exists():
-                name.rename(name.with_name(f"damaged-{name.name}"))
+                name.rename(name.with_name(f"{mark}-{name.name}"))
         return _open(path)
     except OSError as error:
         raise own_disk_error(error, path) from error
@@ -84,6 +94,8 @@ def _open(path: Path) -> sqlite3.Connection:
         elif version > FORMAT:
             text = f"{path} has format {version}; this program reads {FORMAT} at most: install the newer BitDust again"
             raise BitDustError("newer-index", text)
+        elif version < FORMAT:
+            raise _Former(f"{path} has format {version}")
         connection.execute("SELECT 1 FROM meta, heads, items, local, pieces, peers LIMIT 1").fetchone()
     except BaseException:
         connection.close()

@@ -6,10 +6,12 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from bitdust.folders.fetching import MOST_NAMES, joined, names_in
+from bitdust.folders.fetching import MOST_NAMES, names_in
 from bitdust.folders.folder import Folder
+from bitdust.folders.journal import RUN, Journal, Portion
 from bitdust.folders.keys import NAME
 from bitdust.folders.limiting import PacedSource
+from bitdust.folders.packing import pack
 from bitdust.folders.peer import CHUNKS, NEWS, NONCE, RECORDS, SERVICE, FolderPeer
 from bitdust.folders.serving import ChunkSource
 from bitdust.surroundings import Connected
@@ -28,11 +30,25 @@ _GREETING = Struct(
         "name": Text(64),
     }
 )
-_RECORDS = Struct({"kind": Choice((RECORDS,)), "folder": Bytes(16), "epoch": Bytes(16), "after": Int(), "left": Int()})
+_RECORDS = Struct(
+    {
+        "kind": Choice((RECORDS,)),
+        "folder": Bytes(16),
+        "epoch": Bytes(16),
+        "after": Int(),
+        "left": Int(),
+        "run": Bytes(RUN),
+    }
+)
 _CHUNKS = Struct({"kind": Choice((CHUNKS,)), "folder": Bytes(16), "names": Bytes(NAME, MOST_NAMES * NAME)})
 _NEWS = Struct({"kind": Choice((NEWS,)), "folder": Bytes(16), "epoch": Bytes(16), "seq": Int(), "left": Int()})
 COST = 5.0
 """Of a greeting: it is compared with every folder that is here."""
+
+
+def _portion(journal: Journal, after: int, run: bytes) -> tuple[Portion, bytes, bytes]:
+    portion = journal.since(after, without=run)
+    return portion, journal.digest(), pack(portion.records)
 
 
 class Exchange:
@@ -112,12 +128,11 @@ class Exchange:
         peer.behind = fields["left"]
         journal = store.journal
         after = fields["after"] if fields["epoch"] == journal.epoch and fields["after"] <= journal.last else 0
-        portion = await store.run(journal.since, after)
-        digest = await store.run(journal.digest)
-        payload = joined(portion.records)
+        portion, digest, payload = await store.run(_portion, journal, after, fields["run"])
         await folder.limits.may_go(peer.session.address, len(payload))
         peer.sent += len(payload)
-        told = {"epoch": journal.epoch, "upto": portion.upto, "more": portion.more, "digest": digest}
+        told = {"epoch": journal.epoch, "run": journal.run, "upto": portion.upto, "more": portion.more}
+        told["digest"] = digest
         return Answer(Command.DATA, told, payload)
 
     def _chunks(self, request: Request) -> "Deferred[Answer]":

@@ -23,7 +23,7 @@ from bitdust.folders.peer import FolderPeer
 from bitdust.folders.problems import code_of
 from bitdust.folders.scanning import Found, Scan
 from bitdust.folders.store import Store
-from bitdust.folders.transfer import Task, Transfer
+from bitdust.folders.transfer import TRANSFERS, Task, Transfer, room_beside
 from bitdust.folders.tree import Missing
 from bitdust.folders.watching import Watching
 from bitdust.folders.writing import Changed
@@ -31,8 +31,6 @@ from bitdust.signal import Signal
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 
-TRANSFERS = 32
-"""Items that are brought to the disk at a time."""
 MOST_WARNINGS = 100
 AGAIN = 1.0
 """Seconds after which a file that was being changed is read again."""
@@ -110,7 +108,8 @@ class Folder:
         return Deferred.fromCoroutine(self._scan_all())
 
     async def _scan_all(self) -> None:
-        self._watching.begin()
+        if self.store.keys.secret.may_read:
+            self._watching.begin()
         paths, self._to_look_at = self._to_look_at, set()
         try:
             await self._scan_paths(paths)
@@ -130,7 +129,8 @@ class Folder:
         scan = await store.run(Scan, store.tree, store.journal, self._ignore, self.around.world.wall, paths)
         scan.overwrite = self.config.wants("overwrite_changes")
         while await store.run(scan.step, store.ident):
-            pass
+            if scan.found.changed:
+                self._news.want()
         self._scanned(scan.found, "" in paths)
         self._due = await store.run(self._has_due)
 
@@ -232,12 +232,12 @@ class Folder:
     async def _fill(self) -> None:
         """Begin as many transfers as there may be."""
         self._fill_again = True
-        while self._fill_again and self.is_meeting and len(self._transfers) < TRANSFERS:
+        while self._fill_again and self.is_meeting and (room := room_beside(self.transfers())):
             self._fill_again = False
             skip = [*self._transfers, *self._failed, *self._ignored]
-            room = TRANSFERS - len(self._transfers)
             for task in await self.store.run(self.store.tasks, room, skip):
-                self._begin(task)
+                if room_beside(self.transfers()):
+                    self._begin(task)
 
     def _begin(self, task: Task) -> None:
         ident = task.item.id
@@ -268,7 +268,7 @@ class Folder:
         elif self.is_meeting:
             self._failed.add(transfer.task.item.id)
             self._not_brought(path, error)
-        if len(self._transfers) <= TRANSFERS // 2:
+        if room_beside(self.transfers()) >= TRANSFERS // 2:
             self.work()
 
     def _not_brought(self, path: str, error: Any) -> None:
@@ -319,14 +319,14 @@ class Folder:
     def left(self) -> int:
         return sum(transfer.left for transfer in self._transfers.values())
 
-    def take(self, peer: FolderPeer, records: list[bytes], upto: int) -> "Deferred[Any]":
-        return Deferred.fromCoroutine(self._take(peer, records, upto))
+    def take(self, peer: FolderPeer, payload: bytes, run: bytes, upto: int) -> "Deferred[Any]":
+        return Deferred.fromCoroutine(self._take(peer, payload, run, upto))
 
-    async def _take(self, peer: FolderPeer, records: list[bytes], upto: int) -> None:
+    async def _take(self, peer: FolderPeer, payload: bytes, run: bytes, upto: int) -> None:
         store = self.store
-        if records and store.keys.public is None:
+        if payload and store.keys.public is None:
             raise BitDustError("no-key", "nobody has shown the key of the folder's writers yet")
-        taken = await store.run(store.journal.take, records)
+        taken = await store.run(store.take, payload, run)
         await store.run(store.journal.note_peer, peer.device, peer.epoch, upto, peer.name)
         if taken.refused:
             why = taken.problem

@@ -20,6 +20,8 @@ class IgnoreList:
     def __init__(self, text: str = "") -> None:
         lines = (line.strip() for line in text.splitlines())
         rules = [line for line in lines if line and not line.startswith("#")]
+        self.has_rules = bool(rules)
+        """Whether anything but the folder's own place is ignored."""
         self._floating = [_pattern(rule) for rule in rules if "/" not in rule]
         self._anchored = [[_pattern(part) for part in rule.strip("/").split("/")] for rule in rules if "/" in rule]
 

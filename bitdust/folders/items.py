@@ -16,6 +16,10 @@ _ITEM = "id, path, kind, deleted, size, mtime, executable, content, pieces, want
 _LOCAL = "path, kind, size, mtime, ctime, inode, executable, content, racy"
 
 
+Seen = tuple[bytes, str, int, int, int, int, int, bytes, int]
+"""Path, kind, size, mtime, ctime, inode, executable, content, racy."""
+
+
 @frozen
 class Local:
     """What was seen of a path. Times in nanoseconds. ``racy``: it was so young that a change may not show."""
@@ -75,7 +79,8 @@ def _item(row: tuple) -> Item:  # type: ignore[type-arg]
     )  # fmt: skip
 
 
-def _local(row: tuple) -> Local:  # type: ignore[type-arg]
+def local_from(row: Seen) -> Local:
+    """What a row says."""
     path, kind, size, mtime, ctime, inode, executable, content, racy = row
     return Local(_path(path), kind, size, mtime, ctime, inode, bool(executable), content, bool(racy))
 
@@ -110,13 +115,19 @@ class Items:
         return map(_item, rows.fetchall())
 
     def due(self, most: int, skip: Iterable[bytes] = ()) -> list[Item]:
-        """What the disk does not show yet: what is there before what is not, outer folders first."""
-        rows = self._database.execute(
-            f"SELECT {_ITEM} FROM items WHERE todo AND NOT held ORDER BY deleted, kind<>'folder', path LIMIT ?",
-            (most + len(list(skip)),),
-        )
+        """What the disk does not show yet: what is there, outer folders first; then what is not, inner ones first."""
         without = set(skip)
-        return [item for item in map(_item, rows.fetchall()) if item.id not in without][:most]
+        found: list[Item] = []
+        for deleted, order in ((0, "kind<>'folder', path"), (1, "kind<>'folder' DESC, path DESC")):
+            rows = self._database.execute(
+                f"SELECT {_ITEM} FROM items WHERE todo AND NOT held AND deleted=? ORDER BY {order}", (deleted,)
+            )
+            for row in rows:
+                if len(found) >= most:
+                    return found
+                if row[0] not in without:
+                    found.append(_item(row))
+        return found
 
     def is_due(self, ident: bytes) -> bool:
         """Whether the disk does not show an item yet."""
@@ -223,12 +234,18 @@ class Items:
     def local(self, path: str) -> Local | None:
         """What was seen of a path."""
         row = self._database.execute(f"SELECT {_LOCAL} FROM local WHERE path=?", (to_bytes(path),)).fetchone()
-        return _local(row) if row is not None else None
+        return local_from(row) if row is not None else None
 
     def seen_in(self, folder: str) -> dict[str, Local]:
         """What was seen in a folder, not deeper, by path."""
         rows = self._database.execute(f"SELECT {_LOCAL} FROM local WHERE parent=?", (to_bytes(folder),))
-        return {local.path: local for local in map(_local, rows.fetchall())}
+        return {local.path: local for local in map(local_from, rows.fetchall())}
+
+    def seen_rows(self, folder: str) -> Iterator[Seen]:
+        """The same as it is stored, in the order of the bytes of their paths: for a look at very many."""
+        return iter(
+            self._database.execute(f"SELECT {_LOCAL} FROM local WHERE parent=? ORDER BY path", (to_bytes(folder),))
+        )
 
     def see(self, local: Local, entry: Entry) -> None:
         """A path looks like this now, and has these chunks."""

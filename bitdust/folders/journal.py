@@ -26,6 +26,8 @@ MOST_HEADS = 16
 LIMIT = 256 * 1024
 """Bytes of records that go out together, or one record that is larger."""
 DIGEST = 16
+RUN = 8
+"""Bytes that name a run."""
 NOTHING = Entry("", "file", deleted=True)
 
 
@@ -59,6 +61,8 @@ class Journal:
         self._entropy = entropy
         self._database: sqlite3.Connection | None = None
         self.epoch = self.node = b""
+        self.run = entropy(RUN)
+        """Which time it is that this journal is open: what it has told since then, it will not forget."""
         self.last = 0
         """The number of the newest head."""
         self.refused = 0
@@ -140,7 +144,7 @@ class Journal:
         rows = self.database.execute("SELECT raw FROM heads WHERE id=? ORDER BY seq", (ident,))
         return [read(raw) for (raw,) in rows]
 
-    def _store(self, ident: bytes, old: Sequence[Record], new: Sequence[Record]) -> None:
+    def _store(self, ident: bytes, old: Sequence[Record], new: Sequence[Record], origin: bytes) -> None:
         kept = {record.raw for record in new}
         known = {record.raw for record in old}
         digest = int.from_bytes(self.fact("digest"), "big")
@@ -150,7 +154,7 @@ class Journal:
                 digest -= int.from_bytes(record.digest, "big")
         for record in new:
             if record.raw not in known:
-                self.database.execute("INSERT INTO heads(id, raw) VALUES(?, ?)", (ident, record.raw))
+                self.database.execute("INSERT INTO heads(id, raw, origin) VALUES(?, ?, ?)", (ident, record.raw, origin))
                 digest += int.from_bytes(record.digest, "big")
         self.note("digest", (digest % 2 ** (8 * DIGEST)).to_bytes(DIGEST, "big"))
 
@@ -159,28 +163,30 @@ class Journal:
         row = self.database.execute("SELECT value FROM meta WHERE name='digest'").fetchone()
         return bytes(row[0]) if row is not None and row[0] else bytes(DIGEST)
 
-    def since(self, number: int, limit: int = LIMIT) -> Portion:
-        """Heads that were stored here after a number."""
+    def since(self, number: int, limit: int = LIMIT, without: bytes = b"") -> Portion:
+        """Heads that were stored here after a number, but those that were told by one run of a peer's journal."""
         found: list[bytes] = []
         size, upto = 0, number
-        rows = self.database.execute("SELECT seq, raw FROM heads WHERE seq>? ORDER BY seq", (number,))
+        rows = self.database.execute(
+            "SELECT seq, raw FROM heads WHERE seq>? AND (origin=x'' OR origin<>?) ORDER BY seq", (number, without)
+        )
         for seq, raw in rows:
             if found and size + len(raw) > limit:
                 return Portion(tuple(found), upto, True)
             found.append(raw)
             size, upto = size + len(raw) + 4, seq
-        return Portion(tuple(found), upto, False)
+        return Portion(tuple(found), max(number, self.last), False)
 
     # what comes from peers
 
-    def take(self, raws: Iterable[bytes]) -> Taken:
-        """Records of a peer. Bad ones are counted, and dropped: nobody gets them from here."""
+    def take(self, raws: Iterable[bytes], origin: bytes = b"") -> Taken:
+        """Records of a run of a peer's journal. Bad ones are counted, and dropped: nobody gets them from here."""
         changed, problem, refused = 0, "", 0
         with self.change():
             for raw in raws:
                 try:
                     record = read(raw, self.keys)
-                    changed += self._merge(record)
+                    changed += self._merge(record, origin=origin)
                 except WireError as error:
                     refused, problem = refused + 1, str(error)
             if changed and self.keys.secret.may_read:
@@ -189,15 +195,15 @@ class Journal:
         self.refused += refused
         return Taken(changed, refused, problem)
 
-    def _merge(self, record: Record) -> int:
-        """Make a record known. Whether anything is new."""
+    def _merge(self, record: Record, entry: Entry | None = None, origin: bytes = b"") -> int:
+        """Make a record known; ``entry`` is what readers see in it. Whether anything is new."""
         if not self.keys.secret.may_read:
-            return self._merge_blind(record)
-        entry = record.opened(self.keys)
+            return self._merge_blind(record, origin)
         old = self.heads(record.id)
         heads = heads_with(old, record)
         if heads is None:
             return 0
+        entry = entry or record.opened(self.keys)
         before = self._shown(old)
         copies: tuple[Versioned, ...] = ()
         if len(heads) == 1:
@@ -207,9 +213,10 @@ class Journal:
             winner, copies = decision.winner.entry, decision.copies
             if self.keys.secret.may_write:
                 heads = [write(winner, decision.winner.vector, self.keys)]
+                origin = origin if heads[0].raw == record.raw else b""
         if not self.keys.secret.may_write:
             heads, copies = heads[-MOST_HEADS:], ()
-        self._store(record.id, old, heads)
+        self._store(record.id, old, heads, origin)
         self._show(record.id, before, winner)
         for copy in copies:
             self._merge(write(copy.entry, copy.vector, self.keys))
@@ -219,13 +226,13 @@ class Journal:
         """The record whose entry counts; of several, where nobody may decide, the first."""
         return heads[0] if heads else None
 
-    def _merge_blind(self, record: Record) -> int:
+    def _merge_blind(self, record: Record, origin: bytes) -> int:
         old = self.heads(record.id)
         heads = heads_with(old, record)
         if heads is None:
             return 0
         heads = heads[-MOST_HEADS:]
-        self._store(record.id, old, heads)
+        self._store(record.id, old, heads, origin)
         self.database.execute("DELETE FROM pieces WHERE path=?", (record.id,))
         chunks = sorted({chunk for head in heads for chunk in head.chunks()})
         rows = [(name, record.id, number, length, b"") for number, (name, length) in enumerate(chunks)]
@@ -304,7 +311,7 @@ class Journal:
         record = write(made, vector, self.keys)
         if item is not None and item.todo:
             self.items.keep_base(ident, record.raw, True)
-        self._merge(record)
+        self._merge(record, made)
         return 1
 
     def retract(self, ident: bytes) -> bool:

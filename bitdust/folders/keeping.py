@@ -1,14 +1,19 @@
 """A keeper at work: the sealed chunks that records name are fetched, checked by their names, and kept."""
 
+from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from bitdust.folders.fetching import MOST_NAMES, Fetcher
+from bitdust.folders.fetching import MOST_NAMES, Fetcher, Wanted
 from bitdust.folders.store import Store
+from bitdust.outcome import Outcome, outcome
 
-AT_ONCE = 4 * MOST_NAMES
+AT_ONCE = 2 * MOST_NAMES
+LANES = 3
+"""So many times chunks are fetched, or wait for the disk, at a time."""
 
 
 class Keeping:
@@ -46,12 +51,35 @@ class Keeping:
             self._running.cancel()
 
     async def _run(self) -> bool:
-        blind, has_come = self._store.blind, False
-        while wanted := await self._store.run(blind.wanted, AT_ONCE, frozenset(self._missing)):
-            found = await self._fetcher.fetch(self, wanted)
-            await self._store.run(blind.keep, list(found.items()))
-            self._missing.update(one.name for one in wanted if one.name not in found)
-            has_come = has_come or bool(found)
+        has_come = False
+        while await self._once():
+            has_come = True
         self.is_behind = bool(self._missing)
-        await self._store.run(blind.collect)
+        await self._store.run(self._store.blind.collect)
         return has_come
+
+    async def _once(self) -> bool:
+        """Everything that is missing, in the order of names; whether anything has come."""
+        has_come, last = False, b""
+        coming: deque[Deferred[Outcome]] = deque()
+        while wanted := await self._store.run(self._store.blind.wanted, AT_ONCE, last):
+            last = wanted[-1].name
+            new = [one for one in wanted if one.name not in self._missing]
+            coming.append(outcome(Deferred.fromCoroutine(self._bring(new))))
+            if len(coming) == LANES:
+                has_come = _value(await coming.popleft()) or has_come
+        while coming:
+            has_come = _value(await coming.popleft()) or has_come
+        return has_come
+
+    async def _bring(self, wanted: Sequence[Wanted]) -> bool:
+        found = await self._fetcher.fetch(self, wanted)
+        await self._store.run(self._store.blind.keep, list(found.items()))
+        self._missing.update(one.name for one in wanted if one.name not in found)
+        return bool(found)
+
+
+def _value(ended: Outcome) -> bool:
+    if ended.error is not None:
+        raise ended.error
+    return bool(ended.value)

@@ -30,7 +30,7 @@ from bitdust.wire.errors import BitDustError
 NAME = 16
 """Bytes of the id of a path, of a chunk's id, and of a chunk's name."""
 TAG = 16
-_DOMAIN = b"BitDust folder record 1\0"
+_DOMAIN = b"BitDust folder record 2\0"
 _NONCE = bytes(12)
 Buffer = bytes | bytearray | memoryview
 
@@ -46,6 +46,7 @@ class FolderKeys:
     def __init__(self, secret: Secret, public: bytes | None = None) -> None:
         self.secret = secret
         self.public = secret.public or public
+        self._checker: Ed25519PublicKey | None = None
         weaker = secret.weaker()
         shared = weaker[-1].body if weaker else secret.body
         self._admission = hkdf(shared, b"BitDust folder admission 1")
@@ -101,8 +102,10 @@ class FolderKeys:
         """Raises `WireError` ``bad-signature``, and ``no-key`` while nobody has shown the writers' key."""
         if self.public is None:
             raise WireError("no-key", "nobody has shown the key of the folder's writers yet")
+        if self._checker is None:
+            self._checker = Ed25519PublicKey.from_public_bytes(self.public)
         try:
-            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, _DOMAIN + self.secret.folder_id + body)
+            self._checker.verify(signature, _DOMAIN + self.secret.folder_id + body)
         except InvalidSignature as error:
             raise WireError("bad-signature", "no writer of this folder has signed that record") from error
 

@@ -1,15 +1,17 @@
 """One folder at one device of a peer: the port of its `folder_peer`, and what this node asks of it.
 
-What travels (payloads are parts with four bytes of length before each)::
+What travels (chunks with four bytes of length before each)::
 
     RequestService folder_sync   {nonce, proof, public?, name}          → Ack {nonce, proof, public?, name}
-    Retrieve folder-records      {folder, epoch, after, left}           → Data {epoch, upto, more, digest}, records
+    Retrieve folder-records      {folder, epoch, after, left, run}      → Data {epoch, run, upto, more, digest}, records
     Retrieve folder-chunks       {folder, names}                        → Data, sealed chunks
     Event folder-news            {folder, epoch, seq, left}             → Ack
 
 ``proof`` is HMAC-SHA-256 under the folder's admission key of both nonces and both device ids, which the session has
 proved: nobody can pass it on, and who holds no secret learns neither which folder it is nor whether it is here.
-``folder`` names it in this session. ``left`` are bytes that the sender has still to get.
+``folder`` names it in this session. ``left`` are bytes that the sender has still to get. ``run`` is which time it is
+that a journal is open: what a peer was told in the same run is not told back. A peer that has lost what it knew, or has
+it from an old copy, is in another run, and is told all of it.
 """
 
 from collections.abc import Sequence
@@ -20,6 +22,7 @@ from twisted.internet.defer import Deferred
 from bitdust.automats.folder_peer import FolderPeer as Automat
 from bitdust.folders.config import FolderConfig
 from bitdust.folders.fetching import parted
+from bitdust.folders.journal import RUN
 from bitdust.folders.limiting import FolderLimits
 from bitdust.folders.records import MAX_RECORD
 from bitdust.folders.store import Store
@@ -50,7 +53,7 @@ class Host(Protocol):
     def left(self) -> int:
         """Bytes that are still to come."""
 
-    def take(self, peer: "FolderPeer", records: list[bytes], upto: int) -> "Deferred[Any]":
+    def take(self, peer: "FolderPeer", payload: bytes, run: bytes, upto: int) -> "Deferred[Any]":
         """Make records known here."""
 
     def peer_met(self, peer: "FolderPeer") -> None:
@@ -133,15 +136,17 @@ class FolderPeer:
         if not self.epoch:
             self.epoch, self.known = await store.run(store.journal.known_of, self.device)
         asked = {"kind": RECORDS, "folder": self.tag, "epoch": self.epoch, "after": self.known}
-        reply = await self._send(Command.RETRIEVE, asked | {"left": self._host.left()}, MAX_RECORD + SLACK)
+        asked |= {"left": self._host.left(), "run": store.journal.run}
+        reply = await self._send(Command.RETRIEVE, asked, MAX_RECORD + SLACK)
         fields = reply.fields
-        epoch, upto = fields.get("epoch"), fields.get("upto")
+        epoch, upto, run = fields.get("epoch"), fields.get("upto"), fields.get("run")
         if not isinstance(epoch, bytes) or len(epoch) != 16 or type(upto) is not int or upto < 0:
             raise BitDustError("malformed", "an answer about records without their numbers")
-        records = [part for part in parted(reply.payload) if part is not None]
+        if not isinstance(run, bytes) or len(run) != RUN:
+            raise BitDustError("malformed", "an answer about records that does not say whose they are")
         self.received += len(reply.payload)
         self.epoch, self.digest = epoch, bytes(fields.get("digest") or b"")
-        await self._host.take(self, records, upto)
+        await self._host.take(self, bytes(reply.payload), run, upto)
         self.known, self._more = upto, bool(fields.get("more"))
 
     def has_more(self) -> bool:

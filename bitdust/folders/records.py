@@ -3,17 +3,20 @@
 ::
 
     record  = signature (64 bytes, Ed25519 of domain ‖ folder id ‖ body) ‖ body
-    body    = canonical CBOR {id, vector, deleted, names, lengths, sealed}
-    sealed  = AES-256-GCM-SIV of canonical CBOR {path, kind, mtime, executable, ids, size, target, before, writer,
-              made}
+    body    = canonical CBOR [id, vector, deleted, names, lengths, sealed]
+    sealed  = AES-256-GCM-SIV of canonical CBOR [path, kind, ids, mtime, before, writer, behind, executable, target],
+              as many of them as are needed: what is left out at the end is nothing
 
-``id`` is 16 bytes of keyed BLAKE3 of the path. ``vector`` is a version vector: pairs of a writer's 8 bytes and a
-counter, in the order of the bytes. ``names`` are 16 bytes for each sealed chunk, ``ids`` 16 bytes for each plain one,
-``lengths`` four. ``before`` are contents that this path has had, so that who still has one of them is known to be late.
-The same content, vector and writer give the same bytes, whoever seals and signs them.
+``id`` is 16 bytes of keyed BLAKE3 of the path. ``vector`` is a version vector: a writer's 8 bytes and its counter as
+u64 each, in the order of the bytes. ``names`` are 16 bytes for each sealed chunk, ``ids`` 16 bytes for each plain one,
+``lengths`` four. ``before`` are contents that this path has had, 16 bytes each, so that who still has one of them is
+known to be late. ``writer`` is a number in the vector, and ``behind`` how far its counter has gone on since then.
+The same content, vector and writer give the same bytes, whoever seals and signs them; and a record is small, since a
+folder that is moved is two of them for each of its files.
 """
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import evolve, field, frozen
@@ -22,8 +25,8 @@ from blake3 import blake3
 from bitdust.folders.keys import NAME, TAG, FolderKeys
 from bitdust.folders.paths import from_bytes, to_bytes
 from bitdust.folders.vectors import Vector, vector_of
-from bitdust.wire.encoding import WireError, encode
-from bitdust.wire.schema import U63, Bytes, Choice, Flag, Int, ListOf, Struct, parse
+from bitdust.wire.encoding import WireError, decode, encode
+from bitdust.wire.schema import U63, Bytes, Flag, Int, Schema
 
 SIGNATURE = 64
 MAX_RECORD = 16 * 1024 * 1024
@@ -35,37 +38,60 @@ FILE, FOLDER, LINK = "file", "folder", "link"
 NODE = 8
 
 
-class _Pair:
-    def check(self, value: Any, path: str) -> None:
-        if type(value) is not list or len(value) != 2:
-            raise WireError("bad-field", f"{path}: expected a writer and its counter")
-        Bytes(NODE).check(value[0], path)
-        Int(1).check(value[1], path)
+KINDS = (FILE, FOLDER, LINK)
 
 
-_BODY = Struct(
-    {
-        "id": Bytes(NAME),
-        "vector": ListOf(_Pair(), MOST_WRITERS, 1),
-        "deleted": Flag(),
-        "names": Bytes(0, MOST_CHUNKS * NAME),
-        "lengths": Bytes(0, MOST_CHUNKS * 4),
-        "sealed": Bytes(TAG, MAX_RECORD),
-    }
+@frozen
+class _Row:
+    """A list of fields in their order, of which the first ``least`` may not be left out."""
+
+    fields: tuple[tuple[str, Schema, Any], ...]
+    least: int
+
+    def written(self, values: Sequence[Any]) -> bytes:
+        """Canonical bytes; what is as if it were not there is left out at the end."""
+        found = list(values)
+        while len(found) > self.least and found[-1] == self.fields[len(found) - 1][2]:
+            found.pop()
+        return encode(found)
+
+    def read(self, data: bytes) -> list[Any]:
+        """All values. Raises `WireError`."""
+        found = decode(data, MAX_RECORD, 32)
+        if type(found) is not list or not self.least <= len(found) <= len(self.fields):
+            raise WireError("bad-field", "a record has another number of fields than it may have")
+        for value, (name, schema, _) in zip(found, self.fields, strict=False):
+            schema.check(value, name)
+        rest = self.fields[len(found) :]
+        if len(found) > self.least and found[-1] == self.fields[len(found) - 1][2]:
+            raise WireError("not-canonical", "a record ends with what it should leave out")
+        return [*found, *(default for _, _, default in rest)]
+
+
+_BODY = _Row(
+    (
+        ("id", Bytes(NAME), None),
+        ("vector", Bytes(2 * NODE, MOST_WRITERS * 2 * NODE), None),
+        ("deleted", Flag(), None),
+        ("names", Bytes(0, MOST_CHUNKS * NAME), None),
+        ("lengths", Bytes(0, MOST_CHUNKS * 4), None),
+        ("sealed", Bytes(TAG, MAX_RECORD), None),
+    ),
+    6,
 )
-_INNER = Struct(
-    {
-        "path": Bytes(1, 4095),
-        "kind": Choice((FILE, FOLDER, LINK)),
-        "mtime": Int(-U63, U63),
-        "executable": Flag(),
-        "ids": Bytes(0, MOST_CHUNKS * NAME),
-        "size": Int(),
-        "target": Bytes(0, 4095),
-        "before": ListOf(Bytes(NAME), MOST_BEFORE),
-        "writer": Bytes(NODE),
-        "made": Int(1),
-    }
+_INNER = _Row(
+    (
+        ("path", Bytes(1, 4095), None),
+        ("kind", Int(0, len(KINDS) - 1), 0),
+        ("ids", Bytes(0, MOST_CHUNKS * NAME), b""),
+        ("mtime", Int(-U63, U63), 0),
+        ("before", Bytes(0, MOST_BEFORE * NAME), b""),
+        ("writer", Int(0, MOST_WRITERS - 1), 0),
+        ("behind", Int(), 0),
+        ("executable", Flag(), False),
+        ("target", Bytes(0, 4095), b""),
+    ),
+    1,
 )
 
 
@@ -143,16 +169,21 @@ class Record:
 
     def opened(self, keys: FolderKeys) -> Entry:
         """What readers see in it. Raises `WireError` ``bad-seal``, ``bad-path``, ``bad-field``."""
-        inner = parse(keys.open_record(self.sealed), _INNER, MAX_RECORD, "record", max_items=256)
-        count = len(self.names) // NAME
-        if len(inner["ids"]) != count * NAME:
+        path, kind, ids, mtime, before, writer, behind, executable, target = _INNER.read(keys.open_record(self.sealed))
+        if len(ids) != len(self.names):
             raise WireError("bad-field", "a record names more chunks in one place than in another")
-        if keys.path_id(inner["path"]) != self.id:
+        if keys.path_id(path) != self.id:
             raise WireError("bad-field", "a record is that of another path than it says")
+        if len(before) % NAME or writer >= len(self.vector):
+            raise WireError("bad-field", "a record of a writer, or with a former content, that there is not")
+        node, counter = sorted(self.vector.items())[writer]
+        if behind >= counter:
+            raise WireError("bad-field", "a record that was made before its writer began")
+        former = tuple(before[at : at + NAME] for at in range(0, len(before), NAME))
+        size = sum(length for _, length in self.chunks())
         return Entry(
-            from_bytes(inner["path"]), inner["kind"], inner["mtime"], inner["executable"], inner["ids"],
-            self.lengths, inner["size"], _target(inner["target"]), tuple(inner["before"]), inner["writer"],
-            inner["made"], self.deleted, self.names,
+            from_bytes(path), KINDS[kind], mtime, executable, ids, self.lengths, size, _target(target), former, node,
+            counter - behind, self.deleted, self.names,
         )  # fmt: skip
 
 
@@ -163,30 +194,25 @@ def _target(raw: bytes) -> str:
 
 
 def write(entry: Entry, vector: Vector, keys: FolderKeys) -> Record:
-    """Seal and sign. Raises `BitDustError` ``read-only``."""
-    inner: dict[str, Any] = {
-        "path": to_bytes(entry.path),
-        "kind": entry.kind,
-        "mtime": entry.mtime,
-        "executable": entry.executable,
-        "ids": entry.ids,
-        "size": entry.size,
-        "target": to_bytes(entry.target),
-        "before": list(entry.before),
-        "writer": entry.writer,
-        "made": entry.made,
-    }
-    fields: dict[str, Any] = {
-        "id": keys.path_id(inner["path"]),
-        "vector": [[node, count] for node, count in sorted(vector.items())],
-        "deleted": entry.deleted,
-        "names": entry.names,
-        "lengths": entry.lengths,
-        "sealed": keys.seal_record(encode(inner)),
-    }
-    body = encode(fields)
-    raw = keys.sign(body) + body
-    return Record(fields["id"], vector, entry.deleted, entry.names, entry.lengths, fields["sealed"], raw)
+    """Seal and sign; the entry's writer is one of the vector. Raises `BitDustError` ``read-only``."""
+    path, writers = to_bytes(entry.path), sorted(vector)
+    inner = _INNER.written((
+        path, KINDS.index(entry.kind), entry.ids, entry.mtime, b"".join(entry.before), writers.index(entry.writer),
+        vector[entry.writer] - entry.made, entry.executable, to_bytes(entry.target),
+    ))  # fmt: skip
+    ident, sealed = keys.path_id(path), keys.seal_record(inner)
+    body = body_of(ident, packed(vector), entry.deleted, entry.names, entry.lengths, sealed)
+    return Record(ident, vector, entry.deleted, entry.names, entry.lengths, sealed, keys.sign(body) + body)
+
+
+def packed(vector: Vector) -> bytes:
+    """A vector as it is written."""
+    return b"".join(node + count.to_bytes(8, "big") for node, count in sorted(vector.items()))
+
+
+def body_of(ident: bytes, vector: bytes, deleted: bool, names: bytes, lengths: bytes, sealed: bytes) -> bytes:
+    """What is signed."""
+    return encode([ident, vector, deleted, names, lengths, sealed])
 
 
 def read(raw: bytes, keys: FolderKeys | None = None) -> Record:
@@ -197,10 +223,15 @@ def read(raw: bytes, keys: FolderKeys | None = None) -> Record:
     signature, body = raw[:SIGNATURE], raw[SIGNATURE:]
     if keys is not None:
         keys.check(signature, body)
-    fields = parse(body, _BODY, MAX_RECORD, "record", max_items=4 * MOST_WRITERS)
-    if len(fields["names"]) % NAME or len(fields["lengths"]) * NAME != len(fields["names"]) * 4:
+    ident, vector, deleted, names, lengths, sealed = _BODY.read(body)
+    if len(names) % NAME or len(lengths) * NAME != len(names) * 4:
         raise WireError("bad-field", "each chunk has a name of 16 bytes and a length of four")
-    vector = vector_of(fields["vector"])
-    return Record(
-        fields["id"], vector, fields["deleted"], fields["names"], fields["lengths"], fields["sealed"], bytes(raw)
-    )
+    if len(vector) % (2 * NODE):
+        raise WireError("bad-field", "a vector is a writer and its counter, 16 bytes each")
+    pairs = [
+        (vector[at : at + NODE], int.from_bytes(vector[at + NODE : at + 2 * NODE], "big"))
+        for at in range(0, len(vector), 2 * NODE)
+    ]
+    if any(not 1 <= count <= U63 for _, count in pairs):
+        raise WireError("bad-field", "a counter is from 1 to 2^63 - 1")
+    return Record(ident, vector_of(pairs), deleted, names, lengths, sealed, bytes(raw))

@@ -5,18 +5,19 @@ change may not show. What cannot be read is neither told nor taken for deleted.
 """
 
 import os
+import stat
 from collections import deque
 from collections.abc import Callable, Iterable
 
 from attrs import define, field
 
 from bitdust.folders.ignoring import IgnoreList
-from bitdust.folders.items import Local
+from bitdust.folders.items import Local, Seen, local_from
 from bitdust.folders.journal import Journal
 from bitdust.folders.paths import parent
 from bitdust.folders.reading import Changing, read_entry
 from bitdust.folders.records import FILE, FOLDER, Entry
-from bitdust.folders.tree import Special, Tree
+from bitdust.folders.tree import Special, Tree, local_of
 
 PORTION = 200
 """Files that are read, or folders that are listed, before others have their turn."""
@@ -46,6 +47,8 @@ class Scan:
         self._now = now
         self._folders: deque[str] = deque()
         self._files: deque[str] = deque()
+        self._missing: list[str] = []
+        self._replaced: list[str] = []
         self.found = Found()
         self.overwrite = False
         self._begin(set(paths))
@@ -74,7 +77,9 @@ class Scan:
             self._warn(path, error)
             return
         known = self._journal.items.local(path)
-        if found is None or (known is not None and known.kind == FOLDER != found.kind):
+        if found is None:
+            self._missing.append(path)
+        elif known is not None and known.kind == FOLDER != found.kind:
             self._gone(path)
         if found is not None:
             self._compare(path, found, known)
@@ -91,9 +96,24 @@ class Scan:
                 size += self._read(path, pairs)
             else:
                 self._list(self._folders.popleft())
+                self._tell_replaced()
         if pairs:
             self.found.changed += self._journal.notice(pairs, self.overwrite).changed
-        return bool(self._files or self._folders)
+        if self._files or self._folders:
+            return True
+        self._tell_missing()
+        return False
+
+    def _tell_missing(self) -> None:
+        """What is not there any more comes last: who hears of a move knows the new place before the old one goes."""
+        for path in self._missing:
+            try:
+                found = self._tree.look(path)
+            except OSError:
+                continue
+            if found is None:
+                self._gone(path)
+        self._missing.clear()
 
     @property
     def waiting(self) -> int:
@@ -116,40 +136,71 @@ class Scan:
         return 0
 
     def _list(self, folder: str) -> None:
-        before = self._journal.items.seen_in(folder)
         try:
-            with self._tree.folder(folder) as descriptor, os.scandir(descriptor) as entries:
-                names = sorted(os.fsdecode(entry.name) for entry in entries)
+            with self._tree.folder(folder) as descriptor:
+                self._compare_all(descriptor, folder)
         except FileNotFoundError:
             return
         except OSError as error:
             self._warn(folder, error)
-            return
-        prefix = f"{folder}/" if folder else ""
-        here = set()
-        for name in names:
-            path = prefix + name
-            here.add(path)
-            if self._ignored.ignores(path):
+
+    def _compare_all(self, descriptor: int, folder: str) -> None:
+        """What is in a folder and what was seen there, both in the order of their bytes, beside each other.
+
+        Of a hundred thousand files nearly all are as they were: for them nothing is made that is not needed.
+        """
+        rows = self._journal.items.seen_rows(folder)
+        row = next(rows, None)
+        prefix = os.fsencode(f"{folder}/") if folder else b""
+        may_ignore = self._ignored.has_rules or not folder
+        for name in sorted(map(os.fsencode, os.listdir(descriptor))):
+            raw = prefix + name
+            while row is not None and row[0] < raw:
+                self._miss(row[0])
+                row = next(rows, None)
+            known = None
+            if row is not None and row[0] == raw:
+                known, row = row, next(rows, None)
+            if may_ignore and self._ignored.ignores(os.fsdecode(raw)):
                 continue
             try:
-                found = self._tree.look(path)
+                state = os.lstat(name, dir_fd=descriptor)
+                if known is None or not _as_seen(state, known):
+                    self._otherwise(os.fsdecode(raw), state, known)
+                elif known[1] == FOLDER:
+                    self._folders.append(os.fsdecode(raw))
+            except FileNotFoundError:
+                if known is not None:
+                    self._miss(raw)
             except OSError as error:
-                self._warn(path, error)
-                continue
-            if found is None:
-                here.discard(path)
-            else:
-                self._compare(path, found, before.get(path))
-        for path in before.keys() - here:
-            if not self._ignored.ignores(path):
-                self._gone(path)
+                self._warn(os.fsdecode(raw), error)
+        while row is not None:
+            self._miss(row[0])
+            row = next(rows, None)
+
+    def _miss(self, raw: bytes) -> None:
+        path = os.fsdecode(raw)
+        if not self._ignored.ignores(path):
+            self._missing.append(path)
+
+    def _otherwise(self, path: str, state: os.stat_result, row: Seen | None) -> None:
+        found = local_of(path, state)
+        known = local_from(row) if row is not None else None
+        if known is not None and known.kind == FOLDER != found.kind:
+            self._replaced.append(path)
+        self._compare(path, found, known)
 
     def _compare(self, path: str, found: Local, known: Local | None) -> None:
         if known is None or known.racy or not found.looks_like(known) or self._mode_changed(found, known):
             self._files.append(path)
         if found.kind == FOLDER:
             self._folders.append(path)
+
+    def _tell_replaced(self) -> None:
+        """All that was in folders whose place something else has taken is gone, before that is told."""
+        for path in self._replaced:
+            self._gone(path)
+        self._replaced.clear()
 
     @staticmethod
     def _mode_changed(found: Local, known: Local) -> bool:
@@ -168,3 +219,16 @@ class Scan:
     def _warn(self, path: str, error: Exception) -> None:
         reason = getattr(error, "strerror", None) or str(error)
         self.found.warnings[path] = reason
+
+
+def _as_seen(state: os.stat_result, row: Seen) -> bool:
+    """Whether nothing tells them apart that can be seen without reading: `Local.looks_like`, for very many."""
+    _, kind, size, mtime, ctime, inode, executable, _, racy = row
+    if kind == FILE:
+        return (
+            (state.st_mtime_ns, state.st_size, state.st_ctime_ns, state.st_ino) == (mtime, size, ctime, inode)
+            and stat.S_ISREG(state.st_mode)
+            and not racy
+            and bool(state.st_mode & stat.S_IXUSR) == bool(executable)
+        )
+    return kind == FOLDER and stat.S_ISDIR(state.st_mode) and state.st_ino == inode

@@ -11,21 +11,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
-from bitdust.batching import ThreadQueue
+from bitdust.batching import Batcher, ThreadQueue
 from bitdust.crypt.files import write_all
 from bitdust.folders.archive import Archive
 from bitdust.folders.blind import Blind
 from bitdust.folders.database import JOURNAL, read_only
 from bitdust.folders.items import Local
-from bitdust.folders.journal import Journal
+from bitdust.folders.journal import Journal, Taken
 from bitdust.folders.keys import FolderKeys
+from bitdust.folders.packing import unpack
+from bitdust.folders.placing import AT_ONCE, Call, Placed, each, place_all
 from bitdust.folders.serving import ChunkSource, Serving
 from bitdust.folders.tree import TEMPORARY, Tree
 from bitdust.folders.writing import Writer
 from bitdust.world import World
 
 if TYPE_CHECKING:
-    from bitdust.folders.transfer import Task
+    from bitdust.folders.transfer import Task, Transfer
 
 T = TypeVar("T")
 
@@ -44,12 +46,22 @@ class Store:
         self.writer = Writer(self.tree, self.archive)
         self.blind = Blind(self.tree, self.journal)
         self._work = ThreadQueue(world.run_in_thread)
+        self._small: Batcher[Call] = Batcher(lambda calls: self.run(each, calls), AT_ONCE)
+        self._placing: Batcher[Transfer] = Batcher(lambda transfers: self.run(place_all, self, transfers), AT_ONCE)
         self._serving = ThreadQueue(world.run_in_thread)
         self.serving = Serving(self.tree, keys, self.blind)
 
     def run(self, call: Callable[..., T], *arguments: Any) -> "Deferred[T]":
         """Call it in the folder's thread."""
         return self._work.submit(call, *arguments)
+
+    def soon(self, call: Callable[..., T], *arguments: Any) -> "Deferred[T]":
+        """The same, in one job with others that come meanwhile: for very many, each of which is short."""
+        return self._small.put((call, arguments))
+
+    def place(self, transfer: "Transfer") -> "Deferred[None]":
+        """Let it take its place, with others that come meanwhile."""
+        return self._placing.put(transfer)
 
     def open(self) -> None:
         """Open the journal and find the folder; one that was just added gets its mark.
@@ -113,6 +125,10 @@ class Store:
 
     # for peers
 
+    def take(self, payload: bytes, run: bytes) -> Taken:
+        """Records of a peer as they travel. Raises `WireError` where they cannot be unpacked."""
+        return self.journal.take(unpack(payload), run)
+
     def serve(self, names: Sequence[bytes]) -> "Deferred[ChunkSource]":
         """Sealed chunks, as the payload of an answer."""
         planned = self._serving.submit(self.serving.plan, names)
@@ -137,21 +153,26 @@ class Store:
             found.append(Task(item, heads[0].raw, entry, local))
         return found
 
-    def done(self, task: "Task", local: Local | None, former: str) -> None:
-        """The disk shows an item now; its former version is at ``former``, if anywhere."""
-        journal, entry = self.journal, task.entry
-        with journal.change():
-            items = journal.items
-            if former:
-                items.move_pieces(entry.path, former)
-            if local is not None:
-                items.see(local, entry)
-            else:
-                items.forget(entry.path)
-            heads = journal.heads(task.item.id)
-            if heads and heads[0].raw == task.raw:
-                items.settle(task.item.id)
-                if not items.has_deletions():
-                    journal.note("confirmed", b"")
-            else:
-                items.keep_base(task.item.id, task.raw, True)
+    def done(self, placed: "Sequence[Placed]") -> None:
+        """The disk shows these items now."""
+        if not placed:
+            return
+        with self.journal.change():
+            for task, local, former in placed:
+                self._done(task, local, former)
+            if not self.journal.items.has_deletions():
+                self.journal.note("confirmed", b"")
+
+    def _done(self, task: "Task", local: Local | None, former: str) -> None:
+        items, entry = self.journal.items, task.entry
+        if former:
+            items.move_pieces(entry.path, former)
+        if local is not None:
+            items.see(local, entry)
+        else:
+            items.forget(entry.path)
+        heads = self.journal.heads(task.item.id)
+        if heads and heads[0].raw == task.raw:
+            items.settle(task.item.id)
+        else:
+            items.keep_base(task.item.id, task.raw, True)

@@ -5,6 +5,9 @@ Folders, links and deletions take that way too, with nothing to fetch.
 
 import errno
 import os
+from collections import deque
+from collections.abc import Collection
+from contextlib import ExitStack
 from typing import Any, Protocol
 
 from attrs import define, field, frozen
@@ -15,13 +18,20 @@ from bitdust.automats.kernel import Registry
 from bitdust.folders.fetching import Fetcher, Wanted
 from bitdust.folders.items import Item, Local
 from bitdust.folders.reading import ranges, read_place
-from bitdust.folders.records import FILE, FOLDER, Entry
+from bitdust.folders.records import FILE, FOLDER, LINK, Entry
 from bitdust.folders.store import Store
 from bitdust.folders.writing import Part, part_of
+from bitdust.outcome import outcomes
 from bitdust.wire.errors import BitDustError
 
-AT_ONCE = 32
-"""Chunks of one file that are asked for, or wait for the disk, at a time."""
+AT_ONCE = 16
+"""Chunks of one file that are asked for together."""
+TRANSFERS, TRANSFER_BYTES = 128, 64 * 1024 * 1024
+"""Items that are brought to the disk at a time, and how much of them may be on its way."""
+LARGE = 8 * 1024 * 1024
+"""No more than that is on its way of one."""
+LANES = 6
+"""So many times chunks of one file are asked for, or wait for the disk, at a time."""
 
 
 @frozen
@@ -65,6 +75,7 @@ class Transfer:
         self.entry = task.entry
         self._part = Part(self._store.tree, part_of(task.item.id, task.entry))
         self._missing: dict[bytes, _Missing] = {}
+        self._has_ended = False
         self.have = self.total = 0
         """Chunks."""
         self.left = 0
@@ -74,7 +85,7 @@ class Transfer:
     # what the disk has
 
     def gather(self) -> "Deferred[Any]":
-        return self._store.run(self._gather)
+        return self._store.soon(self._gather)
 
     def _gather(self) -> None:
         entry, expected = self.entry, self.task.expected
@@ -119,13 +130,21 @@ class Transfer:
         return Deferred.fromCoroutine(self._fetch())
 
     async def _fetch(self) -> None:
-        waiting = list(self._missing.values())
-        while waiting:
-            batch, waiting = waiting[:AT_ONCE], waiting[AT_ONCE:]
-            wanted = [Wanted(chunk.name, chunk.length) for chunk in batch]
-            sealed = await self._parent.fetcher.fetch(self, wanted)
+        waiting = deque(self._missing.values())
+        lanes = [Deferred.fromCoroutine(self._lane(waiting)) for _ in range(min(LANES, -(-len(waiting) // AT_ONCE)))]
+        ended = await outcomes(lanes)
+        error = next((one.error for one in ended if one.error is not None), None)
+        if error is not None:
+            raise error
+
+    async def _lane(self, waiting: "deque[_Missing]") -> None:
+        """Some chunks after the others, while other lanes do the same: neither line nor disk waits for the other."""
+        while waiting and not self._has_ended:
+            batch = [waiting.popleft() for _ in range(min(AT_ONCE, len(waiting)))]
+            sealed = await self._parent.fetcher.fetch(self, [Wanted(chunk.name, chunk.length) for chunk in batch])
             here = [(chunk, sealed[chunk.name]) for chunk in batch if chunk.name in sealed]
-            await self._store.run(self._write, here)
+            if not self._has_ended:
+                await self._store.soon(self._write, here)
             if len(here) < len(batch):
                 raise BitDustError("nobody-has", "nobody who is here has all of it")
 
@@ -147,30 +166,31 @@ class Transfer:
     # its place
 
     def place(self) -> "Deferred[Any]":
-        return self._store.run(self._place)
+        return self._store.place(self)
 
-    def _place(self) -> None:
-        store, entry, expected = self._store, self.entry, self.task.expected
-        store.tree.check(store.ident)
-        local: Local | None = None
-        former = ""
+    def complete(self, opened: ExitStack) -> int | None:
+        """What is fetched becomes a file that only lacks its name: a descriptor that is to be synced and closed."""
+        entry, expected = self.entry, self.task.expected
+        if entry.deleted or entry.kind == FOLDER or (expected is not None and expected.content == entry.content):
+            return None
+        if entry.kind == LINK:
+            self._store.writer.make_link(entry, self._part.name)
+            return None
+        descriptor = self._part.open()
+        opened.callback(os.close, descriptor)
+        Part.finish(descriptor, entry)
+        return descriptor
+
+    def place_now(self) -> tuple[Local | None, str]:
+        """What is at its path now, and where its former version is, if anywhere."""
+        writer, entry, expected = self._store.writer, self.entry, self.task.expected
         if entry.deleted:
-            former = self._remove(expected)
-        elif expected is not None and expected.content == entry.content:
-            local = store.writer.touch(entry, expected) if entry.kind == FILE else expected
-        elif entry.kind == FOLDER:
-            local, former = store.writer.make_folder(entry, expected)
-        else:
-            if entry.kind == FILE:
-                descriptor = self._part.open()
-                try:
-                    Part.finish(descriptor, entry)
-                finally:
-                    os.close(descriptor)
-            else:
-                store.writer.make_link(entry, self._part.name)
-            local, former = store.writer.place(self._part.name, entry, expected)
-        store.done(self.task, local, former)
+            return None, self._remove(expected)
+        if expected is not None and expected.content == entry.content:
+            return (writer.touch(entry, expected) if entry.kind == FILE else expected), ""
+        if entry.kind == FOLDER:
+            return writer.make_folder(entry, expected)
+        return writer.place(self._part.name, entry, expected)
 
     def _remove(self, expected: Local | None) -> str:
         if expected is None:
@@ -181,6 +201,7 @@ class Transfer:
             return ""
 
     def ended(self, why: Any) -> None:
+        self._has_ended = True
         self._parent.fetcher.drop(self)
         if getattr(getattr(why, "value", why), "code", "") == "nobody-has":
             self._store.run(self._store.journal.retract, self.task.item.id)
@@ -189,3 +210,9 @@ class Transfer:
     def stop(self) -> None:
         """Give it up; what has come stays."""
         self.machine.send("stop")
+
+
+def room_beside(transfers: Collection[Transfer]) -> int:
+    """How many transfers may begin beside these."""
+    on_the_way = sum(min(transfer.entry.size, LARGE) for transfer in transfers)
+    return TRANSFERS - len(transfers) if on_the_way < TRANSFER_BYTES else 0

@@ -10,7 +10,8 @@ import ctypes
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +24,10 @@ ID, TEMPORARY, ARCHIVE = f"{HOUSEKEEPING}/ID", f"{HOUSEKEEPING}/tmp", f"{HOUSEKE
 BLIND = f"{HOUSEKEEPING}/chunks"
 RACY = 2_000_000_000
 """Nanoseconds in which some file systems cannot tell two changes apart."""
+SYNCS = 8
+"""Threads that wait for the disk."""
+MOST_OPEN = 64
+"""Folders that are kept open until they are synced together."""
 _NO_REPLACE, _EXCHANGE = 1, 2
 _UNKNOWN = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -71,11 +76,52 @@ def local_of(path: str, state: os.stat_result, content: bytes = b"", racy: bool 
     return Local(path, kind, size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino, executable, content, racy)
 
 
+def sync_all(descriptors: Iterable[int]) -> None:
+    """All of these are on the disk. Several threads ask for it, because the file system then writes its own journal
+    once for many."""
+    waiting = list(descriptors)
+    if len(waiting) < 2:
+        for one in waiting:
+            os.fsync(one)
+        return
+    with ThreadPoolExecutor(min(SYNCS, len(waiting))) as pool:
+        for done in [pool.submit(os.fsync, one) for one in waiting]:
+            done.result()
+
+
 class Tree:
     """I am one folder on the disk."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._changed: dict[tuple[int, int], int] | None = None
+        """Within `together`: descriptors of folders that are to be synced."""
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Folders that change within are synced at its end, each once. For the thread that changes the disk."""
+        self._changed = {}
+        try:
+            yield
+            sync_all(self._changed.values())
+        finally:
+            changed, self._changed = self._changed, None
+            for one in changed.values():
+                os.close(one)
+
+    def sync(self, folder: int) -> None:
+        """A folder that has changed is on the disk, now or at the end of `together`."""
+        if self._changed is None:
+            os.fsync(folder)
+            return
+        state = os.fstat(folder)
+        place = (state.st_dev, state.st_ino)
+        if place in self._changed:
+            return
+        if len(self._changed) < MOST_OPEN:
+            self._changed[place] = os.dup(folder)
+        else:
+            os.fsync(folder)
 
     # the folder itself
 
@@ -152,13 +198,12 @@ class Tree:
         finally:
             os.close(descriptor)
 
-    @staticmethod
-    def _make_durably(descriptor: int, part: str) -> None:
+    def _make_durably(self, descriptor: int, part: str) -> None:
         try:
             os.mkdir(part, 0o777, dir_fd=descriptor)
         except FileExistsError:
             return
-        os.fsync(descriptor)
+        self.sync(descriptor)
 
     @contextmanager
     def beside(self, path: str, make: bool = False) -> Iterator[tuple[int, str]]:
@@ -213,7 +258,7 @@ class Tree:
             if not _rename(here, old, there, new, _NO_REPLACE):
                 os.link(old, new, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
                 os.unlink(old, dir_fd=here)
-            os.fsync(there)
+            self.sync(there)
 
     def exchange(self, one: str, other: str) -> None:
         """What is at ``one`` is at ``other`` and the other way round, at once for all who look.
@@ -226,7 +271,7 @@ class Tree:
                 os.link(new, aside, src_dir_fd=there, dst_dir_fd=here, follow_symlinks=False)
                 os.rename(old, new, src_dir_fd=here, dst_dir_fd=there)
                 os.rename(aside, old, src_dir_fd=here, dst_dir_fd=here)
-            os.fsync(there)
+            self.sync(there)
 
     def remove(self, path: str) -> None:
         """Remove a file or link, if it is there."""
@@ -237,7 +282,7 @@ class Tree:
         """Remove an empty folder. Raises `OSError` where it is not empty."""
         with self.beside(path) as (folder, last):
             os.rmdir(last, dir_fd=folder)
-            os.fsync(folder)
+            self.sync(folder)
 
     def in_the_way(self, path: str) -> str:
         """The first part of a path that is there and no folder; empty where there is none."""

@@ -10,7 +10,6 @@ import errno
 import os
 import stat
 
-from bitdust.crypt.files import write_all
 from bitdust.folders.archive import Archive
 from bitdust.folders.items import Local
 from bitdust.folders.paths import parent
@@ -48,25 +47,24 @@ class Part:
         """A chunk in its place; zeros beyond the end need none."""
         if offset >= os.fstat(descriptor).st_size and not chunk.strip(b"\0"):
             return
-        os.lseek(descriptor, offset, os.SEEK_SET)
-        write_all(descriptor, chunk)
+        written = os.pwrite(descriptor, chunk, offset)
+        while written < len(chunk):
+            written += os.pwrite(descriptor, chunk[written:], offset + written)
 
     @staticmethod
     def read(descriptor: int, offset: int, length: int) -> bytes:
         """What is there already."""
-        os.lseek(descriptor, offset, os.SEEK_SET)
-        return os.read(descriptor, length)
+        return os.pread(descriptor, length, offset)
 
     @staticmethod
     def finish(descriptor: int, entry: Entry) -> None:
-        """Length, mode and time are those of the entry; all of it is on the disk."""
+        """Length, mode and time are those of the entry. It is still to be synced."""
         os.truncate(descriptor, entry.size)
         mode = 0o666 & ~_umask()
         if entry.executable:
             mode |= (mode & 0o444) >> 2
         os.fchmod(descriptor, mode)
         os.utime(descriptor, ns=(entry.mtime, entry.mtime))
-        os.fsync(descriptor)
 
 
 def _umask() -> int:
@@ -177,7 +175,7 @@ class Writer:
         self._tree.remove(aside)
         self._tree.give_name(path, aside)
         with contextlib.suppress(FileNotFoundError), self._tree.folder(parent(path)) as folder:
-            os.fsync(folder)
+            self._tree.sync(folder)
         found = self._tree.look(aside)
         if found is None or not _same(found, expected):
             self._tree.give_name(aside, path)

@@ -13,6 +13,7 @@ from bitdust.folders.fetching import Fetcher, parted
 from bitdust.folders.ignoring import IgnoreList
 from bitdust.folders.keeping import Keeping
 from bitdust.folders.keys import FolderKeys
+from bitdust.folders.packing import pack
 from bitdust.folders.scanning import Found, Scan
 from bitdust.folders.secrets import Secret
 from bitdust.folders.serving import ChunkSource
@@ -65,6 +66,8 @@ class Replica:
         self.ignored = IgnoreList()
         self.failures: list[tuple[str, object]] = []
         self.fetched: list[bytes] = []
+        self.told = 0
+        """Records that others have told."""
         self.sources: list[Replica] = []
         self.open()
 
@@ -117,8 +120,9 @@ class Replica:
             after = 0
         changed, more = 0, True
         while more:
-            portion = theirs.since(after)
-            changed += mine.take(portion.records).changed
+            portion = theirs.since(after, without=mine.run)
+            changed += self.store.take(pack(portion.records), theirs.run).changed
+            self.told += len(portion.records)
             after, more = portion.upto, portion.more
         mine.note_peer(device, theirs.epoch, after, other.name)
         return changed

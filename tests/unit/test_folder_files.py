@@ -287,7 +287,8 @@ class RightTests(ReplicaCase):
         alice, bob = self.pair(a="first")
         reader = self.reader()
         reader.sync(alice)
-        self.assertRaises(BitDustError, write, Entry("a", FOLDER), {b"evilnode": 9}, reader.store.keys)
+        evil = Entry("a", FOLDER, writer=b"evilnode")
+        self.assertRaises(BitDustError, write, evil, {b"evilnode": 9}, reader.store.keys)
         other = Replica(self.base, "other", plain_secret(2))
         self.addCleanup(other.close)
         foreign = write(Entry("a", FILE, deleted=True, writer=b"evilnode"), {b"evilnode": 9}, other.store.keys).raw
