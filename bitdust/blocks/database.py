@@ -21,6 +21,7 @@ segments    a file at my suppliers: how many ``blocks`` with how many ``bytes`` 
             ``live``; ``state`` as in `bitdust.blocks.saved.SegmentState`
 saved       a block that is in a segment, where its bytes begin and how many there are; ``whole``: so is everything
             below it. A block that stands in its CID has segment 0
+unsynced    the bytes of a block that is in a pack, and was not synced there
 ==========  =====================================================================================================
 """
 
@@ -30,7 +31,7 @@ from pathlib import Path
 from bitdust.disk.disk import is_disk_trouble, own_disk_error
 from bitdust.wire.errors import BitDustError
 
-FORMAT = 2
+FORMAT = 3
 INDEX = "index.db"
 DAMAGED = "damaged-index"
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
@@ -63,6 +64,9 @@ ALTER TABLE pins ADD COLUMN told INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX pins_untold ON pins(block) WHERE told = 0;
 INSERT INTO meta VALUES('changes', 0);
 """
+_SINCE_3 = "CREATE TABLE unsynced(block INTEGER PRIMARY KEY, data BLOB NOT NULL);"
+_SCHEMAS = (_SCHEMA, _SINCE_2, _SINCE_3)
+"""What each format has added."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -86,7 +90,7 @@ def open_database(path: Path) -> sqlite3.Connection:
         path.chmod(0o600)
         version = writer.execute("PRAGMA user_version").fetchone()[0]
         if version < FORMAT:
-            schema = _SINCE_2 if version else _SCHEMA + _SINCE_2
+            schema = "".join(_SCHEMAS[version:])
             writer.executescript(f"BEGIN;{schema}PRAGMA user_version={FORMAT};COMMIT;")
         elif version > FORMAT:
             text = f"{path} has format {version}; this program reads {FORMAT} at most: install the newer BitDust again"

@@ -6,6 +6,7 @@ found                                   done
 an index that cannot be read            put aside as ``index.db.damaged-<time>``; a new one is made from the packs, with
                                         those pins and roots that can be read in the old one
 a pack that was to be removed           removed
+blocks that were not synced             written into their packs again
 a pack that the index does not know     read through; its blocks are known again, up to the first that is no block
 a pack that is missing or too short     reported; its blocks are asked for elsewhere, and stored in another pack
 bytes behind the end of the last pack   left: the next block is written over them
@@ -25,6 +26,7 @@ from bitdust.blocks.database import DAMAGED, INDEX, close, fact, note, open_data
 from bitdust.blocks.index import Index, find, note_pack
 from bitdust.blocks.packs import PackReader, PackWriter, Place, Unreadable, found_packs, name_of, records
 from bitdust.blocks.pinning import change
+from bitdust.blocks.unsynced import write_again
 from bitdust.blocks.values import Mode, Pin, Root
 from bitdust.disk.disk import Disk
 from bitdust.ipld.cid import Cid
@@ -112,6 +114,7 @@ class Opening:
             self._disk.remove(self._folder / name_of(pack))
             self._disk.sync_folder(self._folder)
             database.execute("DELETE FROM garbage WHERE pack=?", (pack,))
+        write_again(database, self._disk, self._folder)
         found = found_packs(self._folder)
         known = dict(database.execute("SELECT id, size FROM packs").fetchall())
         for pack in found:

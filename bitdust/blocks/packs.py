@@ -158,19 +158,35 @@ class PackWriter:
         if any(place.offset >= self._lost.get(place.pack, place.offset + 1) for place in places):
             raise OSError(errno.EIO, "what was written before could not be brought to the disk")
 
+    @property
+    def is_synced(self) -> bool:
+        """Whether all that was added is on the disk."""
+        return self.end == self._synced and not self._lost
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a sync has failed."""
+        return bool(self._lost)
+
     def _sync_file(self) -> None:
-        if self._descriptor is None or self.end == self._synced:
+        if self.end == self._synced:
             return
+        if self._descriptor is None:
+            self._descriptor = self._disk.write_from(self.path(self.number), self.end)
         try:
             self._disk.sync(self._descriptor)
         except OSError:
             self._lost[self.number] = self._synced
-            self.leave()
+            self._abandon()
             raise
         self._synced = self.end
 
     def leave(self) -> None:
-        """Add nothing more to this pack."""
+        """Add nothing more to this pack. Raises `OSError`."""
+        self._sync_file()
+        self._abandon()
+
+    def _abandon(self) -> None:
         self.close()
         self.end = max(self.end, self._full)
         self._synced = self.end

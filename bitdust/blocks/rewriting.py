@@ -89,7 +89,7 @@ class Rewrite(Job):
 
     def apply(self, database: sqlite3.Connection) -> None:
         ledger = self._ledger
-        ledger.packs.sync([place for _, place, _ in self._blocks])
+        ledger.sync(database, [place for _, place, _ in self._blocks])
         ledger.index.begin()
         for row, place, data in self._blocks:
             note_pack(database, place.pack, place.offset + place.size)

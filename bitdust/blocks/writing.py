@@ -1,8 +1,8 @@
 """What the writing thread works with, and its job: blocks, and pins and roots that change with them, in one commit.
 
-The order is that of `bitdust.disk.commit`: blocks of all jobs go to the end of the last pack, the pack is synced once,
-then one transaction says where they are. A process that dies before the end of it has answered nobody; what it left
-behind the end of the pack is written over.
+The order is that of `bitdust.disk.commit`: blocks of all jobs go to the end of the last pack, the pack is synced once
+(`bitdust.blocks.unsynced` says when not), then one transaction says where they are. A process that dies before the end
+of it has answered nobody; what it left behind the end of the pack is written over.
 """
 
 import sqlite3
@@ -13,6 +13,7 @@ from bitdust.blocks.index import Index, find, get, note_pack
 from bitdust.blocks.packs import PackWriter, Place, record_size
 from bitdust.blocks.pinning import change, is_open
 from bitdust.blocks.reach import IdSet
+from bitdust.blocks.unsynced import Unsynced
 from bitdust.blocks.values import Change, Pin, Row, State, Unpin, not_here
 from bitdust.disk.commit import Job
 from bitdust.disk.reserve import Reserve
@@ -35,6 +36,7 @@ class Ledger:
 
     def __init__(self, packs: PackWriter, index: Index, reserve: Reserve, most: Callable[[], int]) -> None:
         self.packs = packs
+        self.unsynced = Unsynced(packs)
         self.index = index
         self._reserve = reserve
         self._most = most
@@ -71,6 +73,11 @@ class Ledger:
         self.packed += sum(record_size(len(cid.multihash), len(data)) for cid, data in blocks)
         self.packed += len(blocks) and before[0] != self.packs.number and 16
         return places
+
+    def sync(self, database: sqlite3.Connection, places: Sequence[Place]) -> None:
+        """Return when these are on the disk in their packs. Raises `OSError`."""
+        self.packs.sync(places)
+        self.unsynced.forget(database)
 
     def need(self, held: IdSet, idents: Iterable[int]) -> None:
         """A lease holds these from now on."""
@@ -121,13 +128,18 @@ class Store(Job):
 
     def apply(self, database: sqlite3.Connection) -> list[Pin]:
         ledger = self._ledger
-        ledger.packs.sync(list(self._places.values()))
+        is_small = ledger.unsynced.takes(sum(place.size for place in self._places.values()))
+        if self._places and not is_small:
+            ledger.sync(database, list(self._places.values()))
         for pack in {place.pack for place in self._places.values()}:
             end = max(place.offset + place.size for place in self._places.values() if place.pack == pack)
             note_pack(database, pack, end)
         ledger.index.begin()
         for multihash, block in self._blocks.items():
-            ident = ledger.index.put(database, block.cid, block.data, self._places.get(multihash))
+            place = self._places.get(multihash)
+            ident = ledger.index.put(database, block.cid, block.data, place)
+            if place is not None and is_small:
+                ledger.unsynced.keep(database, ident, block.data)
             ledger.need(self._held, (ident,))
             ledger.doubted.discard(ident)
         for block in self._others:
@@ -160,6 +172,8 @@ class Store(Job):
             return row
         if (row is None or row.state is State.ABSENT) and not one.cid.is_inline:
             raise not_here(one.cid)
+        if row is not None and row.cid.codec == one.cid.codec:
+            return row
         return get(database, self._ledger.index.name(database, one.cid))
 
 

@@ -103,6 +103,9 @@ class ApiChannel(HTTPChannel):
         if not self._busyReceiving:
             self._answered = 0
         self._base.dataReceived(data)
+        requests: Any = self.requests
+        if requests:
+            requests[-1].take()
 
     # the time that a client has
 

@@ -38,8 +38,8 @@ class Port(Protocol):
 
 
 class HttpExchange:
-    """One request, as `HTTPChannel` fills it. Of its body I keep what came while its sink had no room, which is at most
-    one read of the socket."""
+    """One request, as `HTTPChannel` fills it. Of its body I keep one read of the socket at most, until its sink has
+    room."""
 
     log = Logger()
 
@@ -139,9 +139,13 @@ class HttpExchange:
         if self._sink is None:
             if self._received > ENDLESS_BODY:
                 channel.break_off()
-        elif self._busy:
-            self._held.append(data)
         else:
+            self._held.append(data)
+
+    def take(self) -> None:
+        """What came in one read of the socket goes to its sink in one piece: clients send chunks of a few bytes."""
+        if self._held and not self._busy and self._sink is not None:
+            data, self._held = self._held[0] if len(self._held) == 1 else b"".join(self._held), []
             self._feed(self._sink, data)
 
     def _feed(self, sink: BodySink, data: bytes) -> None:
@@ -158,9 +162,7 @@ class HttpExchange:
     def _ready(self, _: None) -> None:
         """The sink has room for what came meanwhile, then for more."""
         self._busy = False
-        data, self._held = b"".join(self._held), []
-        if data and self._sink is not None:
-            self._feed(self._sink, data)
+        self.take()
         if self._busy or self.channel is None:
             return
         self.channel.release()
@@ -169,6 +171,7 @@ class HttpExchange:
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """All is here."""
+        self.take()
         self._whole = True
         if not self._busy:
             self._finish()

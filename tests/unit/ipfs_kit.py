@@ -17,7 +17,7 @@ from bitdust.ipld.codecs import links
 from bitdust.signal import Signal
 from bitdust.web.ipfs.arguments import read_arguments, read_options
 from bitdust.web.ipfs.commands import all_commands
-from bitdust.web.ipfs.table import Call, Data, Json, Lines
+from bitdust.web.ipfs.table import Call, Data, Json, Lines, Rows, Whole
 from bitdust.web.ipfs.upload import Upload, upload_of
 from bitdust.wire.errors import BitDustError
 from tests.unit.block_kit import BlockCase
@@ -122,6 +122,10 @@ class IpfsCase(BlockCase):
             return [line async for line in answer.rows]
         if isinstance(answer, Data):
             return b"".join([piece async for piece in answer.pieces])
+        if isinstance(answer, Rows):
+            return list(answer.rows)
+        if isinstance(answer, Whole):
+            return answer.data
         return answer.value if isinstance(answer, Json) else answer
 
 

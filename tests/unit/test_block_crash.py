@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from bitdust.blocks import collecting, rewriting
+from bitdust.blocks import collecting, rewriting, unsynced
 from bitdust.blocks.store import BlockStore
 from bitdust.blocks.values import Mode, Pin, Root, Unpin
 from bitdust.ipld.cid import Block, Cid
@@ -171,6 +171,20 @@ class AddTests(CrashCase):
         self.collect()
         self.gets(*OLD, *NEW, *NEXT)
         self.sound()
+
+
+class SyncedAddTests(AddTests):
+    def setUp(self) -> None:
+        """As larger adds are written: each syncs its pack."""
+        super().setUp()
+        self.patch(unsynced, "SMALL", 0)
+
+
+class FullJournalTests(AddTests):
+    def setUp(self) -> None:
+        """Some adds sync the pack, and those before them with it."""
+        super().setUp()
+        self.patch(unsynced, "MOST", 200)
 
 
 class RootTests(CrashCase):

@@ -84,6 +84,7 @@ class DamageTests(DamageCase):
 
     def test_the_last_pack_is_missing(self) -> None:
         """Where the last pack is gone or cut off, the next block begins another one."""
+        self.put(leaf("large", 20_000))
         self.end(self.store)
         last = self.packs()[-1]
         last.write_bytes(last.read_bytes()[:-10])
@@ -302,7 +303,7 @@ class IndexTests(DamageCase):
         self.came(self.store._threads.change(lambda database: None))
         self.end(self.store)
         store = self.open()
-        store._ledger.database.execute("PRAGMA user_version=3")
+        store._ledger.database.execute("PRAGMA user_version=4")
         self.end(store)
         error = self.failureResultOf(self.store.open(), BitDustError).value
         self.assertEqual(error.code, "newer-index")
@@ -362,11 +363,25 @@ class FullDiskTests(DamageCase):
 
     def test_a_sync_that_fails(self) -> None:
         """What a disk could not bring to rest is never counted on later: the next block begins another pack."""
-        self.fails("sync", "disk-error", leaf("one", 5000))
-        self.put(leaf("two", 100), leaf("one", 5000))
+        self.fails("sync", "disk-error", leaf("one", 50_000))
+        self.put(leaf("two", 100), leaf("one", 50_000))
         self.assertEqual(len(self.packs()), 2)
         self.again()
-        self.gets(leaf("two", 100), leaf("one", 5000), *self.blocks)
+        self.gets(leaf("two", 100), leaf("one", 50_000), *self.blocks)
+
+    def test_what_was_not_synced_before_it(self) -> None:
+        """Small blocks that were answered before a sync failed come back at the next start, whatever is in the pack."""
+        self.put(leaf("small", 100))
+        self.fails("sync", "disk-error", leaf("one", 50_000))
+        self.put(leaf("two", 50_000))
+        self.end(self.store)
+        pack = self.packs()[0]
+        place = pack.read_bytes().index(leaf("small", 100).data)
+        with pack.open("r+b") as file:
+            file.truncate(place)
+        self.store = self.open()
+        self.gets(leaf("small", 100), leaf("two", 50_000), *self.blocks)
+        self.assertEqual(self.store.problem(), "")
 
     def test_a_pack_that_cannot_be_removed(self) -> None:
         """It is removed at the next start."""

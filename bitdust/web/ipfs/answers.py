@@ -3,10 +3,10 @@
 What is refused says why as JSON: of plain text the Python client shows no more than the status. Only a command that
 is not there, and a verb, are refused in the plain words of the daemon that clients know.
 
-One JSON value has a length, because clients parse what has none again at every piece. Bytes have none, because clients
-keep what has one until it is whole. An error after the first byte is the last line of JSON lines, and a cut connection
-behind bytes: nothing that is not whole ends like a whole answer. A trailer is not sent: most clients do not look at it,
-and take what came before it for all.
+One JSON value has a length, because clients parse what has none again at every piece; so has what is here and short.
+Other bytes have none, because clients keep what has one until it is whole. An error after the first byte is the last
+line of JSON lines, and a cut connection behind bytes: nothing that is not whole ends like a whole answer. A trailer is
+not sent: most clients do not look at it, and take what came before it for all.
 """
 
 import json
@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from bitdust.web.dialect import Reply
-from bitdust.web.ipfs.table import Answer, Data, Json, Lines, Row
+from bitdust.web.ipfs.table import Answer, Data, Json, Lines, Row, Rows, Whole
 from bitdust.wire.errors import BitDustError
 
 EXPOSED = b"X-Stream-Output, X-Chunked-Output, X-Content-Length"
@@ -23,6 +23,7 @@ COMMON = (
     + b"Vary: Origin\r\nCache-Control: no-store\r\n"
 )
 JSON_TYPE = b"Content-Type: application/json\r\n"
+LINES = JSON_TYPE + b"X-Chunked-Output: 1\r\n"
 TEXT_TYPE = b"Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n"
 CODES = {"bad-argument": 1, "bad-call": 1, "forbidden": 4}
 """What an error is in the eyes of the RPC: 1 is the client's fault, 4 is forbidden, 0 is all else."""
@@ -66,8 +67,12 @@ async def reply_to(answer: Answer, headers: bytes = b"") -> Reply:
         return Reply(200, common)
     if isinstance(answer, Json):
         return Reply(200, common + JSON_TYPE, dump(answer.value))
+    if isinstance(answer, Rows):
+        return Reply(200, common + LINES, b"".join(map(dump, answer.rows)))
+    if isinstance(answer, Whole):
+        return Reply(200, common + _head_of(answer.content_type, len(answer.data)), answer.data)
     if isinstance(answer, Lines):
-        return await _lines(answer, common + JSON_TYPE + b"X-Chunked-Output: 1\r\n")
+        return await _lines(answer, common + LINES)
     return await _data(answer, common)
 
 
@@ -90,10 +95,13 @@ async def _written(first: list[Row], rows: AsyncIterator[Row]) -> AsyncIterator[
 
 async def _data(answer: Data, headers: bytes) -> Reply:
     first = await _first(answer.pieces)
-    headers += b"Content-Type: %s\r\nX-Stream-Output: 1\r\n" % answer.content_type.encode("latin-1")
-    if answer.length is not None:
-        headers += b"X-Content-Length: %d\r\n" % answer.length
+    headers += _head_of(answer.content_type, answer.length)
     return Reply(200, headers, _pieces(first, answer.pieces))
+
+
+def _head_of(content_type: str, length: int | None) -> bytes:
+    head = b"Content-Type: %s\r\nX-Stream-Output: 1\r\n" % content_type.encode("latin-1")
+    return head if length is None else head + b"X-Content-Length: %d\r\n" % length
 
 
 async def _pieces(first: list[bytes], pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

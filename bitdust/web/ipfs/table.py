@@ -4,7 +4,7 @@ The rows stand in `bitdust.web.ipfs.commands`, by their theme. A row is all ther
 call by it, and the command `commands` prints it.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from attrs import define, field, frozen
@@ -34,6 +34,13 @@ class Lines:
 
 
 @frozen
+class Rows:
+    """JSON values, one a line, that are all here."""
+
+    rows: Sequence[Row]
+
+
+@frozen
 class Data:
     """Bytes; ``length`` is how many, where it is known. An error in the middle cuts the connection."""
 
@@ -42,7 +49,15 @@ class Data:
     content_type: str = "text/plain"
 
 
-Answer = Json | Lines | Data | None
+@frozen
+class Whole:
+    """Bytes that are all here, few of them."""
+
+    data: bytes
+    content_type: str = "text/plain"
+
+
+Answer = Json | Lines | Rows | Data | Whole | None
 """None is an empty body, which is not the same as any JSON to clients."""
 
 

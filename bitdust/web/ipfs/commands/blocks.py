@@ -8,8 +8,8 @@ from bitdust.ipfs.room import IpfsRoom
 from bitdust.ipld.cid import CODECS, DAG_PB, LONGEST_BLOCK, RAW, Block, Cid
 from bitdust.ipld.multihash import NAMES, SHA2_256, compute
 from bitdust.web.ipfs.arguments import BOOL, INT, Argument, BadCall, Option
-from bitdust.web.ipfs.commands.kit import KEY, content, once, one_file
-from bitdust.web.ipfs.table import Answer, Call, Command, Data, Json, Lines, Row
+from bitdust.web.ipfs.commands.kit import KEY, content, one_file
+from bitdust.web.ipfs.table import Answer, Call, Command, Json, Lines, Row, Whole
 from bitdust.wire.errors import BitDustError
 
 FORMATS = {"v0": DAG_PB, "": DAG_PB, "cbor": CODECS["dag-cbor"], "protobuf": DAG_PB, "dag-pb": DAG_PB, **CODECS}
@@ -18,7 +18,7 @@ FORMATS |= {"protobuf": DAG_PB, "cbor": CODECS["dag-cbor"], "raw": RAW}
 
 async def get_block(room: IpfsRoom, call: Call) -> Answer:
     data = await get(room.blocks, await content(room, call.arguments["cid"]))
-    return Data(once(data), len(data))
+    return Whole(data)
 
 
 async def stat(room: IpfsRoom, call: Call) -> Answer:

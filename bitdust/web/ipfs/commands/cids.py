@@ -10,8 +10,8 @@ from bitdust.ipld.errors import FormatError
 from bitdust.ipld.multibase import BASE58, BASES
 from bitdust.ipld.multihash import FUNCTIONS
 from bitdust.web.ipfs.arguments import BOOL, Argument, BadCall, Option
-from bitdust.web.ipfs.commands.kit import base_of, once, one_file
-from bitdust.web.ipfs.table import Answer, Call, Command, Data, Json, Lines, Row
+from bitdust.web.ipfs.commands.kit import base_of, one_file
+from bitdust.web.ipfs.table import Answer, Call, Command, Data, Json, Lines, Row, Whole
 from bitdust.wire.errors import BitDustError
 
 MOST_TEXT = 1 << 20
@@ -146,7 +146,7 @@ async def _decoded(room: IpfsRoom, call: Call) -> bytes:
 
 
 def _text(data: bytes) -> Data:
-    return Data(once(data), len(data))
+    return Whole(data)
 
 
 _CIDS = (Argument("cid", variadic=True),)

@@ -16,8 +16,8 @@ from bitdust.ipld.cid import CODECS, DAG_CBOR, DAG_JSON, DAG_PB, LONGEST_BLOCK, 
 from bitdust.ipld.errors import malformed
 from bitdust.ipld.paths import value_at
 from bitdust.web.ipfs.arguments import BOOL, Argument, BadCall, Option
-from bitdust.web.ipfs.commands.kit import content, function_of, once, one_file
-from bitdust.web.ipfs.table import Answer, Call, Command, Data, Json, Lines, Row
+from bitdust.web.ipfs.commands.kit import content, function_of, one_file
+from bitdust.web.ipfs.table import Answer, Call, Command, Data, Json, Lines, Row, Whole
 
 LARGEST_WHOLE = 1e21
 OLD_JSON = "json"
@@ -49,7 +49,7 @@ async def get_value(room: IpfsRoom, call: Call) -> Answer:
         is_node = found.cid.codec == DAG_PB and not found.rest
         return Json(await room.in_thread(_shown, _old_node(value) if is_node else value))
     data = await room.in_thread(codecs.encode, codec_of(output), value)
-    return Data(once(data), len(data))
+    return Whole(data)
 
 
 def _shown(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """Files and directories: added, and read back by any path."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from bitdust.ipfs import archive
@@ -16,12 +16,14 @@ from bitdust.ipld.dagpb import Link
 from bitdust.ipld.multihash import SHA2_256
 from bitdust.ipld.naming import Naming
 from bitdust.web.ipfs.arguments import BOOL, INT, UINT, Argument, BadCall, Option
-from bitdust.web.ipfs.commands.kit import PATH, PATHS, content, function_of
-from bitdust.web.ipfs.table import Answer, Call, Command, Data, Json, Lines, Row
+from bitdust.web.ipfs.commands.kit import PATH, PATHS, bytes_of, content, function_of
+from bitdust.web.ipfs.table import Answer, Call, Command, Data, Json, Lines, Row, Rows
 
 TYPES = {What.DIRECTORY: 1, What.FILE: 2, What.SYMLINK: 4, What.OTHER: 0}
 USUAL_LEVEL = 6
 MOST_INLINED = 32
+FEW = 100
+"""Lines of an answer that are made at once."""
 
 
 async def add(room: IpfsRoom, call: Call) -> Answer:
@@ -32,7 +34,8 @@ async def add(room: IpfsRoom, call: Call) -> Answer:
     await job.run(call.file())
     if target is not None and not options["only-hash"] and job.rows():
         await _name(room, job.rows()[-1], target)
-    return Lines(_added(job.rows(), options))
+    rows = _added(job.rows(), options)
+    return Rows(list(rows)) if len(job.rows()) <= FEW else Lines(_later(rows))
 
 
 async def _name(room: IpfsRoom, added: Added, target: MfsPath) -> None:
@@ -58,13 +61,16 @@ def _add_options(options: Row) -> AddOptions:
     return AddOptions(recipe, options["wrap-with-directory"], options["pin"] and not options["only-hash"])
 
 
-async def _added(rows: list[Any], options: Row) -> AsyncIterator[Row]:
-    for number, one in enumerate(rows):
-        if options["quieter"] and number + 1 < len(rows):
-            continue
+def _added(rows: list[Added], options: Row) -> Iterator[Row]:
+    for one in rows[-1:] if options["quieter"] else rows:
         if options["progress"]:
             yield {"Name": one.name, "Bytes": one.part.filesize}
         yield {"Name": one.name, "Hash": str(one.part.cid), "Size": str(one.part.size)}
+
+
+async def _later(rows: Iterator[Row]) -> AsyncIterator[Row]:
+    for row in rows:
+        yield row
 
 
 async def cat(room: IpfsRoom, call: Call) -> Answer:
@@ -76,15 +82,16 @@ async def cat(room: IpfsRoom, call: Call) -> Answer:
     size, pieces, parts = 0, [], list(call.arguments["ipfs-path"])
     for text in parts:
         cid = await content(room, text)
-        node = await node_of(room.blocks, cid)
-        if len(parts) > 1 and node.what is What.FILE and offset > node.size:
-            offset -= node.size
-            continue
+        if len(parts) > 1 and offset:
+            node = await node_of(room.blocks, cid)
+            if node.what is What.FILE and offset > node.size:
+                offset -= node.size
+                continue
         here, stream = await read(room.blocks, cid, offset, length)
         size, offset = size + here, 0
         length = None if length is None else length - here
         pieces.append(stream)
-    return Data(_joined(pieces), size)
+    return await bytes_of(size, _joined(pieces))
 
 
 async def _joined(streams: list[AsyncIterator[bytes]]) -> AsyncIterator[bytes]:

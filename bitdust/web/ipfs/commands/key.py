@@ -7,8 +7,8 @@ from bitdust.ipld.errors import FormatError
 from bitdust.ipld.keys import LONGEST_KEY, KeyKind, PrivateKey
 from bitdust.ipld.peerid import PeerId
 from bitdust.web.ipfs.arguments import BOOL, INT, Argument, BadCall, Option
-from bitdust.web.ipfs.commands.kit import base_of, once, one_file
-from bitdust.web.ipfs.table import Answer, Call, Command, Data, Json, Row
+from bitdust.web.ipfs.commands.kit import base_of, one_file
+from bitdust.web.ipfs.table import Answer, Call, Command, Json, Row, Whole
 from bitdust.wire.errors import BitDustError
 
 BASE58 = "b58mh"
@@ -57,9 +57,9 @@ async def export(room: IpfsRoom, call: Call) -> Answer:
     if found is None or found.key is None:
         raise no_key(name)
     if form == PROTOBUF:
-        return Data(once(found.key.encode()), content_type="application/octet-stream")
+        return Whole(found.key.encode(), "application/octet-stream")
     if form == PEM:
-        return Data(once(found.key.to_pem()), content_type="application/octet-stream")
+        return Whole(found.key.to_pem(), "application/octet-stream")
     raise _unknown(form)
 
 

@@ -9,8 +9,9 @@ from bitdust.ipld.cid import Cid
 from bitdust.ipld.multibase import BASES, Base
 from bitdust.ipld.multibase import NAMES as NAMES_OF_BASES
 from bitdust.ipld.multihash import NAMES
+from bitdust.web.answers import SHORT
 from bitdust.web.ipfs.arguments import Argument, BadCall
-from bitdust.web.ipfs.table import Call
+from bitdust.web.ipfs.table import Call, Data, Whole
 from bitdust.web.ipfs.upload import Upload
 
 PATH = Argument("ipfs-path")
@@ -60,7 +61,7 @@ async def one_file(call: Call, most: int) -> bytes:
     return await (await need_file(call)).whole(most)
 
 
-async def once(data: bytes) -> AsyncIterator[bytes]:
-    """Bytes that are there at once."""
-    if data:
-        yield data
+async def bytes_of(size: int, pieces: AsyncIterator[bytes]) -> Data | Whole:
+    """An answer of so many bytes; few of them are gathered first."""
+    return Data(pieces, size) if size > SHORT else Whole(b"".join([piece async for piece in pieces]))
+

@@ -9,8 +9,8 @@ from bitdust.ipfs.room import IpfsRoom
 from bitdust.ipld.dagpb import Link
 from bitdust.ipld.naming import Naming
 from bitdust.web.ipfs.arguments import BOOL, INT, UINT, Argument, BadCall, Option
-from bitdust.web.ipfs.commands.kit import content, function_of, need_file
-from bitdust.web.ipfs.table import Answer, Call, Command, Data, Json, Row
+from bitdust.web.ipfs.commands.kit import bytes_of, content, function_of, need_file
+from bitdust.web.ipfs.table import Answer, Call, Command, Json, Row
 from bitdust.wire.errors import BitDustError
 
 CONTENT = ("/ipfs/", "/ipns/")
@@ -129,7 +129,7 @@ async def read_file(room: IpfsRoom, call: Call) -> Answer:
     if (await node_of(room.blocks, found.cid)).what is not What.FILE:
         raise BitDustError("is-directory", f"{path} was not a file")
     size, pieces = await read(room.blocks, found.cid, offset, count)
-    return Data(pieces, size)
+    return await bytes_of(size, pieces)
 
 
 async def write(room: IpfsRoom, call: Call) -> None:

@@ -16,8 +16,8 @@ from bitdust.ipld.dagpb import Link, Node
 from bitdust.ipld.naming import Naming
 from bitdust.ipld.unixfs import FOLDER
 from bitdust.web.ipfs.arguments import BOOL, Argument, BadCall, Option
-from bitdust.web.ipfs.commands.kit import content, once, one_file
-from bitdust.web.ipfs.table import Answer, Call, Command, Data, Json, Row
+from bitdust.web.ipfs.commands.kit import content, one_file
+from bitdust.web.ipfs.table import Answer, Call, Command, Json, Row, Whole
 from bitdust.wire.errors import BitDustError
 
 TEXT, BASE64 = "text", "base64"
@@ -51,7 +51,7 @@ async def show(room: IpfsRoom, call: Call) -> Answer:
 
 async def data_of(room: IpfsRoom, call: Call) -> Answer:
     data = (await _load(room, call)).node.data or b""
-    return Data(once(data), len(data))
+    return Whole(data)
 
 
 async def links_of(room: IpfsRoom, call: Call) -> Answer:
