@@ -103,6 +103,10 @@ class ApiChannel(HTTPChannel):
         if not self._busyReceiving:
             self._answered = 0
         self._base.dataReceived(data)
+        self._take()
+
+    def _take(self) -> None:
+        """What came of a body in this read goes to who takes it."""
         requests: Any = self.requests
         if requests:
             requests[-1].take()
@@ -241,7 +245,9 @@ class ApiChannel(HTTPChannel):
         self.turn_away(self._owner.refusal(LONG_LINE))
 
     def _respondToBadRequestAndDisconnect(self) -> None:
-        """Twisted's way out of what is not HTTP; too many headers come here as well."""
+        """Twisted's way out of what is not HTTP; too many headers come here as well. Whoever took what was right so far
+        may have answered."""
+        self._take()
         is_long = self._receivedHeaderSize > self.totalHeadersSize
         self.turn_away(self._owner.refusal(LONG_LINE if is_long else BAD_REQUEST))
 

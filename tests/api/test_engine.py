@@ -319,7 +319,7 @@ class EndTests(EngineCase):
             self.assertTrue(wire.ended)
 
     def test_rubbish_behind_an_early_answer(self) -> None:
-        """When a sink answers in the middle of chunks, what came with them in one read is neither taken nor judged."""
+        """Chunks of one read are taken together; when their sink answers, what came behind them is not judged."""
 
         def begin(exchange: Exchange) -> BodySink:
             sink = Taking(self.house, exchange)
@@ -329,8 +329,23 @@ class EndTests(EngineCase):
         self.use(begin)
         chunks = b"2\r\nab\r\n2\r\ncd\r\nno chunk\r\n"
         wire = self.ask(b"POST", b"/goods", b"Transfer-Encoding: chunked", body=chunks)
-        self.assertEqual((wire.data.count(b"HTTP/1.1"), self.house.taken), (1, 2))
+        self.assertEqual((wire.data.count(b"HTTP/1.1"), self.house.taken), (1, 4))
         self.assertTrue(wire.data.endswith(b"\r\n\r\nfull\n"))
+
+    def test_many_small_chunks(self) -> None:
+        """A sink is given what came in one read in one piece, however many chunks it was."""
+        pieces: list[bytes] = []
+
+        def begin(exchange: Exchange) -> BodySink:
+            sink = Taking(self.house, exchange)
+            self.patch(sink, "received", pieces.append)
+            return sink
+
+        self.use(begin)
+        wire = self.ask(b"POST", b"/goods", b"Transfer-Encoding: chunked", body=b"1\r\na\r\n" * 50)
+        wire.say(b"1\r\nb\r\n" * 50 + b"0\r\n\r\n")
+        self.run_for(0.1)
+        self.assertEqual(pieces, [b"a" * 50, b"b" * 50])
 
     def test_answer_while_the_sink_is_busy(self) -> None:
         """A sink may answer a whole request before it has room again; the next request is read all the same."""
