@@ -17,6 +17,7 @@ heal          a member dies while the owner is away: seconds until a spare has m
 history       a million messages: storing them, a page, a search
 idle          CPU and memory of a network that does nothing
 ipfs          the RPC of IPFS through the Python client: MB/s, first bytes, seeks, small calls, memory, beside js-ipfs
+ipfs_small    small calls of the RPC of IPFS: one client, several at once, and what the client itself can do
 listing       rows of 100,000 files without a node: time and memory of each kind of list
 messages      acknowledged private messages of 1 KB: latency and rate, beside a bare echo of AMP over TLS
 reencode      another number of suppliers: seconds, and bytes moved beside the fewest there can be

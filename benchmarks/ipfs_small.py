@@ -121,8 +121,8 @@ def bounds(port: int, cid: str, calls: int) -> dict[str, str]:
     line = b'{"Name":"%s","Hash":"%s","Size":"1011"}\n' % (cid.encode(), cid.encode())
     targets = {"cat": f"cat?arg={cid}", "stat": f"block/stat?arg={cid}"}
     answers = {call: recorded(port, target) for call, target in targets.items()}
-    head, _, _ = answers["cat"].partition(b"\r\n\r\n")
-    answers["add"] = head + b"\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(line), line)
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Chunked-Output: 1\r\n"
+    answers["add"] = head + b"Content-Length: %d\r\n\r\n%s" % (len(line), line)
     rates = {}
     for call in CALLS:
         with canned(answers[call], version, ENDS[call]) as at:

@@ -64,4 +64,3 @@ async def one_file(call: Call, most: int) -> bytes:
 async def bytes_of(size: int, pieces: AsyncIterator[bytes]) -> Data | Whole:
     """An answer of so many bytes; few of them are gathered first."""
     return Data(pieces, size) if size > SHORT else Whole(b"".join([piece async for piece in pieces]))
-
