@@ -11,7 +11,7 @@ from bitdust.ipld.multibase import BASE58, BASES
 from bitdust.ipld.multihash import FUNCTIONS
 from bitdust.web.ipfs.arguments import BOOL, Argument, BadCall, Option
 from bitdust.web.ipfs.commands.kit import base_of, one_file
-from bitdust.web.ipfs.table import Answer, Call, Command, Data, Json, Lines, Row, Whole
+from bitdust.web.ipfs.table import Answer, Call, Command, Json, Lines, Row, Whole
 from bitdust.wire.errors import BitDustError
 
 MOST_TEXT = 1 << 20
@@ -145,7 +145,7 @@ async def _decoded(room: IpfsRoom, call: Call) -> bytes:
     return data
 
 
-def _text(data: bytes) -> Data:
+def _text(data: bytes) -> Whole:
     return Whole(data)
 
 
