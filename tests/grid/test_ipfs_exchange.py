@@ -1,13 +1,19 @@
 """Blocks between nodes: who is told a peer, or is a friend, reads what it has added; liars and the dead are left."""
 
 import json
+import random
+from functools import partial
 from typing import Any
 
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+
+from bitdust.ipfs.exchange.serving import Serving
 from bitdust.ipfs.exchange.wire import BLOCKS, LONGEST_CID, MOST_CIDS
 from bitdust.testing.grid import GridNode
 from bitdust.transport.outbox import PeerFailed
 from bitdust.wire.packet import Command
-from bitdust.wire.table import Answer
+from bitdust.wire.table import Answer, Request
 from tests.grid.ipfs_kit import EVERYBODY, IpfsNodesCase, some_bytes
 
 
@@ -129,3 +135,65 @@ class ExchangeTests(IpfsNodesCase):
             self.assertEqual(error.code, code, json.dumps(cids, default=repr))
         found = self.adds(alice, b"x")
         self.assertEqual(self.asks(bob, "cat", found), b"x")
+
+
+class Mood:
+    """How a node answers: what is lost is never answered, what is late comes behind what was asked after it."""
+
+    def __init__(self, node: GridNode, seed: int, lies: float) -> None:
+        self.clock, self.random, self.lies = node.clock, random.Random(seed), lies
+
+    async def answer(self, handler: Any, request: Request) -> Answer:
+        fate, late = self.random.random(), self.random.uniform(0, 3)
+        if fate < 0.2:
+            await Deferred()
+        if fate < 0.2 + self.lies:
+            count = len(request.fields["cids"])
+            return Answer(Command.DATA, {"sizes": [5] * count}, b"wrong" * count)
+        if fate < 0.6:
+            await deferLater(self.clock, late, lambda: None)
+        return await handler(request)
+
+
+class LossTests(IpfsNodesCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.moods: dict[Any, Mood] = {}
+        for name in ("blocks", "haves"):
+            self.patch(Serving, name, self.moody(getattr(Serving, name)))
+
+    def moody(self, usual: Any) -> Any:
+        """The handlers of those that have a mood."""
+
+        def handler(serving: Serving, request: Request) -> Any:
+            mood, answer = self.moods.get(serving), partial(usual, serving)
+            return answer(request) if mood is None else mood.answer(answer, request)
+
+        return handler
+
+    def test_loss_delays_and_a_liar(self) -> None:
+        """Where answers are lost, late, or lies, a file comes whole, or its call ends with an error; nothing stays."""
+        givers = [self.ipfs(name, **EVERYBODY) for name in ("alice", "carol", "eve")]
+        bob = self.ipfs("bob")
+        for number, giver in enumerate(givers):
+            serving = self.room(giver).nodes.exchange.serving
+            self.moods[serving] = Mood(giver, number, 0.7 if number == 2 else 0.0)
+            self.connects(bob, giver)
+        exchange = self.room(bob).nodes.exchange
+        came = 0
+        for seed in range(2):
+            data = some_bytes(800_000, seed)
+            for giver in givers:
+                cid = self.adds(giver, data)
+            self.assertEqual(self.asks(bob, "cat", cid, timeout="300s"), data)
+            hurried = some_bytes(600_000, 100 + seed)
+            cid = [self.adds(giver, hurried) for giver in givers][0]
+            call = self.began(bob, "cat", cid)
+            self.grid.until(call.is_over, 120, "an end")
+            if call.ended is True and call.reply.status == 200:
+                came += 1
+                self.assertEqual(b"".join(call.received), hurried)
+            self.assertEqual((exchange.sessions, exchange.wantlist()), ([], []))
+        self.assertGreater(came, 0)
+        self.assertEqual(exchange.counts.lies, 1)
+        self.assertEqual([one.id for one in bob.rooms.around.registry if one.name == "ipfs_fetch"], [])
