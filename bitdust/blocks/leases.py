@@ -27,7 +27,7 @@ class LeasePort(Protocol):
     def hold(self, lease: "Lease", cid: Cid) -> "Deferred[Row]":
         """Fires when a block stays, with all below it that is here."""
 
-    def get(self, cid: Cid) -> "Deferred[bytes]":
+    def get(self, cid: Cid, elsewhere: bool, is_local: bool, /) -> "Deferred[bytes]":
         """A block that is stored."""
 
     def forget(self, lease: "Lease") -> None:
@@ -40,8 +40,9 @@ class Lease:
     What was put and not committed is nobody's after the end, and goes with the next collection.
     """
 
-    def __init__(self, port: LeasePort) -> None:
+    def __init__(self, port: LeasePort, is_local: bool = False) -> None:
         self._port = port
+        self._is_local = is_local
         self.held = IdSet()
         """Ids that stay; for the writing thread."""
         self._gathered: list[Block] = []
@@ -136,7 +137,7 @@ class Lease:
         """A block that was put here, or is stored."""
         data = self._pending.get(cid.multihash)
         if data is None:
-            return self._port.get(cid)
+            return self._port.get(cid, False, self._is_local)
         found: Deferred[bytes] = Deferred()
         found.callback(data)
         return found

@@ -21,7 +21,7 @@ from bitdust.blocks.reach import IdSet
 from bitdust.blocks.references import Reference, References
 from bitdust.blocks.saving import Saving
 from bitdust.blocks.threads import Reader, Threads
-from bitdust.blocks.values import BlockSource, Change, LinkReader, Mode, Pin, Row, Stat, not_here, not_now
+from bitdust.blocks.values import BlockSource, Change, LinkReader, Mode, Pin, Row, Stat, not_asked, not_here, not_now
 from bitdust.blocks.writing import SETTING, Hold, Ledger, Store
 from bitdust.disk.disk import Disk
 from bitdust.disk.reserve import SETTING as DISK_RESERVE
@@ -112,10 +112,10 @@ class BlockStore:
 
     # storing
 
-    def lease(self) -> Lease:
-        """What is put and held with it stays until its end."""
+    def lease(self, is_local: bool = False) -> Lease:
+        """What is put and held with it stays until its end. One that ``is_local`` reads nothing but this disk."""
         self._threads.need_open()
-        lease = Lease(self)
+        lease = Lease(self, is_local)
         self._leases.add(lease)
         return lease
 
@@ -173,33 +173,39 @@ class BlockStore:
 
     # reading
 
-    def get(self, cid: Cid, elsewhere: bool = False) -> "Deferred[bytes]":
-        """A block, checked. What cannot be read is asked for at the sources, and what is not here ``elsewhere``.
+    def get(self, cid: Cid, elsewhere: bool = False, is_local: bool = False) -> "Deferred[bytes]":
+        """A block, checked. What cannot be read is asked for at the sources, and what is not here ``elsewhere``; nobody
+        is asked where it ``is_local``.
 
         Fails with ``not-found`` where nobody has it, ``damaged-block`` where it is here, cannot be read, and nobody
         else has it.
         """
         if cid.is_inline:
             return succeed(cid.inline())
-        return Deferred.fromCoroutine(self._get(cid, elsewhere))
+        return Deferred.fromCoroutine(self._get(cid, elsewhere, is_local))
 
-    async def _get(self, cid: Cid, elsewhere: bool) -> bytes:
+    async def _get(self, cid: Cid, elsewhere: bool, is_local: bool) -> bytes:
         (found,) = await self._threads.ask(
             Reader.BLOCKS, reading.read_some, self._threads.packs[Reader.BLOCKS], [cid], TOGETHER
         )
         if isinstance(found, bytes):
             return found
         if isinstance(found, reading.Away):
+            if is_local:
+                raise not_asked(cid)
             return await self._bring(cid)
         if found is None:
             if elsewhere:
                 return await self._fetches.fetch(cid)
             raise not_here(cid)
         await self.doubt([found])
+        damaged = BitDustError("damaged-block", f"block {cid} cannot be read: {found.why}", cid=str(cid))
+        if is_local:
+            raise damaged
         try:
             return await self._fetches.fetch(cid)
         except BitDustError as error:
-            raise BitDustError("damaged-block", f"block {cid} cannot be read: {found.why}", cid=str(cid)) from error
+            raise damaged from error
 
     async def _bring(self, cid: Cid) -> bytes:
         try:
@@ -207,11 +213,11 @@ class BlockStore:
         except BitDustError as error:
             raise not_now(cid) from error
 
-    def get_some(self, cids: Sequence[Cid], most: int = TOGETHER) -> "Deferred[list[bytes]]":
+    def get_some(self, cids: Sequence[Cid], most: int = TOGETHER, is_local: bool = False) -> "Deferred[list[bytes]]":
         """The first of some blocks, until they have ``most`` bytes together; one at least. Fails as `get`."""
-        return Deferred.fromCoroutine(self._get_some(cids, most))
+        return Deferred.fromCoroutine(self._get_some(cids, most, is_local))
 
-    async def _get_some(self, cids: Sequence[Cid], most: int) -> list[bytes]:
+    async def _get_some(self, cids: Sequence[Cid], most: int, is_local: bool) -> list[bytes]:
         packs = self._threads.packs[Reader.BLOCKS]
         found = await self._threads.ask(Reader.BLOCKS, reading.read_some, packs, cids, most)
         whole: list[bytes] = []
@@ -219,7 +225,7 @@ class BlockStore:
             if not isinstance(one, bytes):
                 break
             whole.append(one)
-        return whole or [await self._get(cids[0], elsewhere=False)]
+        return whole or [await self._get(cids[0], False, is_local)]
 
     def get_range(self, cid: Cid, offset: int, length: int) -> "Deferred[bytes]":
         """Some bytes of a block, of which all were checked; fewer where it ends. Fails as `get`."""

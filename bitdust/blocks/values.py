@@ -113,6 +113,12 @@ def not_now(cid: Cid) -> BitDustError:
     return BitDustError("not-found", text, cid=str(cid))
 
 
+def not_asked(cid: Cid) -> BitDustError:
+    """Of a block that my suppliers have, where they are not to be asked."""
+    text = f"block {cid} is in the backup and not on this disk, and suppliers are not asked offline"
+    return BitDustError("not-found", text, cid=str(cid))
+
+
 def need_name(name: str) -> None:
     """Raises ``bad-argument`` for a name that is too long, or has a zero in it."""
     if len(name.encode(errors="surrogateescape")) > LONGEST_NAME or "\0" in name:

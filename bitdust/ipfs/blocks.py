@@ -6,6 +6,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from attrs import frozen
 from twisted.internet.defer import Deferred, succeed
 
+from bitdust.blocks.store import BlockStore
 from bitdust.ipld.cid import Cid
 from bitdust.ipld.steps import Steps
 from bitdust.wire.errors import BitDustError
@@ -18,8 +19,12 @@ AHEAD = 32
 """Blocks of a file that are asked for together; the store gives fewer of them where they are large."""
 
 
-class Store(Protocol):
-    """Who stores blocks. `bitdust.blocks.store.BlockStore` is one."""
+class Blocks(Protocol):
+    """Who has blocks, and where large ones are looked at."""
+
+    @property
+    def in_thread(self) -> InThread:
+        """Calls something in a thread; fires with what it returns."""
 
     def get(self, cid: Cid, /) -> "Deferred[bytes]":
         """A block. Fails with ``not-found`` where nobody has it."""
@@ -28,28 +33,21 @@ class Store(Protocol):
         """The first of some blocks, one at least. Fails with ``not-found``."""
 
 
-class Blocks(Store, Protocol):
-    """Who has blocks, and where large ones are looked at."""
-
-    @property
-    def in_thread(self) -> InThread:
-        """Calls something in a thread; fires with what it returns."""
-
-
 @frozen
 class StoredBlocks:
-    """Blocks of a store."""
+    """Blocks of the block store; of its disk alone where they are to be ``is_local``."""
 
-    _store: Store
+    _store: BlockStore
     in_thread: InThread
+    is_local: bool = False
 
     def get(self, cid: Cid) -> "Deferred[bytes]":
         """A block."""
-        return self._store.get(cid)
+        return self._store.get(cid, is_local=self.is_local)
 
     def get_some(self, cids: Sequence[Cid]) -> "Deferred[list[bytes]]":
         """The first of some blocks."""
-        return self._store.get_some(cids)
+        return self._store.get_some(cids, is_local=self.is_local)
 
 
 class Recent:

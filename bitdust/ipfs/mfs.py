@@ -7,7 +7,7 @@ was before a change or as it is afterwards, whatever happens, and what was answe
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.internet.defer import Deferred, DeferredLock
 
 from bitdust.blocks.leases import Lease
@@ -36,11 +36,16 @@ class Mfs:
     _in_thread: InThread
     _lock: DeferredLock
     _writing: dict[MfsPath, DeferredLock]
+    _is_local: bool = False
 
     @classmethod
     def over(cls, store: Callable[[], BlockStore], in_thread: InThread) -> "Mfs":
         """Of the block store that is open when it is asked for."""
         return cls(store, in_thread, DeferredLock(), {})
+
+    def local(self) -> "Mfs":
+        """The same, which reads nothing but this disk."""
+        return evolve(self, is_local=True)
 
     # finding
 
@@ -54,7 +59,7 @@ class Mfs:
 
     async def find(self, path: MfsPath) -> Link:
         """What is at a path. Raises ``no-file`` where nothing is, ``no-directory`` where a file is above it."""
-        lease = self._store().lease()
+        lease = self._store().lease(self._is_local)
         try:
             found = await Tree(await self.root(), lease, self._in_thread).find(path.names)
         finally:
@@ -67,7 +72,7 @@ class Mfs:
 
     async def change(self, work: Callable[[Tree], Awaitable[None]]) -> None:
         """Work on the directory, alone, and commit what it has become. Where it fails, nothing has changed."""
-        lease = self._store().lease()
+        lease = self._store().lease(self._is_local)
         try:
             await _alone(self._lock, lambda: self._change(work, lease))
         finally:
@@ -125,7 +130,7 @@ class Mfs:
         Raises ``changed`` where something else is at the path when all was read.
         """
         lock = self._writing.setdefault(path, DeferredLock())
-        lease = self._store().lease()
+        lease = self._store().lease(self._is_local)
         try:
             await _alone(lock, lambda: self._write(path, how, read, lease))
         finally:

@@ -66,7 +66,7 @@ class IpfsRoom:
         self.in_thread = self._world.run_in_thread
         self.keys = keys or KeyStore(around)
         self._names = None if outside is None else Names(around, self.keys, outside.table)
-        self._is_offline = False
+        self._is_offline = self._is_local = False
         self.mfs = Mfs.over(lambda: self.store, self.in_thread)
 
     @property
@@ -89,7 +89,7 @@ class IpfsRoom:
     @property
     def stored(self) -> Blocks:
         """What is here."""
-        return StoredBlocks(self.store, self.in_thread)
+        return StoredBlocks(self.store, self.in_thread, self._is_local)
 
     @property
     def outside(self) -> Outside:
@@ -134,13 +134,16 @@ class IpfsRoom:
 
     # calls of clients
 
-    def visit(self, offline: bool, is_patient: bool) -> "IpfsRoom":
-        """Myself for one call, which `leave` ends. A patient one waits for what nobody has yet."""
+    def visit(self, offline: bool, is_patient: bool, is_local: bool = False) -> "IpfsRoom":
+        """Myself for one call, which `leave` ends. A patient one waits for what nobody has yet; offline no other node
+        is asked, and where it ``is_local``, no supplier either."""
         room = copy(self)
-        room._is_offline = offline
+        room._is_offline, room._is_local = offline, is_local
+        if is_local:
+            room.mfs = self.mfs.local()
         if not offline and self._nodes is not None:
             room._fetched = FetchedBlocks(lambda: self.store, self.in_thread, self._nodes.exchange, is_patient)
-        room._visited = Recent(room._fetched or self.stored)
+        room._visited = Recent(room._fetched or room.stored)
         room._ends = []
         return room
 

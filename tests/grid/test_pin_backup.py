@@ -3,16 +3,21 @@
 import hashlib
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from bitdust.api.call import perform
 from bitdust.api.methods import TABLE
 from bitdust.blocks.values import Mode, Row, Unpin
 from bitdust.ipfs.adding import AddOptions
+from bitdust.ipfs.blocks import get
 from bitdust.ipfs.names.keys import Published
 from bitdust.ipfs.reading import read
 from bitdust.ipfs.room import IpfsRoom
 from bitdust.ipld.cid import Cid
 from bitdust.ipld.peerid import PeerId
+from bitdust.outcome import outcome
 from bitdust.testing.grid import GridNode
+from bitdust.web.ipfs.port import visit
 from tests.grid.test_recovery import RecoveryCase
 from tests.unit.ipfs_kit import Files, Given
 
@@ -45,6 +50,13 @@ class PinCase(RecoveryCase):
             return b"".join([piece async for piece in pieces])
 
         return self.run_now(whole())
+
+    def offline(self, node: GridNode, cid: Cid) -> str:
+        """Why a block cannot be had by a call that says ``offline=true``; empty where it can."""
+        room, leave = visit(self.room(node))({"offline": True, "timeout": None})
+        read = self.grid.wait(outcome(Deferred.fromCoroutine(get(room.blocks, cid))))
+        leave()
+        return str(read.error or "")
 
     def rests(self, node: GridNode, seconds: float = 600) -> Any:
         """The keeper has nothing to do any more."""
@@ -142,7 +154,9 @@ class UpkeepTests(PinCase):
         store = alice.rooms.blocks.store
         self.run_now(store.saving.drop(1 << 40))
         self.assertEqual(self.grid.wait(store.stat()).blocks, 0)
+        self.assertIn("suppliers are not asked offline", self.offline(alice, cids["stays"]))
         self.assertEqual(self.cat(alice, cids["stays"]), data["stays"])
+        self.assertEqual(self.offline(alice, cids["stays"]), "")
         self.grid.wait(store.apply(Unpin(cids["gone"])))
         collection = store.collect()
         self.grid.wait(collection.machine.when(*collection.machine.final))

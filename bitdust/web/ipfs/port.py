@@ -93,7 +93,8 @@ def visit(room: IpfsRoom) -> Visits:
     """What calls may use of a room: all of it, offline where they say so, patient where they say for how long."""
 
     def begin(options: Row) -> "tuple[IpfsRoom, Callable[[], None]]":
-        visitor = room.visit(bool(options["offline"]), bool(options["timeout"]))
+        offline = bool(options["offline"])
+        visitor = room.visit(offline, bool(options["timeout"]), is_local=offline)
         return visitor, visitor.leave
 
     return begin
