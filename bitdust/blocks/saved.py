@@ -29,6 +29,11 @@ _WHOLE = (
     " WHERE l.parent=saved.block AND coalesce(s.whole, 0)=0)"
 )
 
+_UNPLACED = (
+    "SELECT multihash FROM blocks b WHERE pack IS NULL AND state != 0 AND substr(multihash, 1, 1) != x'00'"
+    " AND NOT EXISTS(SELECT 1 FROM saved WHERE block=b.id)"
+)
+
 
 class SegmentState(IntEnum):
     """BUILT: suppliers may have some of it. STORED: they have all of it. GARBAGE: nothing of it is needed."""
@@ -149,6 +154,22 @@ def blocks_of(database: sqlite3.Connection, segment: int) -> list[tuple[Cid, int
         " ORDER BY s.offset"
     )
     return [(Cid(*row[:3]), row[3]) for row in database.execute(query, (segment,))]
+
+
+def lose(database: sqlite3.Connection, name: str) -> None:
+    """My suppliers have a segment no more: its blocks are in none, and what was told of pins has to be told again."""
+    found = database.execute("SELECT id FROM segments WHERE name=?", (name,)).fetchone()
+    if found is None:
+        return
+    database.execute("DELETE FROM saved WHERE segment=?", found)
+    database.execute("DELETE FROM segments WHERE id=?", found)
+    database.execute("UPDATE saved SET whole=0 WHERE EXISTS(SELECT 1 FROM links WHERE parent=saved.block)")
+    database.execute("UPDATE pins SET told=0")
+
+
+def unplaced(database: sqlite3.Connection) -> set[bytes]:
+    """Multihashes of blocks that are away and in no segment."""
+    return {multihash for (multihash,) in database.execute(_UNPLACED)}
 
 
 def remove(database: sqlite3.Connection, name: str) -> None:

@@ -129,6 +129,14 @@ class Saving:
         """A segment of which nothing was needed is gone."""
         return self._threads.change(lambda database: saved.remove(database, name))
 
+    def lose(self, name: str) -> "Deferred[None]":
+        """My suppliers have a segment no more."""
+        return self._threads.change(lambda database: saved.lose(database, name))
+
+    def unplaced(self) -> "Deferred[set[bytes]]":
+        """Multihashes of blocks that are away and in no segment."""
+        return self._threads.ask(Reader.WALKS, saved.unplaced)
+
     def segments(self, state: SegmentState) -> "Deferred[list[Segment]]":
         """All of a state, the emptiest first."""
         return self._threads.ask(Reader.WALKS, saved.segments, state)

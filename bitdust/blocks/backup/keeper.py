@@ -1,6 +1,5 @@
 """The backup of pins at work: what is new goes into segments, suppliers are told of pins, half-empty segments go."""
 
-import hashlib
 from collections.abc import Awaitable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,10 @@ from twisted.logger import Logger
 from bitdust.automats.pin_keeper import PinKeeper
 from bitdust.blocks.backup.adopting import TAKEN, Adoption
 from bitdust.blocks.backup.formats import Told, write_state
+from bitdust.blocks.backup.mending import mend
 from bitdust.blocks.backup.others import Others
 from bitdust.blocks.backup.segments import CAR, INDEX, STATE, Built, clear
-from bitdust.blocks.backup.shelf import Records, Shelf
+from bitdust.blocks.backup.shelf import Records, Shelf, digest_of
 from bitdust.blocks.backup.source import SegmentSource
 from bitdust.blocks.leases import Lease
 from bitdust.blocks.saved import Segment, SegmentState
@@ -39,7 +39,7 @@ REFRESH = 30 * 24 * 3600
 """Seconds after which suppliers are told again what they know, so that other devices see that this one lives."""
 HYSTERESIS = 10
 """Percent of the space that are given back at once."""
-ADOPTED, RECORDS = "backup_adopted", "told_records"
+ADOPTED, RECORDS, SEGMENTS = "backup_adopted", "told_records", "told_segments"
 
 
 @frozen
@@ -68,7 +68,7 @@ class Keeper:
         self._others = Others(around, shelf)
         self._walk: Walk | None = None
         self._built: Built | None = None
-        self._is_walked = False
+        self._is_walked = self._is_mended = False
         self._walked: set[int] = set()
         self._stuck: set[int] = set()
         self._kept: set[int] = set()
@@ -128,15 +128,19 @@ class Keeper:
 
     async def _look(self) -> Due:
         saving = self._store.saving
-        adopted, told, changes, told_at, records = await saving.facts(
-            ADOPTED, "told_changes", "changes", "told_at", RECORDS
+        adopted, told, changes, told_at, records, told_segments = await saving.facts(
+            ADOPTED, "told_changes", "changes", "told_at", RECORDS, SEGMENTS
         )
         if not adopted:
             return Due(is_lost=True)
+        if not self._is_mended:
+            await mend(self._around, self._store, self._shelf)
+            self._is_mended = True
         is_old = bool(told_at) and not 0 <= self._around.world.wall() - told_at < REFRESH
         written = await self._written()
-        is_new = written is not None and records != self._digest(written)
-        is_untold = self._is_walked or told != changes or is_old or is_new
+        is_new = written is not None and records != digest_of(written)
+        stored = {one.name: b"" for one in await saving.segments(SegmentState.STORED)}
+        is_untold = self._is_walked or told != changes or is_old or is_new or told_segments != digest_of(stored)
         garbage = await saving.segments(SegmentState.GARBAGE)
         return Due(
             is_new=not self._is_walked and bool(self._walk or await saving.due(self._stuck)),
@@ -155,13 +159,6 @@ class Keeper:
                 return None
             written[name] = found.value
         return {name: data for name, data in written.items() if data}
-
-    def _digest(self, written: dict[str, bytes]) -> int:
-        """0 for nothing at all."""
-        digest = hashlib.sha256()
-        for name, data in sorted(written.items()):
-            digest.update(hashlib.sha256(name.encode()).digest() + hashlib.sha256(data).digest())
-        return int.from_bytes(digest.digest()[:7], "big") if written else 0
 
     # what a lost home has left
 
@@ -238,7 +235,10 @@ class Keeper:
             if brought.error is not None:
                 raise brought.error
             data = brought.value
-            return [Block(row.cid, data)] if data is not None and row.cid.matches(data) else []
+            if data is None or not row.cid.matches(data):
+                self.unreadable[row.cid] = "it is at no supplier any more, and not on this disk"
+                return []
+            return [Block(row.cid, data)]
         read = await outcome(self._store.get_some([one.cid for one in some]))
         if read.error is not None and not isinstance(read.error, BitDustError):
             raise read.error
@@ -282,7 +282,7 @@ class Keeper:
             raise
         self._let_go()
         self._told_lease = lease
-        self._is_walked = False
+        self._is_walked = self._is_mended = False
         self._went_well()
 
     async def _tell_of(self, snapshot: Snapshot, now: int, written: dict[str, bytes]) -> None:
@@ -297,7 +297,8 @@ class Keeper:
         finally:
             await self._around.world.run_in_thread(remove_safely, path)
         await self._store.saving.told(snapshot, now)
-        await self._store.saving.note({RECORDS: self._digest(written)})
+        segments = dict.fromkeys(snapshot.segments, b"")
+        await self._store.saving.note({RECORDS: digest_of(written), SEGMENTS: digest_of(segments)})
 
     def _went_well(self) -> None:
         self.failure, self.failing_since = "", 0.0
@@ -358,6 +359,7 @@ class Keeper:
     # when something goes wrong
 
     def try_again(self) -> None:
+        self._is_mended = False
         self._stuck.clear()
         self._kept.clear()
         self.unreadable.clear()

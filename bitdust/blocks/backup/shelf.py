@@ -1,5 +1,6 @@
 """What a backup of pins needs of the rest of the node."""
 
+import hashlib
 from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any, Protocol
@@ -41,3 +42,11 @@ class Records(Protocol):
 
     def join(self, data: bytes, /) -> Awaitable[None]:
         """Take in what a home that was lost has written; the newest comes last."""
+
+
+def digest_of(written: dict[str, bytes]) -> int:
+    """A number for all records, by name; 0 for none."""
+    digest = hashlib.sha256()
+    for name, data in sorted(written.items()):
+        digest.update(hashlib.sha256(name.encode()).digest() + hashlib.sha256(data).digest())
+    return int.from_bytes(digest.digest()[:7], "big") if written else 0
