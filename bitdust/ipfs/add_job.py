@@ -1,22 +1,32 @@
-"""One add as a job that a person can follow."""
+"""What comes in, files or CAR files, as a job that a person can follow."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
 from bitdust.automats.ipfs_add import IpfsAdd
 from bitdust.automats.kernel import Registry
-from bitdust.ipfs.adding import Added, Adder, AddOptions, Lease, Source
-from bitdust.ipfs.blocks import InThread
+from bitdust.ipfs.adding import Added, Adder, Lease, Source
 from bitdust.wire.errors import BitDustError
 
 
-class AddJob:
+class Intake(Protocol):
+    """Who makes blocks of what comes in. Both raise `BitDustError`."""
+
+    async def take(self, source: Source, /) -> None:
+        """Take everything."""
+
+    async def finish(self) -> Sequence[object]:
+        """Have it on the disk; what it is."""
+
+
+class IntakeJob:
     """I am the port of an `ipfs_add` machine."""
 
-    def __init__(self, registry: Registry, ident: str, options: AddOptions, lease: Lease | None, run: InThread) -> None:
+    def __init__(self, registry: Registry, ident: str, intake: Intake, lease: Lease | None) -> None:
         self._lease = lease
-        self._adder = Adder(options, lease, run)
+        self._intake = intake
         self._source: Source | None = None
         self._working: Deferred[Any] | None = None
         self._done: Deferred[None] = Deferred(lambda _: self.machine.send("stop"))
@@ -28,19 +38,15 @@ class AddJob:
         self.machine.send("start")
         return self._done
 
-    def rows(self) -> list[Added]:
-        """What was added: files as they came, then directories, each behind what is in it."""
-        return self._adder.added
-
     # the port
 
     def take(self) -> "Deferred[Any]":
         assert self._source is not None
-        self._working = Deferred.fromCoroutine(self._adder.take(self._source))
+        self._working = Deferred.fromCoroutine(self._intake.take(self._source))
         return self._working
 
     def finish(self) -> "Deferred[Any]":
-        self._working = Deferred.fromCoroutine(self._adder.finish())
+        self._working = Deferred.fromCoroutine(self._intake.finish())
         return self._working
 
     def done(self) -> None:
@@ -58,3 +64,15 @@ class AddJob:
     def _end(self) -> None:
         if self._lease is not None:
             self._lease.end()
+
+
+class AddJob(IntakeJob):
+    """Of an add."""
+
+    def __init__(self, registry: Registry, ident: str, adder: Adder, lease: Lease | None) -> None:
+        super().__init__(registry, ident, adder, lease)
+        self._adder = adder
+
+    def rows(self) -> list[Added]:
+        """What was added: files as they came, then directories, each behind what is in it."""
+        return self._adder.added

@@ -6,6 +6,7 @@ from attrs import Factory, define
 
 from bitdust.blocks.leases import Lease
 from bitdust.blocks.values import Pin
+from bitdust.ipfs.adding import Source
 from bitdust.ipfs.blocks import Blocks, InThread, get, work
 from bitdust.ipld import car, codecs
 from bitdust.ipld.car import CarReader
@@ -40,15 +41,26 @@ async def export(blocks: Blocks, root: Cid) -> AsyncIterator[bytes]:
 
 @define
 class CarImport:
-    """Blocks of CAR files, each checked, on their way into the store; ``roots`` are those that the files name."""
+    """Blocks of CAR files, each checked, on their way into the store; ``roots`` are those that the files name, and are
+    pinned where that is wanted."""
 
     _lease: Lease
     _in_thread: InThread
+    _pin: bool = True
     roots: dict[Cid, str] = Factory(dict)
     """Why each cannot be pinned; empty where nothing is known to be wrong."""
     _seen: set[Cid] = Factory(set)
 
-    async def take(self, read: Callable[[], Awaitable[bytes]]) -> None:
+    async def take(self, source: Source) -> None:
+        """Every file. Raises `BitDustError` where there is none."""
+        count = 0
+        while await source.next() is not None:
+            count += 1
+            await self._file(source.read)
+        if not count:
+            raise BitDustError("bad-argument", "file argument 'path' is required")
+
+    async def _file(self, read: Callable[[], Awaitable[bytes]]) -> None:
         """One file, to its end. Raises `FormatError` for one that is none, ends early, or has a block that is not what
         its CID names."""
         reader, is_begun = CarReader(), False
@@ -79,12 +91,16 @@ class CarImport:
         if waiting is not None:
             await waiting
 
-    async def finish(self, pin: bool) -> None:
+    async def finish(self) -> list[Cid]:
         """Commit everything, and the pins of all roots with it. A root that cannot be pinned, because something below
         it is missing, says why, and holds up nothing else."""
-        if not pin:
+        if self._pin:
+            await self._commit_pinned()
+        else:
             await self._lease.commit()
-            return
+        return list(self.roots)
+
+    async def _commit_pinned(self) -> None:
         sound = [root for root, why in self.roots.items() if not why]
         brought = [root for root in sound if root in self._seen]
         others = [root for root in sound if root not in self._seen]

@@ -11,9 +11,10 @@ from twisted.internet.defer import Deferred
 from bitdust.blocks.pinning import FIRST
 from bitdust.blocks.store import BlockStore
 from bitdust.blocks.values import Change, Mode, Pin, not_here, not_now
-from bitdust.ipfs.add_job import AddJob
-from bitdust.ipfs.adding import AddOptions
+from bitdust.ipfs.add_job import AddJob, IntakeJob
+from bitdust.ipfs.adding import Adder, AddOptions, Source
 from bitdust.ipfs.blocks import Blocks, Recent, StoredBlocks, get
+from bitdust.ipfs.cars import CarImport
 from bitdust.ipfs.config import View
 from bitdust.ipfs.fetching import FetchedBlocks, bring
 from bitdust.ipfs.mfs import Mfs
@@ -172,7 +173,15 @@ class IpfsRoom:
     def add(self, options: AddOptions, store: bool = True) -> AddJob:
         """A new add; without ``store`` nothing is kept of it."""
         lease = self.store.lease() if store else None
-        return AddJob(self._registry, str(next(self._adds)), options, lease, self.in_thread)
+        adder = Adder(options, lease, self.in_thread)
+        return AddJob(self._registry, str(next(self._adds)), adder, lease)
+
+    async def import_cars(self, source: Source, pin: bool) -> dict[Cid, str]:
+        """Take the blocks of CAR files, and pin their roots; why each root cannot be pinned, empty where it can."""
+        lease = self.store.lease()
+        cars = CarImport(lease, self.in_thread, pin)
+        await IntakeJob(self._registry, f"car {next(self._adds)}", cars, lease).run(source)
+        return cars.roots
 
     async def put(self, blocks: Sequence[Block], *changes: Change) -> None:
         """Store blocks, and change pins and roots with them."""

@@ -186,10 +186,16 @@ class CarTests(IpfsCase):
         self.assertEqual(self.rpc("dag/import", body=packed, silent=True), [])
 
     def test_without_pins(self) -> None:
-        """What is not to be pinned goes with the next collection."""
+        """What is not to be pinned goes with the next collection; an import can be followed like an add."""
         block = Block(Cid.of(b"x"), b"x")
         packed = car.header([block.cid]) + car.section(block)
+        moves: list[tuple[str, str]] = []
+        forget = self.around.registry.on_transition(lambda move: moves.append((move.id, move.new)))
         self.assertEqual(self.rpc("dag/import", body=packed, pin_roots=False), [])
+        self.clock.advance(0)
+        forget()
+        states = [state for ident, state in moves if ident == "ipfs_add(car 1)"]
+        self.assertEqual(states, ["RECEIVING", "STORING", "DONE"])
         self.gets(block)
         self.collect()
         self.assertEqual(self.here(), set())

@@ -6,7 +6,7 @@ from typing import Any
 
 from bitdust.blocks.values import Pin
 from bitdust.ipfs.blocks import follow, get
-from bitdust.ipfs.cars import CarImport, export
+from bitdust.ipfs.cars import export
 from bitdust.ipfs.paths import parse
 from bitdust.ipfs.reading import find
 from bitdust.ipfs.references import below
@@ -119,19 +119,9 @@ async def resolve(room: IpfsRoom, call: Call) -> Answer:
 
 
 async def import_car(room: IpfsRoom, call: Call) -> Answer:
-    options, upload = call.options, call.file()
-    lease = room.store.lease()
-    try:
-        taking, count = CarImport(lease, room.in_thread), 0
-        while await upload.next() is not None:
-            count += 1
-            await taking.take(upload.read)
-        if not count:
-            raise BadCall("file argument 'path' is required")
-        await taking.finish(bool(options["pin-roots"]))
-    finally:
-        lease.end()
-    return Lines(_roots(taking.roots if options["pin-roots"] and not options["silent"] else {}))
+    pin = bool(call.options["pin-roots"])
+    roots = await room.import_cars(call.file(), pin)
+    return Lines(_roots(roots if pin and not call.options["silent"] else {}))
 
 
 async def _roots(roots: dict[Cid, str]) -> AsyncIterator[Row]:
