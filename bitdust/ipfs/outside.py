@@ -43,8 +43,9 @@ class Outside:
         """Packets and bytes ``in`` and ``out`` since the start."""
         return self._network.gateway.traffic()
 
-    async def addresses_of(self, peer: PeerId) -> list[str] | None:
-        """Where a peer can be reached, ``tcp://host:port`` each; None where nobody knows such a peer.
+    async def addresses_of(self, peer: PeerId, offline: bool = False) -> list[str] | None:
+        """Where a peer can be reached, ``tcp://host:port`` each; None where nobody knows such a peer. Nobody is asked
+        ``offline``.
 
         A peer is a device of somebody whose document is known here; that says who to ask the hash table for.
         """
@@ -55,5 +56,7 @@ class Outside:
         owner = next((one for one in self._network.around.identities.all() if one.valid_device(device)), None)
         if owner is None:
             return None
+        if offline:
+            return []
         ident = next(one.id for one in owner.devices if one.key == device)
         return await self._network.dht.directory.addresses_of_device(owner.fingerprint, ident)

@@ -128,6 +128,20 @@ class RoutingTests(IpfsNodesCase):
         cid = "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N"
         self.connects(self.bob, self.alice)
         self.assertIn("not found", self.refused(self.bob, "cat", cid, offline=True))
+        asked = self.grid.network.datagrams
+        for path, argument in (
+            ("dht/findprovs", cid),
+            ("dht/findpeer", self.peer(self.alice)),
+            ("dht/query", self.peer(self.alice)),
+            ("dht/provide", cid),
+            ("routing/findprovs", cid),
+            ("ping", self.peer(self.alice)),
+            ("swarm/connect", self.address(self.alice)),
+            ("pubsub/pub", "topic"),
+            ("bitswap/reprovide", ""),
+        ):
+            self.assertIn("online mode", self.refused(self.bob, path, argument, offline=True))
+        self.assertEqual(self.grid.network.datagrams, asked)
         began = self.grid.clock.seconds()
         self.assertIn("not found", self.refused(self.bob, "cat", cid))
         self.assertLess(self.grid.clock.seconds() - began, 10)

@@ -23,6 +23,7 @@ MAX_STRAY = 1 << 16
 """Bytes of a body that a command does not want."""
 PREFIX = f"{BASE}/".encode()
 LATE = "context deadline exceeded"
+OFFLINE = "this action must be run in online mode, and offline=true asks nobody"
 BROKEN = "the command failed inside the node; logs/stdout.log tells more"
 _log = Logger()
 
@@ -171,6 +172,8 @@ class _Running:
 
     async def _run(self) -> Reply:
         try:
+            if self._command.asks_peers and self._call.options["offline"]:
+                raise BitDustError("offline", OFFLINE)
             answer = await self._command.run(self._node, self._call)
             return await reply_to(self._timed(answer), self._headers)
         except CancelledError:

@@ -93,7 +93,8 @@ GLOBAL = (
 class Command:
     """A row: where it is, as ``pin/ls``; ``file`` is the name of the file argument that its body needs, if it does.
 
-    One that ``may_have_file`` has a body where its client sends one.
+    One that ``may_have_file`` has a body where its client sends one. One that ``asks_peers`` does nothing else, and is
+    refused where its client wants it offline.
     """
 
     path: str
@@ -102,6 +103,7 @@ class Command:
     options: tuple[Option, ...] = ()
     file: str | None = None
     may_have_file: bool = False
+    asks_peers: bool = False
     aliases: tuple[str, ...] = ()
 
     @property

@@ -61,5 +61,5 @@ ROWS = (
     Command("bitswap/wantlist", wantlist, (Argument("peer", required=False),), (Option(("peer", "p")),)),
     Command("bitswap/stat", stat, options=_STAT, aliases=("stats/bitswap",)),
     Command("bitswap/ledger", ledger, (Argument("peer"),)),
-    Command("bitswap/reprovide", reprovide),
+    Command("bitswap/reprovide", reprovide, asks_peers=True),
 )

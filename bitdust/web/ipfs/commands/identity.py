@@ -25,7 +25,7 @@ async def identify(room: IpfsRoom, call: Call) -> Answer:
     if peer == mine.id:
         key = b"" if mine.key is None else mine.key.public.encode()
         return Json(_row(peer, base, key, room.addresses(), AGENT))
-    found = await room.outside.addresses_of(peer)
+    found = await room.outside.addresses_of(peer, room.is_offline)
     key = peer.key.encode() if peer.key is not None else b""
     if found is None:
         raise BitDustError("no-peer", NOT_FOUND)

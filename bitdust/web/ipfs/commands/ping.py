@@ -63,4 +63,5 @@ def _nanoseconds(seconds: float) -> int:
     return max(1, round(seconds * 1e9))
 
 
-ROWS = (Command("ping", ping, (Argument("peer-id", variadic=True),), (Option(("count", "n"), INT, default=10),)),)
+_COUNT = Option(("count", "n"), INT, default=10)
+ROWS = (Command("ping", ping, (Argument("peer-id", variadic=True),), (_COUNT,), asks_peers=True),)

@@ -100,6 +100,7 @@ ROWS = (
         publish,
         (Argument("topic"), Argument("data", required=False, variadic=True)),
         may_have_file=True,
+        asks_peers=True,
     ),
     Command("pubsub/sub", subscribe, (Argument("topic"),), (Option(("discover",), BOOL, default=False),)),
     Command("pubsub/ls", topics, options=(Option(("multibase",), BOOL, default=False),)),

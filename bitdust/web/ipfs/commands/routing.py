@@ -81,20 +81,29 @@ async def _provided(room: IpfsRoom, roots: list[Cid], recursive: bool) -> AsyncI
 
 _VERBOSE = Option(("verbose", "v"), BOOL, default=False)
 ROWS = (
-    Command("dht/findpeer", find_peer, (Argument("peerID"),), (_VERBOSE,), aliases=("routing/findpeer",)),
+    Command(
+        "dht/findpeer",
+        find_peer,
+        (Argument("peerID"),),
+        (_VERBOSE,),
+        asks_peers=True,
+        aliases=("routing/findpeer",),
+    ),
     Command(
         "dht/findprovs",
         find_providers,
         (Argument("key"),),
         (_VERBOSE, Option(("num-providers", "n"), INT, default=20)),
+        asks_peers=True,
         aliases=("routing/findprovs",),
     ),
-    Command("dht/query", query, (Argument("peerID"),), (_VERBOSE,)),
+    Command("dht/query", query, (Argument("peerID"),), (_VERBOSE,), asks_peers=True),
     Command(
         "dht/provide",
         provide,
         (Argument("key", variadic=True),),
         (_VERBOSE, Option(("recursive", "r"), BOOL, default=False)),
+        asks_peers=True,
         aliases=("routing/provide",),
     ),
 )

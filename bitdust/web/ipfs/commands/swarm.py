@@ -86,7 +86,7 @@ async def remove_filters(room: IpfsRoom, call: Call) -> Answer:
 _FLAGS = tuple(Option((name,), BOOL, default=False) for name in ("latency", "streams", "direction"))
 ROWS = (
     Command("swarm/peers", peers, options=(Option(("verbose", "v"), BOOL, default=False), *_FLAGS)),
-    Command("swarm/connect", connect, (ADDRESSES,)),
+    Command("swarm/connect", connect, (ADDRESSES,), asks_peers=True),
     Command("swarm/disconnect", disconnect, (ADDRESSES,)),
     Command("swarm/addrs", addresses),
     Command("swarm/addrs/local", local, options=(Option(("id",), BOOL, default=False),)),
