@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import socket
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.api.methods import TABLE
+from bitdust.cli import daemon
 from bitdust.cli.client import ApiError
 from bitdust.cli.processes import NO_CUSTOMER, NO_SUPPLIER, ProcessNetwork
 
@@ -30,6 +32,7 @@ class SecretsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.base = Path(tempfile.mkdtemp(prefix="bitdust-test-"))
         self.addCleanup(shutil.rmtree, self.base, ignore_errors=True)
+        self.patch(daemon, "subprocess", subprocess)  # it has a command line of its own, which is looked at
         network = ProcessNetwork(self.base)
         self.addCleanup(network.close)
         network.start_seed()
