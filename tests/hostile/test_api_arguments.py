@@ -15,7 +15,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.api.arguments import BadArgument, Kind, parse_json
+from bitdust.api.arguments import MAX_LIST, MAX_TEXT, BadArgument, Kind, parse_json
 from bitdust.api.methods import TABLE
 from bitdust.api.table import Method, Param
 from bitdust.cli.calls import api
@@ -37,15 +37,16 @@ LAST = ("identity_erase", "process_stop", "process_restart")
 """What ends a node is tried after everything else."""
 PATIENCE = 120.0
 CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-HUGE_TEXT = "x" * 1_000_000
+TOO_LONG, TOO_MANY = "x" * (MAX_TEXT + 1), MAX_LIST + 1
+"""One character, and one item, more than are allowed."""
 DEEP = 100_000
 WRONG_TYPES: dict[Kind, tuple[Any, ...]] = {
     Kind.FLAG: ("maybe", 7, -1, 0.5, [], {}, [True]),
     Kind.INTEGER: ("", "x", "1.5", "1e9", "0x10", True, 1.5, [], {}, 10**400, -(10**400), "9" * 400, 2**63),
     Kind.NUMBER: ("", "x", "nan", "inf", "-inf", True, [], {}, 10**400, -(10**400), "9" * 400, "1" + "0" * 39),
-    Kind.TEXT: (True, [], {}, ["x"], {"x": 1}, HUGE_TEXT),
-    Kind.LIST: (True, 7, 1.5, {}, {"x": 1}, [[]], [{}], [None], ["x"] * 100_000, "x," * 100_000),
-    Kind.SCALAR: ({}, {"x": 1}, [[]], [{}], 10**400, HUGE_TEXT, ["x"] * 100_000),
+    Kind.TEXT: (True, [], {}, ["x"], {"x": 1}, TOO_LONG),
+    Kind.LIST: (True, 7, 1.5, {}, {"x": 1}, [[]], [{}], [None], ["x"] * TOO_MANY, "x," * TOO_MANY),
+    Kind.SCALAR: ({}, {"x": 1}, [[]], [{}], 10**400, TOO_LONG, ["x"] * TOO_MANY),
     Kind.JSON: (),
 }
 """What no parameter of that kind can be."""
