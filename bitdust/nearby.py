@@ -4,6 +4,7 @@ Peers name addresses, and names of hosts may lead anywhere. Whoever connects to 
 that it stands in by somebody outside.
 """
 
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
 from bitdust.config.settings import Settings
@@ -17,7 +18,12 @@ REFUSED = "services/network/refused"
 
 def household(settings: Settings) -> Household:
     """The networks of which every address counts by itself, as the settings name them now."""
-    return Household(settings.get(SETTING).split())
+    return _named(settings.get(SETTING))
+
+
+@lru_cache(maxsize=64)
+def _named(networks: str) -> Household:
+    return Household(networks.split())
 
 
 def is_refused(settings: Settings, host: str) -> bool:

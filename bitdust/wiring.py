@@ -68,12 +68,18 @@ def _has(value: object, name: str) -> bool:
 
 def open_wires(part: object) -> list[str]:
     """Names of wires of a part that are not plugged in."""
-    wires = {name: wire for kind in reversed(type(part).__mro__) for name, wire in vars(kind).items()}
-    return [
-        f"{type(part).__name__}.{name}"
-        for name, wire in wires.items()
-        if isinstance(wire, Wire) and not wire.is_set(part)
-    ]
+    return [f"{type(part).__name__}.{name}" for name, wire in _wires_of(type(part)) if not wire.is_set(part)]
+
+
+def _wires_of(kind: type) -> "tuple[tuple[str, Wire[Any]], ...]":
+    if kind not in _wires:
+        found = {name: wire for base in reversed(kind.__mro__) for name, wire in vars(base).items()}
+        _wires[kind] = tuple((name, wire) for name, wire in found.items() if isinstance(wire, Wire))
+    return _wires[kind]
+
+
+_wires: "dict[type, tuple[tuple[str, Wire[Any]], ...]]" = {}
+"""Those of each class, worked out once."""
 
 
 def check_wires(parts: Iterable[Any]) -> None:

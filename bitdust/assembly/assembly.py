@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +55,18 @@ from bitdust.world import World
 
 def all_services(rooms: Rooms) -> list[Service]:
     """Every service, one of each module ``services/service_*.py``."""
-    found: list[Service] = []
+    return [kind(rooms) for kind in _kinds()]  # type: ignore[call-arg]
+
+
+@cache
+def _kinds() -> list[type[Service]]:
+    found: list[type[Service]] = []
     for module in sorted(pkgutil.iter_modules(services.__path__), key=lambda one: one.name):
         if module.name.startswith("service_"):
             members = vars(importlib.import_module(f"bitdust.services.{module.name}")).values()
             kinds = [kind for kind in members if isinstance(kind, type) and issubclass(kind, Service)]
             mine = [kind for kind in kinds if kind.__module__.endswith(f".{module.name}")]
-            found += [kind(rooms) for kind in mine]  # type: ignore[call-arg]
+            found += mine
     return found
 
 

@@ -124,9 +124,14 @@ class Settings:
 
     def _adopt(self, contents: Contents) -> None:
         """Take over a newer state of the file; each setting that differs is told once."""
-        before = {key: self.get(key) for key in self._schema}
+        before = self._values
         self._replace(contents)
-        changes = [(key, old, self.get(key)) for key, old in before.items() if self.get(key) != old]
+        pairs = [
+            (key, before.get(key, option.default), self._values.get(key, option.default))
+            for key, option in self._schema.items()
+            if key in before or key in self._values
+        ]
+        changes = [(key, old, new) for key, old, new in pairs if old != new]
         for key, old, new in changes:
             self._report(key, old, new)
 

@@ -131,7 +131,10 @@ class Machine:
             )
         try:
             for guards, row, actions in self._rows(event):
-                if all(guard(payload) is wanted for guard, wanted in guards):
+                for guard, wanted in guards:
+                    if guard(payload) is not wanted:
+                        break
+                else:
                     self._follow(row, actions, payload)
                     return
         except Exception as error:  # noqa: BLE001 - a broken guard or action becomes the machine's own event
