@@ -14,6 +14,7 @@ import os
 import random
 import shutil
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -102,6 +103,7 @@ class Group:
     def say(self, messages: int, pace: float) -> None:
         """Everybody says something in turns, so many a second; ends when all have heard all."""
         chance = random.Random(1)
+        self.begun = time.process_time()
         groups = [node.rooms.groups for node in self.nodes]
         for number in range(messages):
             place = chance.randrange(len(groups))
@@ -109,8 +111,15 @@ class Group:
             Deferred.fromCoroutine(saying).addErrback(lambda failure: failure.printTraceback())
             if number % max(1, int(pace / 20)) == 0:
                 self.grid.run(0.05)
+            if number % max(1, messages // 20) == 0:
+                self.show_progress(number)
         done = len(self.nodes) * messages
         self.grid.until(lambda: sum(one.count for one in self.heard) >= done, 3600, "all that was said")
+
+    def show_progress(self, said: int) -> None:
+        """How far it is: a long run that is cut off says what it has cost until then."""
+        heard = sum(one.count for one in self.heard)
+        print(f"{said} said, {heard} heard, CPU {time.process_time() - self.begun:.1f} s", file=sys.stderr, flush=True)
 
     def problems(self, messages: int) -> list[str]:
         """What is lost, doubled, or out of order."""
@@ -136,9 +145,9 @@ def main(arguments: Sequence[str]) -> int:
     folder = Path(tempfile.mkdtemp(dir=options.folder or None))
     try:
         group = Group(folder, options.members)
-        begin, now = time.process_time(), group.grid.clock.seconds()
+        now = group.grid.clock.seconds()
         group.say(options.messages, options.pace)
-        used, passed = time.process_time() - begin, group.grid.clock.seconds() - now
+        used, passed = time.process_time() - group.begun, group.grid.clock.seconds() - now
         problems = group.problems(options.messages)
         delays = sorted(delay for one in group.heard for delay in one.delays)
         each = used / options.messages

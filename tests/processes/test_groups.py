@@ -1,5 +1,6 @@
 """A group of five people without storage, each a daemon of its own, over TLS on loopback; one is killed and is back."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from bitdust.cli.processes import NO_CUSTOMER, NO_SUPPLIER, NodeProcess, wait_for
@@ -33,7 +34,8 @@ class GroupTests(ProcessTests):
 
     def test_a_group_of_five(self) -> None:
         """All hear all, once and each sender's in order, over the kill of a keeper that had said something."""
-        people = [self.person(name) for name in ("alice", "bob", "carl", "dave", "erin")]
+        with ThreadPoolExecutor(5) as pool:
+            people = list(pool.map(self.person, ("alice", "bob", "carl", "dave", "erin")))
         alice, bob = people[:2]
         key = str(RestClient(alice).ok("POST", "group/create/v1", {"label": "five"})["group_key_id"])
         RestClient(alice).ok("POST", "group/join/v1", {"group_key_id": key})
