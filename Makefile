@@ -63,6 +63,7 @@ docs: $(READY)
 	$(BIN)/python -m bitdust.api.pages docs/api --check
 	$(BIN)/python -m bitdust.cli.manual docs/man --check
 	$(BIN)/python -m bitdust.assembly.packets docs/packets.md --check
+	$(BIN)/python -m tests.folder_cases --check
 
 packets: $(READY)
 	$(BIN)/python -m bitdust.assembly.packets docs/packets.md
@@ -77,6 +78,7 @@ api-docs: $(READY)
 	$(BIN)/python -m bitdust.api.pages docs/api
 	$(BIN)/python -m bitdust.cli.manual docs/man
 	$(BIN)/python -m tests.coverage docs/api/coverage.md
+	$(BIN)/python -m tests.folder_cases
 
 # Clients of others, for tests: an older one of IPFS, and two of BitTorrent Sync; where there is no package index, those
 # tests are skipped.

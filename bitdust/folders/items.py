@@ -236,6 +236,19 @@ class Items:
         row = self._database.execute(f"SELECT {_LOCAL} FROM local WHERE path=?", (to_bytes(path),)).fetchone()
         return local_from(row) if row is not None else None
 
+    def with_inodes(self, inodes: Iterable[int]) -> list[Local]:
+        """Files that were seen with one of these numbers."""
+        wanted = sorted(inodes)
+        found: list[Local] = []
+        for at in range(0, len(wanted), 500):
+            some = wanted[at : at + 500]
+            marks = ",".join("?" * len(some))
+            rows = self._database.execute(
+                f"SELECT {_LOCAL} FROM local WHERE kind='file' AND inode IN ({marks})", tuple(some)
+            )
+            found += map(_local, rows.fetchall())
+        return found
+
     def seen_in(self, folder: str) -> dict[str, Local]:
         """What was seen in a folder, not deeper, by path."""
         rows = self._database.execute(f"SELECT {_LOCAL} FROM local WHERE parent=?", (to_bytes(folder),))

@@ -4,6 +4,7 @@ A file is read again where size, times or inode are others than they were, or wh
 change may not show. What cannot be read is neither told nor taken for deleted.
 """
 
+import errno
 import os
 import stat
 from collections import deque
@@ -14,13 +15,15 @@ from attrs import define, field
 from bitdust.folders.ignoring import IgnoreList
 from bitdust.folders.items import Local, Seen, local_from
 from bitdust.folders.journal import Journal
-from bitdust.folders.paths import parent
+from bitdust.folders.paths import LONGEST_PATH, parent, to_bytes
 from bitdust.folders.reading import Changing, read_entry
 from bitdust.folders.records import FILE, FOLDER, Entry
 from bitdust.folders.tree import Special, Tree, local_of
 
 PORTION = 200
 """Files that are read, or folders that are listed, before others have their turn."""
+MOST_SHOWN = 100
+"""Characters of a path that is too long."""
 PORTION_BYTES = 32 * 1024 * 1024
 
 
@@ -162,6 +165,9 @@ class Scan:
             if row is not None and row[0] == raw:
                 known, row = row, next(rows, None)
             if may_ignore and self._ignored.ignores(os.fsdecode(raw)):
+                continue
+            if len(to_bytes(path)) > LONGEST_PATH:
+                self._warn(path[:MOST_SHOWN], OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG)))
                 continue
             try:
                 state = os.lstat(name, dir_fd=descriptor)

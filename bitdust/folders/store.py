@@ -76,6 +76,17 @@ class Store:
             self.tree.mark(self.ident)
             os.close(os.open(self._marked, os.O_WRONLY | os.O_CREAT, 0o600))
         self.tree.check(self.ident)
+        if self.keys.secret.may_read:
+            self._finish()
+
+    def _finish(self) -> None:
+        """What was replaced or deleted when a process died is between its place and the archive: it goes on."""
+        with self.tree.folder(TEMPORARY) as folder, os.scandir(folder) as entries:
+            left = {entry.stat(follow_symlinks=False).st_ino: os.fsdecode(entry.name) for entry in entries}
+        for local in self.journal.items.with_inodes(left):
+            found = self.tree.look(f"{TEMPORARY}/{left[local.inode]}")
+            if found is not None and (found.kind, found.size, found.mtime) == (local.kind, local.size, local.mtime):
+                self.archive.keep(found.path, local.path)
 
     def clean(self, days: int) -> None:
         """Remove what has been in the archive for so many days; 0: nothing."""
@@ -175,4 +186,6 @@ class Store:
         if heads and heads[0].raw == task.raw:
             items.settle(task.item.id)
         else:
+            # Something newer has come meanwhile, be it that the path is no more: the disk is to show that.
             items.keep_base(task.item.id, task.raw, True)
+            items.mark(task.item.id)

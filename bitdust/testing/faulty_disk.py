@@ -83,10 +83,11 @@ class _Watched:
 class FaultyDisks:
     """I decide over the disks of many processes in this one."""
 
-    def __init__(self, sees_all: bool = False) -> None:
+    def __init__(self, sees_all: bool = False, sees_relative: bool = False) -> None:
         """``sees_all``: syncs of folders and of files that were opened for reading are asked about, too, and what
         SQLite does to its files in place of what it commits."""
         self._sees_all = sees_all
+        self._sees_relative = sees_relative
         self._broken: Fault | None = None
         self._folders: dict[str, _Watched] = {}
         self._descriptors: dict[int, str] = {}
@@ -148,15 +149,25 @@ class FaultyDisks:
                 stack.enter_context(files().asking(self._ask_for_sqlite))
             yield
 
+    def meet_rename(self, here: int, old: str, there: int, new: str, change: Callable[[], Any]) -> Any:
+        """Something gets a new name by a call that is none of `os`; folders are descriptors."""
+        return self._meet(RENAME, _whole(new, there), change, Path(_whole(old, here)))
+
     # os
+
+    def _known(self, path: Any, descriptor: int | None) -> Any:
+        """What a name is, seen from a folder; None where that is not looked at."""
+        if descriptor is None:
+            return path
+        return _whole(path, descriptor) if self._sees_relative else None
 
     def _open(self, path: Any, flags: int, *args: Any, **named: Any) -> int:
         changes = flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC)
         open_it = partial(self._real["open"], path, flags, *args, **named)
-        asked = changes and named.get("dir_fd") is None
-        descriptor: int = self._meet(CREATE, path, open_it) if asked else open_it()
+        path = self._known(path, named.get("dir_fd"))
+        descriptor: int = self._meet(CREATE, path, open_it) if changes and path is not None else open_it()
         name = f"{path}/" if flags & os.O_DIRECTORY else str(path)
-        is_seen = (changes or self._sees_all) and named.get("dir_fd") is None
+        is_seen = (changes or self._sees_all) and path is not None
         if is_seen and isinstance(path, str | os.PathLike) and self._of(name) is not None:
             self._descriptors[descriptor] = name
         else:
@@ -182,16 +193,26 @@ class FaultyDisks:
         # Nothing survives a test that is not in the system's cache: the wait for the disk is spared.
 
     def _rename(self, old: Any, new: Any, **named: Any) -> None:
-        change = partial(self._real["rename"], old, new, **named)
-        _ = change() if named else self._meet(RENAME, new, change, Path(old))
+        self._renamed(partial(self._real["rename"], old, new, **named), old, new, **named)
 
     def _replace(self, old: Any, new: Any, **named: Any) -> None:
-        change = partial(self._real["replace"], old, new, **named)
-        _ = change() if named else self._meet(RENAME, new, change, Path(old))
+        self._renamed(partial(self._real["replace"], old, new, **named), old, new, **named)
+
+    def _renamed(
+        self,
+        change: Callable[[], Any],
+        old: Any,
+        new: Any,
+        src_dir_fd: int | None = None,
+        dst_dir_fd: int | None = None,
+    ) -> None:
+        source, target = self._known(old, src_dir_fd), self._known(new, dst_dir_fd)
+        _ = self._meet(RENAME, target, change, Path(source)) if source and target else change()
 
     def _unlink(self, path: Any, **named: Any) -> None:
         change = partial(self._real["unlink"], path, **named)
-        _ = change() if named else self._meet(REMOVE, path, change)
+        known = self._known(path, named.get("dir_fd"))
+        _ = self._meet(REMOVE, known, change) if known is not None else change()
 
     # sqlite3
 
@@ -282,6 +303,11 @@ _TEXTS = {
     sqlite3.SQLITE_READONLY: "attempt to write a readonly database",
     sqlite3.SQLITE_CANTOPEN: "unable to open database file",
 }
+
+
+def _whole(path: Any, descriptor: int) -> str:
+    """A name in a folder that is open."""
+    return os.path.join(os.readlink(f"/proc/self/fd/{descriptor}"), os.fsdecode(path))
 
 
 def sqlite_error(code: int) -> sqlite3.OperationalError:

@@ -451,7 +451,7 @@ class RequestTests(BtsyncCase):
 
     @settings(max_examples=150, deadline=None)
     @given(st.binary(max_size=200))
-    def test_any_query(self, query: bytes) -> None:
+    def test_case_64_any_query(self, query: bytes) -> None:
         """Any bytes are arguments or a bad query, never a failure."""
         try:
             found = read(query)
@@ -467,7 +467,7 @@ class RequestTests(BtsyncCase):
             st.one_of(st.text(max_size=30), st.sampled_from((A, B, D, "/", "..", "\0", "1"))),
         ),
     )  # fmt: skip
-    def test_any_arguments(self, name: str, arguments: dict[str, str]) -> None:
+    def test_case_64_any_arguments(self, name: str, arguments: dict[str, str]) -> None:
         """Every method answers JSON with status 200, whatever it is given."""
         pairs = {key: value.encode("utf-8", "surrogatepass") for key, value in arguments.items()}
         self.asked(urlencode({"method": name} | pairs))
@@ -481,13 +481,13 @@ class GuardTests(BtsyncCase):
         for host in (b"localhost:8888", b"127.0.0.1", b"[::1]:8888", b"nas.example", b"192.168.1.5:8888"):
             self.assertEqual(self.status(Host=host), 200, host)
 
-    def test_other_hosts(self) -> None:
+    def test_case_68_other_hosts(self) -> None:
         """A name that was made to point here, no Host, or two of them are refused before anything is done."""
         for host in (b"evil.example", b"localhost.evil.example", b"", b"[", b"a b"):
             self.assertEqual(self.status("method=shutdown", Host=host), 403, host)
         self.assertEqual(self.stops, [])
 
-    def test_pages(self) -> None:
+    def test_case_68_pages(self) -> None:
         """A foreign page, a link on one, a picture in one, and an old browser that tells nothing are refused."""
         foreign = (
             {"Origin": b"https://evil.example"},
@@ -561,6 +561,6 @@ class GuardTests(BtsyncCase):
         self.known = Known("api", "secret")
         self.assertEqual(self.status(Authorization=self.basic("api:secret")), 200)
 
-    def test_nothing_shows_a_password(self) -> None:
+    def test_case_69_nothing_shows_a_password(self) -> None:
         """What is known of a password is not printed."""
         self.assertNotIn("secret", repr(Known("api", "secret")))

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -56,7 +57,7 @@ class GatheringTests(SynchronousTestCase):
             passed += QUIET / 2
         self.assertLessEqual(passed, LONGEST + QUIET)
 
-    def test_too_many_paths_are_the_whole_folder(self) -> None:
+    def test_case_54_too_many_paths(self) -> None:
         """Who is told the folder itself has to look everywhere."""
         self.gathering.add(Path(f"/f/{number}") for number in range(MOST_PATHS + 1))
         self.clock.advance(QUIET)
@@ -197,7 +198,7 @@ class MeansTests(SynchronousTestCase):
         watch.close()
         self.assertIn("watchdog is not installed", watch.how)
 
-    def test_no_watches_left(self) -> None:
+    def test_case_55_no_watches_left(self) -> None:
         """Where the system has no watch left the folder is compared, and the thread ends again."""
         clock, observer = Clock(), FakeObserver()
         rescan = RescanWatcher(clock, maybeDeferred)
@@ -249,11 +250,12 @@ class RealFilesTests(TestCase):
         self.changed(frozenset())
         return done
 
-    async def test_changes_are_reported(self) -> None:
-        """A file that is written in a new folder, one that is renamed and one that is removed are all reported."""
+    async def test_case_57_new_folders(self) -> None:
+        """A file that is written at once in new folders, one in the other, one that is renamed and one that is removed
+        are all reported."""
         self.assertEqual(self.watch.how, "as the system reports them")
-        new = self.folder / "inside" / "new"
-        new.mkdir()
+        new = self.folder / "inside" / "new" / "in" / "it"
+        new.mkdir(parents=True)
         (new / "a.txt").write_text("a")
         await self.until(new / "a.txt")
         (new / "a.txt").rename(self.folder / "b.txt")
@@ -261,6 +263,18 @@ class RealFilesTests(TestCase):
         self.seen.clear()
         (self.folder / "b.txt").unlink()
         await self.until(self.folder / "b.txt")
+
+    async def test_case_56_deleted_and_made_again(self) -> None:
+        """A folder in it that is deleted and made again is watched as before."""
+        inside = self.folder / "inside"
+        inside.rmdir()
+        await self.until(inside)
+        for number in range(2):
+            inside.mkdir()
+            (inside / f"a{number}").write_text("a")
+            await self.until(inside / f"a{number}")
+            shutil.rmtree(inside)
+            self.seen.clear()
 
     async def test_two_watches(self) -> None:
         """Each watch gets its own; when one ends the other goes on."""
