@@ -61,6 +61,9 @@ class Sessions(Protocol):
     def sessions(self) -> list[Any]:
         """All sessions that are up."""
 
+    def addresses(self) -> list[str]:
+        """Where this node listens, ``tcp://host:port`` each."""
+
     def connected(self, fingerprint: bytes, /) -> bool:
         """Whether there is a session with this peer."""
 

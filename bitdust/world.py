@@ -40,6 +40,8 @@ ANY_SIX = "::"
 BACKLOG = 128
 SIOCGIFADDR = 0x8915
 """The request for the IPv4 address of an interface; see netdevice(7)."""
+IP_MULTICAST_ALL = 49
+"""Whether a socket hears groups that only others of this host have joined; see ip(7)."""
 IPV6_INTERFACES = Path("/proc/net/if_inet6")
 GLOBAL_SCOPE = "00"
 PACKET = 2048
@@ -63,6 +65,13 @@ class Network(Protocol):
 
     def listen_udp(self, port: int, protocol: DatagramProtocol, interface: str = "") -> IListeningPort:
         """Bind a datagram protocol; port 0 lets the system choose."""
+
+    def listen_multicast(self, group: str, port: int, protocol: DatagramProtocol, interface: str) -> IListeningPort:
+        """Take part in a group of IPv4 on one interface, by its address; others of this host may have the port too.
+
+        What is sent goes out by that interface, one hop far, and comes to this host as well. Raises `CannotListenError`
+        and `OSError`.
+        """
 
     def interfaces(self) -> list[str]:
         """Addresses of this host that peers may be told, without loopback unless there is nothing else."""
@@ -111,6 +120,13 @@ class ReactorNetwork:
             listening = self._reactor.listenUDP(port, protocol, interface, maxPacketSize=PACKET)
         return listening
 
+    def listen_multicast(self, group: str, port: int, protocol: DatagramProtocol, interface: str) -> IListeningPort:
+        with _group_socket(group, port, interface) as bound:
+            listening: IListeningPort = self._reactor.adoptDatagramPort(
+                bound.fileno(), socket.AF_INET, protocol, PACKET
+            )
+        return listening
+
     def interfaces(self) -> list[str]:
         return local_addresses()
 
@@ -148,6 +164,27 @@ def _six_socket(kind: int, port: int) -> socket.socket:
     except OSError as error:
         bound.close()
         raise CannotListenError(ANY_SIX, port, error) from error
+    return bound
+
+
+def _group_socket(group: str, port: int, interface: str) -> socket.socket:
+    """A bound socket that hears one group on one interface, and no other group that this host takes part in."""
+    try:
+        bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    except OSError as error:
+        raise CannotListenError(group, port, error) from error
+    try:
+        here = socket.inet_aton(interface)
+        bound.setblocking(False)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 1)
+        bound.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, here)
+        bound.setsockopt(socket.IPPROTO_IP, IP_MULTICAST_ALL, 0)
+        bound.bind((group, port))
+        bound.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(group) + here)
+    except OSError as error:
+        bound.close()
+        raise CannotListenError(group, port, error) from error
     return bound
 
 

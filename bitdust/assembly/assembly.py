@@ -180,6 +180,7 @@ class Assembly:
         rooms.people.everywhere.lists = HiddenFiles(self._connected, rooms.storage, "friends", "friends")
         rooms.blocks.backup.shelf = HiddenFiles(self._connected, rooms.storage, "blocks", "backup of pins")
         rooms.blocks.backup.keep_records("keys", rooms.ipfs.key_copy)
+        rooms.folders.finding.directory = rooms.dht.directory
         rooms.folders.copies.shelf = FolderFiles(self._connected, rooms.storage, lambda: bool(suppliers.family.current))
         rooms.storage.compared.connect(rooms.folders.copies.look)
         rooms.storage.compared.connect(rooms.blocks.backup.look)

@@ -6,25 +6,44 @@ Each way has a preference of its own, a folder at a time; with all of them off n
 from collections.abc import Callable
 from typing import Any
 
+from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
+from bitdust.folders import dht_search, lan
+from bitdust.folders.dht_search import DhtSearch, FolderDirectory
 from bitdust.folders.exchange import Exchange
 from bitdust.folders.folder import Folder
+from bitdust.folders.lan import LanSearch
 from bitdust.outcome import outcome
 from bitdust.surroundings import Connected
 from bitdust.wire.addresses import Address
 from bitdust.wire.encoding import WireError
+from bitdust.wiring import Wire
 
 EVERY = 10.0
 """Seconds between two dials of a host that does not answer."""
+MOST_PLACES = 200
+"""Places that were found, all folders together."""
+AT_ONCE = 8
+"""Of them that are dialled at a time."""
+
+
+@frozen
+class _Seen:
+    """How a place was found for a folder: by which preference, and who is to be there, where that is known."""
+
+    folder: str
+    preference: str
+    expect: bytes | None = None
 
 
 class Finding:
     """I look for peers from `start` to `stop`. ``knows`` says with whom there are dealings anyway."""
 
     log = Logger()
+    directory = Wire(FolderDirectory)
 
     def __init__(
         self,
@@ -39,12 +58,18 @@ class Finding:
         self._knows = knows
         self._found: dict[str, tuple[bytes, bytes]] = {}
         self._dialling: dict[str, Deferred[Any]] = {}
+        self._seen: dict[str, set[_Seen]] = {}
+        self._lan = LanSearch(around, folders, self._met_nearby)
+        self._dht: DhtSearch | None = None
         self._call: IDelayedCall | None = None
         self._forget: Callable[[], None] | None = None
 
     def start(self) -> None:
         """May follow a `stop`."""
         self._forget = self._around.sessions.on_session(self._session)
+        self._dht = DhtSearch(self._around, self._folders, self.directory, self._met_far)
+        self._dht.start()
+        self._lan.start()
         self._look()
 
     def stop(self) -> None:
@@ -56,12 +81,19 @@ class Finding:
             self._call.cancel()
         for dialling in list(self._dialling.values()):
             dialling.cancel()
+        self._lan.stop()
+        if self._dht is not None:
+            self._dht.stop()
+        self._seen.clear()
 
     def look_for(self, folder: Folder) -> None:
         """A folder that is ready to meet peers now."""
         for session in self._around.sessions.sessions():
             self._try(folder, session)
         self._look()
+        self._lan.look()
+        if self._dht is not None:
+            self._dht.look()
 
     def _session(self, session: Any, up: bool) -> None:
         if not up:
@@ -73,12 +105,33 @@ class Finding:
     def _try(self, folder: Folder, session: Any) -> None:
         """Greet who is known; strangers greet first, so that nobody learns from here how many folders there are."""
         who = (session.peer.fingerprint, session.peer.device)
-        is_host = folder.config.wants("use_hosts") and who in {
-            self._found.get(host) for host in folder.config.hosts if host in self._found
-        }
+        is_host = any(found == who and self._is_place(folder, place) for place, found in self._found.items())
         is_mine = session.peer.fingerprint == self._around.me.fingerprint
         if is_host or (folder.config.wants("use_tracker") and (is_mine or self._knows(session.peer.fingerprint))):
             self._exchange.greet(folder, session)
+
+    def _is_place(self, folder: Folder, place: str) -> bool:
+        """Whether peers of a folder are to be there, by a way that is still wanted."""
+        config = folder.config
+        if place in config.hosts and config.wants("use_hosts"):
+            return True
+        return any(one.folder == config.text and config.wants(one.preference) for one in self._seen.get(place, ()))
+
+    # nearby, and in the DHT
+
+    def _met_nearby(self, folder: Folder, place: str) -> None:
+        self._met(folder, place, _Seen(folder.config.text, lan.PREFERENCE))
+
+    def _met_far(self, folder: Folder, address: str, whose: bytes) -> None:
+        if address.startswith("tcp://"):
+            self._met(folder, address.removeprefix("tcp://"), _Seen(folder.config.text, dht_search.PREFERENCE, whose))
+
+    def _met(self, folder: Folder, place: str, seen: _Seen) -> None:
+        if place not in self._seen and len(self._seen) >= MOST_PLACES:
+            del self._seen[next(iter(self._seen))]
+        self._seen.setdefault(place, set()).add(seen)
+        if len(self._dialling) < AT_ONCE or place in self._found:
+            self._look_at(folder, place, seen)
 
     # known hosts
 
@@ -97,7 +150,7 @@ class Finding:
         if wanted:
             self._call = self._around.world.clock.callLater(EVERY, self._look)
 
-    def _look_at(self, folder: Folder, host: str) -> None:
+    def _look_at(self, folder: Folder, host: str, seen: _Seen | None = None) -> None:
         who = self._found.get(host)
         if who is not None:
             session = next((one for one in self._around.sessions.sessions() if _is(one, who)), None)
@@ -111,7 +164,9 @@ class Finding:
         except WireError as error:
             self.log.debug("{host} is no host with a port: {why}", host=host, why=str(error))
             return
-        dialling = self._dialling[host] = self._around.sessions.dial(address, None, anywhere=True)
+        # Whose address was told in the DHT is known; it may not lead into a network in which this node is not.
+        expect = seen.expect if seen is not None else None
+        dialling = self._dialling[host] = self._around.sessions.dial(address, expect, anywhere=expect is None)
         outcome(dialling).addCallbacks(self._dialled, self._given_up, callbackArgs=(host,), errbackArgs=(host,))
 
     def _dialled(self, result: Any, host: str) -> None:
@@ -122,7 +177,7 @@ class Finding:
         session = result.value
         self._found[host] = (session.peer.fingerprint, session.peer.device)
         for folder in self._folders():
-            if host in folder.config.hosts:
+            if self._is_place(folder, host):
                 self._try(folder, session)
 
     def _given_up(self, _: object, host: str) -> None:

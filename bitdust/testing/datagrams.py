@@ -24,6 +24,9 @@ class Air(Protocol):
     def delay(self, size: int) -> float:
         """Seconds until ``size`` bytes are over."""
 
+    def members(self, group: str, number: int) -> list[str]:
+        """Hosts that take part in a group."""
+
     def receiver(self, address: str, number: int) -> "MemoryUDPPort | None":
         """Who listens on a port of a host."""
 
@@ -80,3 +83,16 @@ class MemoryUDPPort:
     def getHost(self) -> IPv4Address:  # noqa: N802 - the interface's name
         """Address and port."""
         return IPv4Address("UDP", self._host.address, self._number)
+
+
+class MemoryGroupPort(MemoryUDPPort):
+    """The same, in a group: what is sent to it comes to all who are in it, this host too."""
+
+    def __init__(self, host: Host, number: int, protocol: DatagramProtocol, group: str) -> None:
+        super().__init__(host, number, protocol)
+        self.group = group
+
+    def write(self, data: bytes, address: tuple[str, int]) -> None:
+        """Send one datagram."""
+        for member in self._host.network.members(address[0], address[1]):
+            super().write(data, (member, address[1]))

@@ -26,7 +26,7 @@ from twisted.internet.protocol import DatagramProtocol
 from zope.interface import implementer
 
 from bitdust.resolving import MayReach, NotReached
-from bitdust.testing.datagrams import MemoryUDPPort
+from bitdust.testing.datagrams import MemoryGroupPort, MemoryUDPPort
 from bitdust.testing.streams import MemoryTransport
 
 FIRST_EPHEMERAL = 40_000
@@ -75,6 +75,11 @@ class MemoryNetwork:
     def receiver(self, address: str, number: int) -> MemoryUDPPort | None:
         """Who listens for datagrams on a port of a host."""
         return self.hosts[address].datagram_ports.get(number)
+
+    def members(self, group: str, number: int) -> list[str]:
+        """Hosts that take part in a group."""
+        ports = {address: host.datagram_ports.get(number) for address, host in self.hosts.items()}
+        return [address for address, port in ports.items() if isinstance(port, MemoryGroupPort) and port.group == group]
 
     def delay(self, size: int) -> float:
         """Seconds until ``size`` bytes are over."""
@@ -127,6 +132,15 @@ class MemoryHost:
         if number in self.datagram_ports:
             raise error.CannotListenError(interface, number, OSError(errno.EADDRINUSE, "address already in use"))
         bound = self.datagram_ports[number] = MemoryUDPPort(self, number, protocol)
+        protocol.makeConnection(cast(IUDPTransport, bound))
+        listening: IListeningPort = bound
+        return listening
+
+    def listen_multicast(self, group: str, port: int, protocol: DatagramProtocol, interface: str) -> IListeningPort:
+        """Take part in a group; every host is in the same network. Raises `CannotListenError`."""
+        if port in self.datagram_ports:
+            raise error.CannotListenError(interface, port, OSError(errno.EADDRINUSE, "address already in use"))
+        bound = self.datagram_ports[port] = MemoryGroupPort(self, port, protocol, group)
         protocol.makeConnection(cast(IUDPTransport, bound))
         listening: IListeningPort = bound
         return listening
