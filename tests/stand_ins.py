@@ -173,6 +173,7 @@ class FoldersAsSaid:
         self.moving = (0, 0)
         self.limited: dict[str, tuple[int, int]] = {}
         self.has_suppliers = True
+        self.called = "laptop"
         self.at_suppliers: dict[str, SuppliersRow] = {}
 
     def folders(self) -> list[FolderRow]:
@@ -297,6 +298,9 @@ class FoldersAsSaid:
 
     def bring_back(self, ident: str, directory: Path) -> "Deferred[FolderRow]":
         return self.add(directory, None)
+
+    def device_name(self) -> str:
+        return self.called
 
     def speed(self) -> tuple[int, int]:
         return self.moving

@@ -7,7 +7,11 @@ _KEPT = "Kept for clients; sessions here are as they are in any case."
 _MB = 1_000_000
 
 OPTIONS = (
-    text("services/folder-sync/device-name", "device name", "What peers of folders see; empty: the machine's name."),
+    text(
+        "services/folder-sync/device-name",
+        "device name",
+        "What peers of folders see; empty: your name, or the machine's.",
+    ),
     number("services/folder-sync/download-limit", 0, "folders' download limit", "0: none.", 0, _MB, "KB a second"),
     number("services/folder-sync/upload-limit", 0, "folders' upload limit", "0: none.", 0, _MB, "KB a second"),
     number(
@@ -20,6 +24,15 @@ OPTIONS = (
         "seconds",
     ),
     number("services/folder-sync/trash-days", 30, "days in the archive", "0: for ever.", 0, 36_500, "days"),
+    number(
+        "services/folder-sync/deletion-days",
+        365,
+        "days until deletions are forgotten",
+        "A machine that was away for longer, and has a file that was deleted, keeps it for itself; 0: never.",
+        0,
+        36_500,
+        "days",
+    ),
     number(
         "services/folder-sync/versioned-file-max",
         1000,

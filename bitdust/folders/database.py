@@ -4,7 +4,7 @@
 table       one row is
 ==========  ========================================================================================================
 meta        a fact by name: ``epoch`` (which life of this journal), ``node`` (this writer's 8 bytes), ``public`` (the
-            writers' key), ``digest`` (the sum of all heads)
+            writers' key), ``digest`` (the sum of all heads), ``told <device>`` (what a device knows of it)
 heads       a record that counts, under the number it got here; several of one id where nobody could decide yet;
             ``origin``: which run of a peer's journal has told it, empty where it was made here
 items       what readers know of a path; ``todo``: it is not yet so on the disk; ``wanted``: it shall be here

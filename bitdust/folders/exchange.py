@@ -73,7 +73,8 @@ class Exchange:
 
     def greet(self, folder: Folder, session: Any) -> None:
         """Ask whoever is at the other end whether it has this folder too."""
-        if folder.is_meeting and session.peer.device not in folder.peers:
+        peer = folder.peers.get(session.peer.device)
+        if folder.is_meeting and (peer is None or peer.session is not session):
             self._peer(folder, session).machine.send("greet")
 
     def _peer(self, folder: Folder, session: Any) -> FolderPeer:
@@ -128,6 +129,7 @@ class Exchange:
         peer.behind = fields["left"]
         journal = store.journal
         after = fields["after"] if fields["epoch"] == journal.epoch and fields["after"] <= journal.last else 0
+        await store.run(journal.note_told, peer.device, after)
         portion, digest, payload = await store.run(_portion, journal, after, fields["run"])
         await folder.limits.may_go(peer.session.address, len(payload))
         peer.sent += len(payload)

@@ -11,7 +11,6 @@ from twisted.logger import Logger
 from bitdust.automats.folder_sync import FolderSync
 from bitdust.automats.kernel import Registry
 from bitdust.batching import Soon
-from bitdust.folders.archive import MB
 from bitdust.folders.config import FolderConfig
 from bitdust.folders.fetching import Fetcher, Source
 from bitdust.folders.ignoring import LIST, MAX_RULES, IgnoreList
@@ -26,6 +25,7 @@ from bitdust.folders.store import Store
 from bitdust.folders.transfer import TRANSFERS, Task, Transfer, room_beside
 from bitdust.folders.tree import Missing
 from bitdust.folders.watching import Watching
+from bitdust.folders.wishes import Wishes, device_name
 from bitdust.folders.writing import Changed
 from bitdust.signal import Signal
 from bitdust.surroundings import Connected
@@ -97,9 +97,6 @@ class Folder:
     async def _open(self) -> None:
         await self.store.run(self.store.open)
         await self.follow()
-        settings, archive = self.around.settings, self.store.archive
-        archive.largest = settings.get("services/folder-sync/versioned-file-max") * MB
-        await self.store.run(self.store.clean, settings.get("services/folder-sync/trash-days"))
 
     def is_paused(self) -> bool:
         return self.config.paused
@@ -123,6 +120,8 @@ class Folder:
             await store.run(store.tree.check, store.ident)
             self._due = True
             return
+        if "" in paths:
+            await self.follow()
         rules = await store.run(store.read_housekeeping, LIST, MAX_RULES)
         self._ignore = IgnoreList(rules)
         self._ignored.clear()
@@ -147,13 +146,7 @@ class Folder:
 
     def follow(self) -> "Deferred[None]":
         """Take over what its person wants now."""
-        self.store.archive.is_on = self.config.wants("use_sync_trash")
-        selective = b"\1" if self.config.wants("selective_sync") else b""
-        return self.store.run(self._note_selective, selective)
-
-    def _note_selective(self, selective: bytes) -> None:
-        with self.store.journal.change():
-            self.store.journal.note("selective", selective)
+        return self.store.run(self.store.follow, Wishes.of(self.config, self.around.settings))
 
     def rescan(self) -> "Deferred[None]":
         """Fires when the whole folder was compared with what was seen."""
@@ -314,7 +307,7 @@ class Folder:
     # what peers ask
 
     def name(self) -> str:
-        return str(self.around.settings.get("services/folder-sync/device-name") or self.around.me.document.name)
+        return device_name(self.around.settings, self.around.me)
 
     def left(self) -> int:
         return sum(transfer.left for transfer in self._transfers.values())

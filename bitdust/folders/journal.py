@@ -28,6 +28,9 @@ LIMIT = 256 * 1024
 DIGEST = 16
 RUN = 8
 """Bytes that name a run."""
+DAY = 86_400
+MOST_FORGOTTEN = 10_000
+"""Deletions at a time."""
 NOTHING = Entry("", "file", deleted=True)
 
 
@@ -66,6 +69,7 @@ class Journal:
         self.last = 0
         """The number of the newest head."""
         self.refused = 0
+        self._told: dict[bytes, int] = {}
 
     # opening
 
@@ -334,6 +338,35 @@ class Journal:
         """Which life of a device's journal is known, and up to which number."""
         row = self.database.execute("SELECT epoch, seq FROM peers WHERE device=?", (device,)).fetchone()
         return (bytes(row[0]), row[1]) if row is not None else (bytes(16), 0)
+
+    def note_told(self, device: bytes, upto: int) -> None:
+        """A device knows what is here up to a number."""
+        if self._told.get(device, 0) < upto:
+            self._told[device] = upto
+            with self.change():
+                self.note(f"told {device.hex()}", upto.to_bytes(8, "big"))
+
+    def forget_deletions(self, days: int) -> int:
+        """Forget what was deleted so many days ago, as far as all devices know it that were here since; how many.
+
+        Who comes back later is not told again, and tells nothing of its file before that is changed there.
+        """
+        if not days or not self.keys.secret.may_read:
+            return 0
+        since = int(self._wall()) - days * DAY
+        with self.change() as database:
+            devices = database.execute("SELECT device FROM peers WHERE synced>=?", (since,)).fetchall()
+            known = [int.from_bytes(self.fact(f"told {device.hex()}"), "big") for (device,) in devices]
+            rows = database.execute(
+                "SELECT id, seq FROM items JOIN heads USING(id) WHERE items.deleted AND NOT todo AND learnt<?"
+                " GROUP BY id HAVING count(*)=1 AND max(seq)<=? LIMIT ?",
+                (since, min(known, default=self.last), MOST_FORGOTTEN),
+            ).fetchall()
+            for ident, _ in rows:
+                self._store(ident, self.heads(ident), [])
+                database.execute("DELETE FROM items WHERE id=?", (ident,))
+                self.items.drop_base(ident)
+        return len(rows)
 
     def note_peer(self, device: bytes, epoch: bytes, seq: int, name: str) -> None:
         """What a device has told is known here up to a number."""

@@ -222,5 +222,8 @@ class FoldersPort(Protocol):
     def bring_back(self, ident: str, directory: Path) -> "Deferred[FolderRow]":
         """Add a folder that suppliers hold. Codes of `add`, and those of `kept`."""
 
+    def device_name(self) -> str:
+        """How this machine is called where peers see it."""
+
     def speed(self) -> tuple[int, int]:
         """Bytes a second that come and go, over all folders; exactly 0 where nothing moves."""

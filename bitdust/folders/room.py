@@ -31,6 +31,7 @@ from bitdust.folders.port import (
     VersionRow,
 )
 from bitdust.folders.secrets import Secret
+from bitdust.folders.wishes import device_name
 from bitdust.signal import Signal
 from bitdust.surroundings import Connected
 from bitdust.wire.addresses import split_host
@@ -320,10 +321,12 @@ class Folders:
 
     def bring_back(self, ident: str, directory: Path) -> "Deferred[FolderRow]":
         """Add a folder that suppliers hold. Codes of `add`, ``no-suppliers``, ``no-such-folder``."""
-        return Deferred.fromCoroutine(self._bring_back(ident, directory))
+        finding = Deferred.fromCoroutine(self.copies.secret_of(ident))
+        return finding.addCallback(lambda secret: self.add(directory, secret))
 
-    async def _bring_back(self, ident: str, directory: Path) -> FolderRow:
-        return await self.add(directory, await self.copies.secret_of(ident))
+    def device_name(self) -> str:
+        """How this machine is called where peers see it."""
+        return device_name(self._around.settings, self._around.me)
 
     def speed(self) -> tuple[int, int]:
         """Bytes a second that come and go for folders now."""
@@ -349,9 +352,8 @@ class Folders:
         folder = self._open.get(config.text)
         if folder is None:
             return succeed(None)
-        followed = folder.follow()
         self.finding.look_for(folder)
-        return followed
+        return folder.follow()
 
     def hosts(self, secret: str) -> list[str]:
         """Known hosts, ``host:port`` each."""

@@ -23,6 +23,7 @@ from bitdust.folders.packing import unpack
 from bitdust.folders.placing import AT_ONCE, Call, Placed, each, place_all
 from bitdust.folders.serving import ChunkSource, Serving
 from bitdust.folders.tree import TEMPORARY, Tree
+from bitdust.folders.wishes import Wishes
 from bitdust.folders.writing import Writer
 from bitdust.world import World
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from bitdust.folders.transfer import Task, Transfer
 
 T = TypeVar("T")
+CLEAN_EVERY = 3600.0
 
 
 class Store:
@@ -38,6 +40,8 @@ class Store:
     def __init__(self, world: World, home: Path, root: Path, keys: FolderKeys) -> None:
         self._home = home
         self._marked = home / "marked"
+        self._wall = world.wall
+        self._cleaned = 0.0
         self.keys = keys
         self.ident = keys.proof("mark")[:16].hex().encode()
         self.tree = Tree(root)
@@ -87,6 +91,16 @@ class Store:
             found = self.tree.look(f"{TEMPORARY}/{left[local.inode]}")
             if found is not None and (found.kind, found.size, found.mtime) == (local.kind, local.size, local.mtime):
                 self.archive.keep(found.path, local.path)
+
+    def follow(self, wishes: Wishes) -> None:
+        """What is wanted now; what has been kept for long enough goes, once an hour at most."""
+        self.archive.is_on, self.archive.largest = wishes.is_archived, wishes.largest
+        with self.journal.change():
+            self.journal.note("selective", b"\1" if wishes.is_selective else b"")
+        if not 0 <= self._wall() - self._cleaned < CLEAN_EVERY:
+            self._cleaned = self._wall()
+            self.clean(wishes.archive_days)
+            self.journal.forget_deletions(wishes.deletion_days)
 
     def clean(self, days: int) -> None:
         """Remove what has been in the archive for so many days; 0: nothing."""

@@ -126,7 +126,7 @@ class AddressTests(PortCase):
 
 
 class ShapeTests(PortCase):
-    async def test_case_68_what_a_page_sends(self) -> None:
+    async def test_what_a_page_sends(self) -> None:
         """No method that changes anything is run for a page: as a picture, a form, a script, or behind another name."""
         await self.door.open()
         ways = (

@@ -331,7 +331,7 @@ class NodeTests(BtsyncCase):
         self.assertEqual({name for name, kind in types.items() if kind is str}, {*digits, "device_name"})
         self.assertEqual(set(types.values()), {str, int})
         self.assertEqual(len(found), 17)
-        self.assertTrue(found["device_name"])
+        self.assertEqual(found["device_name"], self.folders.device_name())
         expected = {"folder_rescan_interval": "600", "lang": 28261, "sync_trash_ttl": "30", "disk_low_priority": 1}
         self.assertEqual({name: found[name] for name in expected}, expected)
 
@@ -343,7 +343,8 @@ class NodeTests(BtsyncCase):
             "sync_trash_ttl": "1", "folder_rescan_interval": "10",
         }  # fmt: skip
         after = self.ask("set_prefs", **(changed | {"use_upnp": "true", "colour": "red"}))
-        self.assertEqual(after, before | changed)
+        self.assertEqual(after, before | changed | {"device_name": before["device_name"]})
+        self.assertEqual(self.settings.get("services/folder-sync/device-name"), changed["device_name"])
         bad = {"use_upnp": "perhaps", "lang": "x", "upload_limit": -1, "listening_port": 70000, "send_buf_size": "0"}
         self.assertEqual(self.ask("set_prefs", **bad), after)
         self.assertEqual(Settings(self.base / "config").get("services/folder-sync/upload-limit"), 50)

@@ -4,7 +4,6 @@ The types are what the vendor's daemon was recorded to send: some numbers are nu
 what is true or false is 1 or 0. Source: BitTorrent Sync API, "Get preferences", and recorded answers.
 """
 
-import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -12,10 +11,10 @@ from attrs import frozen
 
 from bitdust.config.settings import Settings
 from bitdust.config.types import SettingError
+from bitdust.folders.wishes import DEVICE_NAME
 from bitdust.web.btsync.arguments import FALSE, TRUE, Arguments
 
 LISTENING_PORT = "services/tcp-connections/tcp-port"
-DEVICE_NAME = "services/folder-sync/device-name"
 
 
 @frozen
@@ -37,16 +36,12 @@ class Preference:
         return word in TRUE
 
 
-def _named(name: Any) -> str:
-    return str(name) or socket.gethostname()
-
-
 def _flag(name: str, key: str) -> Preference:
     return Preference(name, key, int, is_flag=True)
 
 
 PREFERENCES = (
-    Preference("device_name", DEVICE_NAME, _named),
+    Preference("device_name", DEVICE_NAME, str),
     _flag("disk_low_priority", "services/folder-sync/low-priority-enabled"),
     Preference("download_limit", "services/folder-sync/download-limit", int),
     Preference("folder_rescan_interval", "services/folder-sync/rescan-seconds", str),
@@ -66,9 +61,9 @@ PREFERENCES = (
 )
 
 
-def current(settings: Settings) -> dict[str, Any]:
-    """All of them, always."""
-    return {one.name: one.show(settings.get(one.key)) for one in PREFERENCES}
+def current(settings: Settings, device_name: str) -> dict[str, Any]:
+    """All of them, always; ``device_name`` is what peers see."""
+    return {one.name: one.show(settings.get(one.key)) for one in PREFERENCES} | {"device_name": device_name}
 
 
 def change(settings: Settings, given: Arguments) -> None:

@@ -12,13 +12,13 @@ SYSTEMS = {"darwin": "mac", "win32": "win32"}
 
 async def get_prefs(node: Node, given: Arguments) -> Answer:
     """All preferences of the node."""
-    return current(node.settings)
+    return current(node.settings, node.folders.device_name())
 
 
 async def set_prefs(node: Node, given: Arguments) -> Answer:
     """Change some of them."""
     change(node.settings, given)
-    return current(node.settings)
+    return current(node.settings, node.folders.device_name())
 
 
 async def get_os(node: Node, given: Arguments) -> Answer:
