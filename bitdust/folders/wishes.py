@@ -11,7 +11,6 @@ from bitdust.folders.config import FolderConfig
 from bitdust.identity.me import Me
 
 DEVICE_NAME = "services/folder-sync/device-name"
-_SETTINGS = "services/folder-sync/"
 
 
 @frozen
@@ -29,9 +28,9 @@ class Wishes:
         """As they are now."""
         return cls(
             config.wants("use_sync_trash"),
-            int(settings.get(f"{_SETTINGS}versioned-file-max")) * MB,
-            int(settings.get(f"{_SETTINGS}trash-days")),
-            int(settings.get(f"{_SETTINGS}deletion-days")),
+            int(settings.get("services/folder-sync/versioned-file-max")) * MB,
+            int(settings.get("services/folder-sync/trash-days")),
+            int(settings.get("services/folder-sync/deletion-days")),
             config.wants("selective_sync"),
         )
 
