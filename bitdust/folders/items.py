@@ -246,7 +246,7 @@ class Items:
             rows = self._database.execute(
                 f"SELECT {_LOCAL} FROM local WHERE kind='file' AND inode IN ({marks})", tuple(some)
             )
-            found += map(_local, rows.fetchall())
+            found += map(local_from, rows.fetchall())
         return found
 
     def seen_in(self, folder: str) -> dict[str, Local]:

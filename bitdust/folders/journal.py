@@ -363,7 +363,7 @@ class Journal:
                 (since, min(known, default=self.last), MOST_FORGOTTEN),
             ).fetchall()
             for ident, _ in rows:
-                self._store(ident, self.heads(ident), [])
+                self._store(ident, self.heads(ident), [], b"")
                 database.execute("DELETE FROM items WHERE id=?", (ident,))
                 self.items.drop_base(ident)
         return len(rows)

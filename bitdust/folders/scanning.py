@@ -15,7 +15,7 @@ from attrs import define, field
 from bitdust.folders.ignoring import IgnoreList
 from bitdust.folders.items import Local, Seen, local_from
 from bitdust.folders.journal import Journal
-from bitdust.folders.paths import LONGEST_PATH, parent, to_bytes
+from bitdust.folders.paths import LONGEST_PATH, parent
 from bitdust.folders.reading import Changing, read_entry
 from bitdust.folders.records import FILE, FOLDER, Entry
 from bitdust.folders.tree import Special, Tree, local_of
@@ -23,7 +23,7 @@ from bitdust.folders.tree import Special, Tree, local_of
 PORTION = 200
 """Files that are read, or folders that are listed, before others have their turn."""
 MOST_SHOWN = 100
-"""Characters of a path that is too long."""
+"""Bytes of a path that is too long."""
 PORTION_BYTES = 32 * 1024 * 1024
 
 
@@ -166,8 +166,8 @@ class Scan:
                 known, row = row, next(rows, None)
             if may_ignore and self._ignored.ignores(os.fsdecode(raw)):
                 continue
-            if len(to_bytes(path)) > LONGEST_PATH:
-                self._warn(path[:MOST_SHOWN], OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG)))
+            if len(raw) > LONGEST_PATH:
+                self._warn(os.fsdecode(raw[:MOST_SHOWN]), OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG)))
                 continue
             try:
                 state = os.lstat(name, dir_fd=descriptor)
