@@ -138,7 +138,7 @@ class FaultyDisks:
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
         """While this holds, the disks can fail."""
-        names = ("open", "write", "close", "fsync", "rename", "replace", "unlink")
+        names = ("open", "dup", "write", "close", "fsync", "rename", "replace", "unlink")
         self._real = {name: getattr(os, name) for name in names}
         with contextlib.ExitStack() as stack:
             for name in names:
@@ -173,6 +173,13 @@ class FaultyDisks:
         else:
             self._descriptors.pop(descriptor, None)
         return descriptor
+
+    def _dup(self, descriptor: int) -> int:
+        same: int = self._real["dup"](descriptor)
+        self._descriptors.pop(same, None)
+        if descriptor in self._descriptors:
+            self._descriptors[same] = self._descriptors[descriptor]
+        return same
 
     def _close(self, descriptor: int) -> None:
         self._descriptors.pop(descriptor, None)

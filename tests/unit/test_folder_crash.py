@@ -8,10 +8,11 @@ from unittest import mock
 
 from bitdust.folders import tree
 from bitdust.testing.faulty_disk import WRITE, Change, Crash, Fault, FaultyDisks
+from tests.grid.crash.power import Unsynced
 from tests.unit.folder_kit import Replica, settle
 from tests.unit.test_folder_conflicts import ReplicaCase
 
-HOWS = {"before": 0.0, "half": 0.5, "after": 1.0}
+HOWS = {"before": 0.0, "half": 0.5, "after": 1.0, "power": 0.0}
 ONLY = {"half": WRITE}
 """Ways that are the same as another one, but for changes of this kind."""
 BIG, NEW = b"big " * 30_000, b"new " * 20_000
@@ -24,6 +25,7 @@ class Life:
         self.bob, self.at, self.how = bob, at, how
         self.kinds: list[str] = []
         self.disks = FaultyDisks(sees_all=True, sees_relative=True)
+        self.unsynced = Unsynced()
         self.count = 0
         self.last: Change | None = None
         self.is_over = False
@@ -38,6 +40,7 @@ class Life:
         if len(self.kinds) < self.count:
             self.kinds.append(change.kind)
         if self.count != self.at or self.is_over:
+            self.unsynced.see(change)
             return None
         return Fault(Crash(str(change)), HOWS[self.how], self.die)
 
@@ -45,6 +48,9 @@ class Life:
         self.is_over = True
         for folder in (self.bob.base / self.bob.name, self.bob.root):
             self.disks.leave(folder)
+        if self.how == "power":
+            with self.disks.outside():
+                self.unsynced.cut(None)
 
     def run(self, live: Callable[[], None]) -> list[str]:
         """The kinds of changes that there were."""
@@ -59,7 +65,7 @@ class Life:
             try:
                 self.bob.open()
                 live()
-            except Exception:
+            except (Crash, Exception):
                 if not self.is_over:
                     raise
             finally:
@@ -71,11 +77,12 @@ class Life:
 
 
 class CrashTests(ReplicaCase):
-    every = 5
+    every = 11
     """Of many changes each so-many-th in each way, and another one in the next way."""
 
     def setUp(self) -> None:
         super().setUp()
+        self.base = self.base.absolute()
         self.alice, self.bob = self.pair(old="first", gone="second", same="third")
         self.alice.write("old", NEW)
         self.alice.write("big", BIG)
@@ -126,6 +133,9 @@ class CrashTests(ReplicaCase):
         self.bob.pull(self.alice)
         self.bob.apply(self.alice)
         self.assertEqual((self.bob.tree(), self.bob.due()), (wanted, []), when)
+        if when.startswith("power"):  # A disk exchanges two names at once, or not; what plays it here does not.
+            self.bob.close()
+            return
         versions = {row.size for name in ("old", "gone") for row in self.bob.store.archive.versions(name)}
         self.assertLessEqual({len(b"first"), len(b"second")}, versions, when)
         self.bob.close()
