@@ -1,4 +1,4 @@
-"""One add to the block store: files or CAR files that come in, what is above them, then one commit."""
+"""What comes into the block store: files, CAR files, or a file with a name; what is above them; then one commit."""
 
 from typing import Any, Protocol
 
@@ -8,7 +8,7 @@ from bitdust.automats.kernel import Machine, Registry
 
 
 class IpfsAddPort(Protocol):
-    """What the machine acts on; `bitdust.ipfs.add_job.IntakeJob` implements it for each add and import."""
+    """What the machine acts on; `bitdust.ipfs.add_job.IntakeJob` implements it for what comes in."""
 
     def take(self) -> "Deferred[Any]":
         """Take every file as it comes. Its client has a time limit of its own."""

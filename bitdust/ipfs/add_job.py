@@ -1,4 +1,4 @@
-"""What comes in, files or CAR files, as a job that a person can follow."""
+"""What comes in, files to be added or written or CAR files, as a job that a person can follow."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -21,11 +21,18 @@ class Intake(Protocol):
         """Have it on the disk; what it is."""
 
 
+class Ends(Protocol):
+    """What is needed until then."""
+
+    def end(self) -> None:
+        """No more."""
+
+
 class IntakeJob:
     """I am the port of an `ipfs_add` machine."""
 
-    def __init__(self, registry: Registry, ident: str, intake: Intake, lease: Lease | None) -> None:
-        self._lease = lease
+    def __init__(self, registry: Registry, ident: str, intake: Intake, needs: Ends | None) -> None:
+        self._needs = needs
         self._intake = intake
         self._source: Source | None = None
         self._working: Deferred[Any] | None = None
@@ -62,8 +69,8 @@ class IntakeJob:
             self._done.errback(reason or BitDustError("timeout", "the add took too long, and was given up"))
 
     def _end(self) -> None:
-        if self._lease is not None:
-            self._lease.end()
+        if self._needs is not None:
+            self._needs.end()
 
 
 class AddJob(IntakeJob):

@@ -7,12 +7,13 @@ was before a change or as it is afterwards, whatever happens, and what was answe
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import Factory, define, evolve, frozen
 from twisted.internet.defer import Deferred, DeferredLock
 
 from bitdust.blocks.leases import Lease
 from bitdust.blocks.store import BlockStore
 from bitdust.blocks.values import Root
+from bitdust.ipfs.adding import Source
 from bitdust.ipfs.blocks import InThread
 from bitdust.ipfs.mfs_paths import MfsPath, absent
 from bitdust.ipfs.mfs_tree import EMPTY, Tree
@@ -125,39 +126,90 @@ class Mfs:
     # writing files
 
     async def write(self, path: MfsPath, how: Writing, read: Read) -> None:
-        """Write what ``read`` gives into a file. Who writes the same file waits; everything else goes on meanwhile.
-
-        Raises ``changed`` where something else is at the path when all was read.
-        """
-        lock = self._writing.setdefault(path, DeferredLock())
-        lease = self._store().lease(self._is_local)
+        """Write what ``read`` gives into a file; see `FileWrite`."""
+        writing = self.writing(path, how)
         try:
-            await _alone(lock, lambda: self._write(path, how, read, lease))
+            await writing.take_all(read)
+            await writing.finish()
         finally:
-            lease.end()
-            if not lock.locked and not lock.waiting:
-                self._writing.pop(path, None)
+            writing.end()
 
-    async def _write(self, path: MfsPath, how: Writing, read: Read, lease: Lease) -> None:
-        root = await self.root()
-        walked = await Tree(root, lease, self._in_thread).need_place(path.names, how.create, how.parents)
-        before = walked[-1] if len(walked) > len(path.names) else None
-        if before is not None:
-            await lease.hold(before.cid)
-        writer = await FileWriter.of(before, how, lease, self._in_thread, path)
-        await writer.take(read)
+    def writing(self, path: MfsPath, how: Writing) -> "FileWrite":
+        """A file that is to be written."""
+        lock = self._writing.setdefault(path, DeferredLock())
+        return FileWrite(self, path, how, lock, self._store().lease(self._is_local), self._in_thread)
 
-        async def place(tree: Tree) -> None:
-            way = walked if tree.root == root else await tree.walk(path.names)
-            now = way[-1] if len(way) > len(path.names) else None
-            if (now and now.cid) != (before and before.cid):
-                raise BitDustError("changed", f"{path} was changed while it was written; write it again")
-            if len(way) < len(path.names) and how.parents:
-                await tree.make_folder(path.names[:-1], True, None)
-                way = []
-            await tree.put(path.names, writer.part.link(), way)
+    async def commit(self, work: Callable[[Tree], Awaitable[None]], lease: Lease) -> None:
+        """As `change`, with what was put under a lease."""
+        await _alone(self._lock, lambda: self._change(work, lease))
 
-        await _alone(self._lock, lambda: self._change(place, lease))
+    def written(self, path: MfsPath, lock: DeferredLock) -> None:
+        """Nobody writes a file any more, unless somebody waits for it."""
+        if not lock.locked and not lock.waiting:
+            self._writing.pop(path, None)
+
+
+@define(eq=False)
+class FileWrite:
+    """One file that is written. Who writes the same one waits; everything else goes on meanwhile. `end` ends it."""
+
+    _mfs: Mfs
+    _path: MfsPath
+    _how: Writing
+    _lock: DeferredLock
+    _lease: Lease
+    _in_thread: InThread
+    _has_lock: bool = False
+    _root: Cid | None = None
+    _walked: list[Link] = Factory(list)
+    _before: Link | None = None
+    _writer: FileWriter | None = None
+
+    async def take(self, source: Source) -> None:
+        """All bytes of the file at which a source is."""
+        await self.take_all(source.read)
+
+    async def take_all(self, read: Read) -> None:
+        """All bytes that there are."""
+        await self._lock.acquire()
+        self._has_lock = True
+        self._root = await self._mfs.root()
+        tree = Tree(self._root, self._lease, self._in_thread)
+        self._walked = await tree.need_place(self._path.names, self._how.create, self._how.parents)
+        self._before = self._at_path(self._walked)
+        if self._before is not None:
+            await self._lease.hold(self._before.cid)
+        self._writer = await FileWriter.of(self._before, self._how, self._lease, self._in_thread, self._path)
+        await self._writer.take(read)
+
+    def _at_path(self, way: list[Link]) -> Link | None:
+        return way[-1] if len(way) > len(self._path.names) else None
+
+    async def finish(self) -> list[Link]:
+        """Let the path lead to it. Raises ``changed`` where something else is there than when it was begun."""
+        assert self._writer is not None
+        await self._mfs.commit(self._place, self._lease)
+        return [self._writer.part.link()]
+
+    async def _place(self, tree: Tree) -> None:
+        names, before = self._path.names, self._before
+        way = self._walked if tree.root == self._root else await tree.walk(names)
+        now = self._at_path(way)
+        if (now and now.cid) != (before and before.cid):
+            raise BitDustError("changed", f"{self._path} was changed while it was written; write it again")
+        if len(way) < len(names) and self._how.parents:
+            await tree.make_folder(names[:-1], True, None)
+            way = []
+        assert self._writer is not None
+        await tree.put(names, self._writer.part.link(), way)
+
+    def end(self) -> None:
+        """It is written, or given up; may be called again."""
+        self._lease.end()
+        if self._has_lock:
+            self._has_lock = False
+            self._lock.release()
+        self._mfs.written(self._path, self._lock)
 
 
 def _alone(lock: DeferredLock, work: Callable[[], Coroutine[Any, Any, None]]) -> "Deferred[None]":

@@ -18,6 +18,8 @@ from bitdust.ipfs.cars import CarImport
 from bitdust.ipfs.config import View
 from bitdust.ipfs.fetching import FetchedBlocks, bring
 from bitdust.ipfs.mfs import Mfs
+from bitdust.ipfs.mfs_paths import MfsPath
+from bitdust.ipfs.mfs_writing import Writing
 from bitdust.ipfs.names.names import Names
 from bitdust.ipfs.names.resolving import How
 from bitdust.ipfs.names.store import KeyStore
@@ -182,6 +184,11 @@ class IpfsRoom:
         cars = CarImport(lease, self.in_thread, pin)
         await IntakeJob(self._registry, f"car {next(self._adds)}", cars, lease).run(source)
         return cars.roots
+
+    async def write(self, path: MfsPath, how: Writing, source: Source) -> None:
+        """Write the file at which a source is into one with a name."""
+        writing = self.mfs.writing(path, how)
+        await IntakeJob(self._registry, f"files/write {next(self._adds)}", writing, writing).run(source)
 
     async def put(self, blocks: Sequence[Block], *changes: Change) -> None:
         """Store blocks, and change pins and roots with them."""

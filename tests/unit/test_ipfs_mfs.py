@@ -17,7 +17,7 @@ from bitdust.ipfs.room import IpfsRoom
 from bitdust.ipld.building import FileBuilder, Recipe
 from bitdust.ipld.codecs import links
 from bitdust.wire.errors import BitDustError
-from tests.unit.ipfs_kit import EMPTY_FOLDER, Given, IpfsCase, nobody
+from tests.unit.ipfs_kit import EMPTY_FOLDER, Given, IpfsCase, nobody, uploaded
 from tests.unit.test_block_crash import CrashCase
 
 PIECE = 262_144
@@ -268,6 +268,21 @@ class FileTests(MfsCase):
         self.failureResultOf(cancelled, CancelledError)
         self.write("/f", b"new")
         self.assertEqual(self.rpc("files/read", "/f"), b"new")
+
+    def test_it_can_be_followed(self) -> None:
+        """A write is a machine; when its client goes, whoever waits to write the same file comes next."""
+        source: Any = SimpleNamespace(read=never)
+        going = Deferred.fromCoroutine(self.room.write(parse_mfs("/f"), Writing(create=True), source))
+        upload = uploaded(b"next")
+        self.run_now(upload.next())
+        waiting = Deferred.fromCoroutine(self.room.write(parse_mfs("/f"), Writing(create=True), upload))
+        machines = [one for one in self.around.registry if one.name == "ipfs_add"]
+        self.assertEqual([one.state for one in machines], ["RECEIVING", "RECEIVING"])
+        self.assertEqual(machines[0].id, "ipfs_add(files/write 1)")
+        going.cancel()
+        self.failureResultOf(going)
+        self.came(waiting)
+        self.assertEqual([one.state for one in machines], ["STOPPED", "DONE"])
 
     def test_adding_with_a_name(self) -> None:
         """What is added gets a name there where that is asked, its own one behind a slash."""

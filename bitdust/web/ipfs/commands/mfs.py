@@ -148,7 +148,7 @@ async def write(room: IpfsRoom, call: Call) -> None:
         _naming(options),
     )
     path = parse_mfs(call.arguments["path"])
-    await room.mfs.write(path, how, (await need_file(call)).read)
+    await room.write(path, how, await need_file(call))
 
 
 _PATH, _ANY = Argument("path"), Argument("path", required=False)
