@@ -166,6 +166,9 @@ class OldKeyFileTests(RecoveryCase):
         again = again.again("10.0.9.9")
         self.grid.network.cut = lambda one, other: False
         self.grid.until(lambda: again.is_on("my_data") and again.rooms.storage.exists("file"), 1200, "files of before")
+        former = [one.fingerprint for one in self.suppliers if one.address in members]
+        online = again.rooms.peers.presence.is_online
+        self.grid.until(lambda: all(map(online, former)), 600, "the suppliers of before")
         self.comes_back(again, data)
         self.assertFalse(again.rooms.suppliers.former.is_searching)
         told = [event.data["suppliers"] for event in again.node.events.since(0) if event.id == "former-family-found"]
