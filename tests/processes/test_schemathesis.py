@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
@@ -50,6 +51,8 @@ class SchemathesisTests(SynchronousTestCase):
         self.node.start()
         self.base = f"http://127.0.0.1:{self.node.client.port}"
         self.headers = {"api_secret": self.node.client.secret}
+        self.session = requests.Session()
+        self.addCleanup(self.session.close)
         self.codes: Counter[str] = Counter()
 
     def test_every_operation(self) -> None:
@@ -84,7 +87,7 @@ class SchemathesisTests(SynchronousTestCase):
         )  # fmt: skip
         @given(operation.as_strategy(generation_mode=mode))
         def calls(case: Any) -> None:
-            answer = case.call(base_url=self.base, headers=self.headers, timeout=PATIENCE)
+            answer = case.call(base_url=self.base, headers=self.headers, timeout=PATIENCE, session=self.session)
             envelope = json.loads(answer.content)
             self.codes[envelope.get("code") or envelope.get("status", "document")] += 1
             case.validate_response(answer, checks=CHECKS)
