@@ -28,7 +28,7 @@ from benchmarks.sync_peers import Ours, Syncthing, Trio
 from bitdust.cli.processes import wait_for
 
 PATIENCE = 300.0
-SOON = 0.05
+SOON = 0.1
 SMALL, SMALL_SIZE = 1000, 10_000
 A_FOLDER = 250
 """Files in each folder of the many."""
@@ -64,19 +64,19 @@ Figures = dict[str, float]
 def seen(root: Path) -> Seen:
     """Every path below a folder with its size and time; folders without them."""
     found: Seen = {}
-    waiting = [root]
+    waiting = [("", os.fspath(root))]
     while waiting:
-        here = waiting.pop()
+        prefix, here = waiting.pop()
         with os.scandir(here) as entries:
             for entry in entries:
-                if here == root and entry.name in OWN:
+                if not prefix and entry.name in OWN:
                     continue
-                status = entry.stat(follow_symlinks=False)
-                relative = os.path.relpath(entry.path, root)
+                relative = prefix + entry.name
                 if entry.is_dir(follow_symlinks=False):
-                    waiting.append(Path(entry.path))
+                    waiting.append((f"{relative}/", entry.path))
                     found[relative] = (0, 0)
                 else:
+                    status = entry.stat(follow_symlinks=False)
                     found[relative] = (status.st_size, status.st_mtime_ns)
     return found
 

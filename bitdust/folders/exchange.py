@@ -126,7 +126,7 @@ class Exchange:
     async def _records(self, request: Request) -> Answer:
         folder, peer = self._admitted(request)
         fields, store = request.fields, folder.store
-        peer.behind = fields["left"]
+        peer.behind, peer.run = fields["left"], fields["run"]
         journal = store.journal
         after = fields["after"] if fields["epoch"] == journal.epoch and fields["after"] <= journal.last else 0
         await store.run(journal.note_told, peer.device, after)

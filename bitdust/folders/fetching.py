@@ -56,6 +56,10 @@ class Fetcher:
         self._sources = sources
         self._count = count
         self._queues: dict[object, deque[_Wish]] = {}
+        """Of those who want something that nobody is asked for now."""
+        self._owners: set[object] = set()
+        self._was_refused = False
+        """Whether somebody did not have what is in a queue."""
         self._asked: dict[Source, int] = {}
         self.bad = 0
         """Chunks that were not what was asked for."""
@@ -63,13 +67,16 @@ class Fetcher:
     async def fetch(self, owner: object, wanted: Sequence[Wanted]) -> dict[bytes, bytes]:
         """Sealed chunks by name, without those that nobody has who is here."""
         wishes = [_Wish(owner, one, Deferred(), set()) for one in wanted]
-        self._queues.setdefault(owner, deque()).extend(wishes)
-        self.pump()
+        if wishes:
+            self._owners.add(owner)
+            self._queues.setdefault(owner, deque()).extend(wishes)
+            self.pump()
         results = [(wish.wanted.name, await outcome(wish.done)) for wish in wishes]
         return {name: result.value for name, result in results if result.error is None}
 
     def drop(self, owner: object) -> None:
         """Nobody waits for what this one wanted."""
+        self._owners.discard(owner)
         self._queues.pop(owner, None)
 
     def pump(self) -> None:
@@ -97,7 +104,9 @@ class Fetcher:
                 if wish is None or size >= REQUEST or len(batch) >= MOST_NAMES:
                     continue
                 queue.remove(wish)
-                self._queues[owner] = self._queues.pop(owner)
+                del self._queues[owner]
+                if queue:
+                    self._queues[owner] = queue
                 batch.append(wish)
                 size += wish.wanted.length
                 is_any = True
@@ -123,17 +132,26 @@ class Fetcher:
                 wish.done.callback(chunk)
                 continue
             self.bad += chunk is not None
-            if wish.owner in self._queues:
-                self._queues[wish.owner].appendleft(wish)
+            if wish.owner in self._owners:
+                self._queues.setdefault(wish.owner, deque()).appendleft(wish)
+                self._was_refused = True
         self.pump()
 
     def _tell_nobody(self, sources: list[Source]) -> None:
-        for queue in list(self._queues.values()):
-            hopeless = [wish for wish in queue if all(source in wish.asked for source in sources)]
-            for wish in hopeless:
+        if sources and not self._was_refused:
+            return
+        self._was_refused = False
+        hopeless: list[_Wish] = []
+        for owner, queue in list(self._queues.items()):
+            gone = [wish for wish in queue if all(source in wish.asked for source in sources)]
+            for wish in gone:
                 queue.remove(wish)
-            for wish in hopeless:
-                wish.done.errback(BitDustError("nobody-has", "nobody who is here has all of it"))
+            if not queue:
+                del self._queues[owner]
+            self._was_refused = self._was_refused or any(wish.asked for wish in queue)
+            hopeless += gone
+        for wish in hopeless:
+            wish.done.errback(BitDustError("nobody-has", "nobody who is here has all of it"))
 
 
 def joined(chunks: Iterable[bytes | None]) -> bytes:

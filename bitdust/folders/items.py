@@ -150,13 +150,11 @@ class Items:
             ),
         )  # fmt: skip
         what = "deleted" if entry.deleted else "changed" if old is not None else "created"
-        self._database.execute(
-            "INSERT INTO changes(path, what, writer, time, size) VALUES(?, ?, ?, ?, ?)",
-            (path, what, entry.writer, now, entry.size),
-        )
-        self._database.execute(
-            "DELETE FROM changes WHERE number <= (SELECT max(number) FROM changes) - ?", (MOST_CHANGES,)
-        )
+        row = (path, what, entry.writer, now, entry.size)
+        noted = self._database.execute("INSERT INTO changes(path, what, writer, time, size) VALUES(?, ?, ?, ?, ?)", row)
+        number = noted.lastrowid or 0
+        if number % 100 == 0:
+            self._database.execute("DELETE FROM changes WHERE number <= ?", (number - MOST_CHANGES,))
 
     def _wants_new(self, path: str) -> bool:
         """New paths are wanted where the folder that they are in is."""

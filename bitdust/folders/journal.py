@@ -26,8 +26,8 @@ MOST_HEADS = 16
 LIMIT = 256 * 1024
 """Bytes of records that go out together, or one record that is larger."""
 DIGEST = 16
-RUN = 8
-"""Bytes that name a run."""
+RUN, MOST_RUNS = 8, 1000
+"""Bytes that name a run; runs that are told apart."""
 DAY = 86_400
 MOST_FORGOTTEN = 10_000
 """Deletions at a time."""
@@ -66,8 +66,12 @@ class Journal:
         self.epoch = self.node = b""
         self.run = entropy(RUN)
         """Which time it is that this journal is open: what it has told since then, it will not forget."""
+        self._sum: int | None = None
+        """Of the digests of all heads, where this transaction has changed it."""
         self.last = 0
         """The number of the newest head."""
+        self._newest: dict[bytes, int] = {}
+        """The same of those that each run has told; made here, or told before this run, are those of no run."""
         self.refused = 0
         self._told: dict[bytes, int] = {}
 
@@ -85,6 +89,7 @@ class Journal:
                 self.keys.learn_public(known)
             self._begin_numbers(database)
             self._find_last()
+            self._newest = {b"": self.last}
 
     def _begin_numbers(self, database: sqlite3.Connection) -> None:
         """Numbers go on at the microsecond of now: a journal that was brought back from a copy gives none twice."""
@@ -110,8 +115,11 @@ class Journal:
         """One transaction."""
         database = self.database
         database.execute("BEGIN IMMEDIATE")
+        self._sum = None
         try:
             yield database
+            if self._sum is not None:
+                self.note("digest", (self._sum % 2 ** (8 * DIGEST)).to_bytes(DIGEST, "big"))
         except BaseException:
             database.execute("ROLLBACK")
             raise
@@ -141,6 +149,11 @@ class Journal:
     def _find_last(self) -> None:
         (self.last,) = self.database.execute("SELECT coalesce(max(seq), 0) FROM heads").fetchone()
 
+    def newest_for(self, run: bytes) -> int:
+        """The number of the newest head that one run of a peer's journal has not told itself."""
+        known = list(self._newest.items())
+        return max(number for origin, number in known if not origin or origin != run)
+
     # heads
 
     def heads(self, ident: bytes) -> list[Record]:
@@ -151,16 +164,18 @@ class Journal:
     def _store(self, ident: bytes, old: Sequence[Record], new: Sequence[Record], origin: bytes) -> None:
         kept = {record.raw for record in new}
         known = {record.raw for record in old}
-        digest = int.from_bytes(self.fact("digest"), "big")
+        if self._sum is None:
+            self._sum = int.from_bytes(self.fact("digest"), "big")
         for record in old:
             if record.raw not in kept:
                 self.database.execute("DELETE FROM heads WHERE id=? AND raw=?", (ident, record.raw))
-                digest -= int.from_bytes(record.digest, "big")
+                self._sum -= int.from_bytes(record.digest, "big")
         for record in new:
             if record.raw not in known:
-                self.database.execute("INSERT INTO heads(id, raw, origin) VALUES(?, ?, ?)", (ident, record.raw, origin))
-                digest += int.from_bytes(record.digest, "big")
-        self.note("digest", (digest % 2 ** (8 * DIGEST)).to_bytes(DIGEST, "big"))
+                row = (ident, record.raw, origin)
+                stored = self.database.execute("INSERT INTO heads(id, raw, origin) VALUES(?, ?, ?)", row)
+                self._newest[origin if len(self._newest) < MOST_RUNS else b""] = stored.lastrowid or 0
+                self._sum += int.from_bytes(record.digest, "big")
 
     def digest(self) -> bytes:
         """16 bytes that are the same at all who know the same heads."""

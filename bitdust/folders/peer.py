@@ -78,6 +78,9 @@ class FolderPeer:
         self.tag = host.store.keys.proof("session", *sorted((me, self.device)))[:16]
         self.name = ""
         self.epoch, self.known = b"", 0
+        self.run = b""
+        """Which time it is that the peer's journal is open; empty until it has said so."""
+        self._told: dict[str, Any] = {}
         self._more = self._is_expecting = self.admitted = False
         self.synced = 0
         """When all that the peer knows was known here last, seconds since the epoch; 0 while it is not."""
@@ -145,6 +148,7 @@ class FolderPeer:
         if not isinstance(run, bytes) or len(run) != RUN:
             raise BitDustError("malformed", "an answer about records that does not say whose they are")
         self.received += len(reply.payload)
+        self.run = run
         self.epoch, self.digest = epoch, bytes(fields.get("digest") or b"")
         await self._host.take(self, bytes(reply.payload), run, upto)
         self.known, self._more = upto, bool(fields.get("more"))
@@ -184,13 +188,17 @@ class FolderPeer:
 
     def tell(self) -> None:
         """There are records here that the peer has not asked for, or something else to say."""
-        if self.admitted:
-            journal = self._host.store.journal
-            fields = {"kind": NEWS, "folder": self.tag, "epoch": journal.epoch, "seq": journal.last}
-            self._send(Command.EVENT, fields | {"left": self._host.left()}).addErrback(lambda _: None)
+        journal = self._host.store.journal
+        news = {"epoch": journal.epoch, "seq": journal.newest_for(self.run), "left": self._host.left()}
+        if self.admitted and news != self._told:
+            self._told = news
+            self._send(Command.EVENT, {"kind": NEWS, "folder": self.tag} | news).addErrback(self._not_told)
+
+    def _not_told(self, _: object) -> None:
+        self._told = {}
 
     def heard(self, epoch: bytes, seq: int, left: int) -> None:
         """The peer has told of news."""
         self.behind = left
-        if (epoch, seq) != (self.epoch, self.known):
+        if epoch != self.epoch or seq > self.known:
             self.machine.send("news")

@@ -20,7 +20,7 @@ from bitdust.folders.reading import Changing, read_entry
 from bitdust.folders.records import FILE, FOLDER, Entry
 from bitdust.folders.tree import Special, Tree, local_of
 
-PORTION = 200
+PORTION = 500
 """Files that are read, or folders that are listed, before others have their turn."""
 MOST_SHOWN = 100
 """Bytes of a path that is too long."""

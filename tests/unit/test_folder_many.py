@@ -59,6 +59,16 @@ class ManyTests(SynchronousTestCase):
         self.alice.sync(self.bob)
         self.assertEqual((self.alice.told, self.alice.tree()), (1, self.bob.tree()))
 
+    def test_no_news(self) -> None:
+        """What a peer has told is no news for it, and news for all others; what is made here is for everybody."""
+        self.write(10)
+        self.bob.sync(self.alice)
+        mine, theirs = self.bob.store.journal, self.alice.store.journal
+        self.assertEqual((mine.newest_for(theirs.run), mine.newest_for(b"another!")), (0, mine.last))
+        self.bob.write("another", "one")
+        self.bob.scan()
+        self.assertEqual(mine.newest_for(theirs.run), mine.last)
+
     def test_told_back_to_an_old_copy(self) -> None:
         """Whoever has its journal from an old copy is told what it knew itself, and loses and repeats nothing."""
         self.write(3)
