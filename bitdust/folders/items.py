@@ -204,6 +204,14 @@ class Items:
         return same and (item.mtime, item.executable) == (seen.mtime, seen.executable)
 
     @staticmethod
+    def is_same(one: Entry, other: Entry) -> bool:
+        """Whether two entries of a path are the same for its person."""
+        if one.content != other.content:
+            return False
+        plain = one.deleted or one.kind in (FOLDER, LINK)
+        return plain or (one.mtime, one.executable) == (other.mtime, other.executable)
+
+    @staticmethod
     def is_as(local: Local | None, entry: Entry) -> bool:
         """Whether the disk shows an entry."""
         if entry.deleted or local is None:

@@ -324,7 +324,7 @@ class Journal:
         base = read(raw) if raw is not None else None
         vector = bumped(base.vector if base is not None else {}, self.node, int(self._wall() * 1000))
         former = base.opened(self.keys) if base is not None else NOTHING
-        if seen.deleted and former.deleted:
+        if Items.is_same(former, seen):
             return 0
         made = evolve(former.followed(seen), writer=self.node, made=vector[self.node])
         record = write(made, vector, self.keys)
@@ -334,11 +334,14 @@ class Journal:
         return 1
 
     def retract(self, ident: bytes) -> bool:
-        """A conflict copy of what this node wrote, replaced again, and nobody has any more: there is none. Whether."""
+        """What this node wrote and deleted again, and nobody has any more, though others have decided for it: there is
+        none. Conflict copies of what it wrote and replaced are the same. Whether it is so."""
         with self.change():
             heads = self.heads(ident)
             entry = self.entry(heads)
-            mine = entry.writer == self.node and is_conflict(entry.path) and self.keys.secret.may_write
+            base = self.items.base(ident)
+            was_deleted = is_conflict(entry.path) or (base is not None and read(base).deleted)
+            mine = entry.writer == self.node and was_deleted and self.keys.secret.may_write
             if not mine or entry.deleted or self.items.local(entry.path) is not None:
                 return False
             vector = bumped(heads[0].vector, self.node, int(self._wall() * 1000))
