@@ -266,6 +266,11 @@ def main(arguments: Sequence[str]) -> int:
         if program is not None:
             shutil.rmtree(base / "ours")
             (base / "syncthing").mkdir()
-            columns.append((Syncthing.name, measured(Syncthing(base / "syncthing", program), asked.files, asked.rest)))
+            try:
+                columns.append(
+                    (Syncthing.name, measured(Syncthing(base / "syncthing", program), asked.files, asked.rest))
+                )
+            except (SystemExit, OSError) as error:
+                print(f"Syncthing did not come to its end: {error}", file=sys.stderr)
     print(f"load of the machine: {os.getloadavg()[1]:.1f}")
     return shown(columns)
