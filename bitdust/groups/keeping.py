@@ -130,12 +130,19 @@ class Keeping:
         return Answer(Command.DATA, answer, encode(entries))
 
     async def _give_parts(self, request: Request, group: Discussion) -> Answer:
-        """The same of several parts, in the order in which they are asked for; what does not fit is left out."""
+        """The same of several parts, in the order in which they are asked for, up to the first entry that does not fit.
+
+        So no question makes more be read than is answered.
+        """
         left, given = min(request.fields["most"], MOST_GIVEN), []
+        if len({part["device"] for part in request.fields["parts"]}) < len(request.fields["parts"]):
+            raise BitDustError("bad-field", "a part can be asked for once")
         for part in request.fields["parts"]:
             entries = group.log.give(part["device"], part["first"], left) if left > 0 else []
             given.append(entries)
             left -= sum(map(len, entries))
+            if part["first"] + len(entries) <= group.log.end_of(part["device"]):
+                left = 0
         return Answer(Command.DATA, {"kind": GROUP_PARTS}, encode(given))
 
     async def _give_heads(self, request: Request, group: Discussion) -> Answer:

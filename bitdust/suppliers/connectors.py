@@ -4,6 +4,7 @@ A member of the family has a connector that reconnects by itself; a candidate ha
 """
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -44,6 +45,7 @@ class Connectors:
         self.book = self._book = book
         self._connectors: dict[bytes, SupplierConnector] = {}
         self._lost_since: dict[bytes, float] = {}
+        self._tried_again = -inf
         self.growth = Growth(self._clock, book)
         self._orphans = Orphans(self._clock, book, family, self.end)
         self._removers: list[Callable[[], None]] = []
@@ -85,6 +87,7 @@ class Connectors:
 
     def try_again(self) -> None:
         """Suppliers that could not be reached a moment ago may be reached now: nobody waits for the end of a pause."""
+        self._tried_again = self._clock.seconds()
         for connector in list(self._connectors.values()) if self._is_open else ():
             if connector.state in ("DISCONNECTED", "NO_SERVICE"):
                 connector.failures = 0
@@ -138,10 +141,11 @@ class Connectors:
         return self._clock.seconds() - since if since is not None else 0.0
 
     def is_coming(self, supplier: bytes) -> bool:
-        """Whether a supplier is being asked for the first time in this run, or was lost just now."""
+        """Whether a supplier is asked for the first time in this run, was lost or may be reached since just now."""
         connector = self._connectors.get(supplier)
         is_away = connector is not None and connector.state in ("REQUEST", "DISCONNECTED")
-        return is_away and self.absent_for(supplier) < SOON
+        waited = min(self.absent_for(supplier), self._clock.seconds() - self._tried_again)
+        return is_away and waited < SOON
 
     def refuses(self, supplier: bytes) -> bool:
         """Whether a supplier said no when it was asked last."""

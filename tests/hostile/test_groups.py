@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.crypt.device import DeviceKey
 from bitdust.formats.log_entry import Content, Entry, hash_of, seal
 from bitdust.formats.operations import Op, message_op, snapshot_op
+from bitdust.groups.keeping import MOST_GIVEN, Keeping
 from bitdust.groups.opened import Discussion, conversation_of
 from bitdust.identity.document import Device
 from bitdust.storage.log.recovery import read_head
@@ -326,13 +327,46 @@ class Talk(Discussion):
         return succeed(None)
 
 
+class AskedLog:
+    """Parts of five entries of 300 kB each, as a keeper has them; it counts what is read."""
+
+    read = 0
+
+    def give(self, device: bytes, first: int, most: int) -> list[bytes]:
+        found = [bytes(300_000)] * min(5 - first + 1, max(1, most // 300_000))
+        self.read += len(found)
+        return found
+
+    def end_of(self, device: bytes) -> int:
+        return 5
+
+
+class QuestionTests(SynchronousTestCase):
+    def ask(self, *devices: bytes) -> Deferred:
+        self.log = AskedLog()
+        asked = {"parts": [{"device": device, "first": 1} for device in devices], "most": 10**9}
+        request, group = SimpleNamespace(fields=asked), SimpleNamespace(log=self.log)
+        return Deferred.fromCoroutine(Keeping._give_parts(None, request, group))
+
+    def test_no_more_is_read_than_answered(self) -> None:
+        """However many parts a member asks for at once, its keeper stops at the first entry that does not fit."""
+        answer = self.successResultOf(self.ask(*(bytes([number]) * 8 for number in range(200))))
+        given = decode(answer.payload, 2 * MOST_GIVEN)
+        self.assertEqual((sum(map(len, given)), self.log.read, len(given)), (3, 3, 200))
+
+    def test_one_part_again_and_again(self) -> None:
+        """A part can be asked for once in a question."""
+        failure = self.failureResultOf(self.ask(bytes(8), bytes(8)), BitDustError)
+        self.assertIn("asked for once", str(failure.value))
+
+
 class MessageTests(MemberCase):
     def setUp(self) -> None:
         super().setUp()
         self.talk = Talk(self)
 
     def message(self, data: bytes, device: bytes = BOB.device.id) -> Message | None:
-        return self.talk._message_of(Said(device, 1, message_op(ALIAS, data)), self.access)
+        return self.talk._message_of(Said(device, 1, message_op(ALIAS, data)), self.access.now())
 
     def test_who_says_it(self) -> None:
         """A message counts when its sender is the member whose device wrote the entry; what else is said is dropped."""
@@ -367,8 +401,8 @@ class MessageTests(MemberCase):
     def test_what_is_no_message(self) -> None:
         """Bytes that are none, and operations of another kind, change nothing and stop nobody."""
         self.assertIsNone(self.message(b"no message at all"))
-        self.assertIsNone(self.talk._message_of(Said(BOB.device.id, 1, {"op": "tombstone", "names": []}), self.access))
-        self.assertIsNone(self.talk._message_of(Said(BOB.device.id, 1, {}), self.access))
+        for op in ({"op": "tombstone", "names": []}, {}):
+            self.assertIsNone(self.talk._message_of(Said(BOB.device.id, 1, op), self.access.now()))
 
     def test_mine(self) -> None:
         """What this device wrote is outgoing."""

@@ -214,8 +214,8 @@ class DiskTests(FamilyCase):
 
 class ComingTests(FamilyCase):
     def test_who_may_be_here_in_a_moment(self) -> None:
-        """A supplier that is being asked, or was lost within half a minute, is coming; one that is here is not, nor one
-        that refuses, is away for longer, or is none."""
+        """A supplier that is being asked, was lost within half a minute, or may be reached since then, is coming; one
+        that is here is not, nor one that refuses, is away for longer, or is none."""
         lost, coming = self.town.supplier(1), self.town.room.connectors.is_coming
         self.assertFalse(coming(lost.fingerprint) or coming(self.town.supplier(5).fingerprint))
         lost.up = False
@@ -223,4 +223,8 @@ class ComingTests(FamilyCase):
         self.pass_time(25)
         self.assertTrue(coming(lost.fingerprint))
         self.pass_time(10)
+        self.assertFalse(coming(lost.fingerprint))
+        self.town.room.connectors.try_again()
+        self.assertTrue(coming(lost.fingerprint))
+        self.pass_time(31)
         self.assertFalse(coming(lost.fingerprint))

@@ -94,6 +94,17 @@ class HeadPublisherTests(SynchronousTestCase):
         self.assertEqual(self.publish(), [1])
         self.assertEqual(self.publish(), [])
 
+    def test_again_by_itself(self) -> None:
+        """Where no occasion comes it is brought again after half a minute, and not once the storage is closed."""
+        self.master.sequence = 1
+        self.publish()
+        self.put[0][1].errback(RuntimeError("nobody is there"))
+        self.clock.advance(EVERY)
+        self.assertEqual([sequence for sequence, _ in self.put], [1, 1])
+        self.heads.stop()
+        self.put[1][1].errback(RuntimeError("nobody is there"))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_an_old_failure(self) -> None:
         """A head that fails after a newer one got there takes nothing back."""
         self.master.sequence = 1

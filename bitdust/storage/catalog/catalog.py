@@ -7,6 +7,7 @@ over a connection of its own.
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from math import inf
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol, TypeVar
@@ -241,13 +242,20 @@ class Catalog:
         ).fetchone()
         return bytes(row[0]) if row is not None else None
 
-    def entries(self, key: str, device: bytes, first: int, last: int) -> list[bytes]:
-        """Entries as they are sent, from one sequence to another."""
+    def entries(self, key: str, device: bytes, first: int, last: int, most: float = inf) -> list[bytes]:
+        """Entries as they are sent, from one sequence to another: as many as fit ``most`` bytes, and one at least."""
         rows = self.read.execute(
             "SELECT entry FROM entries WHERE key=? AND device=? AND sequence BETWEEN ? AND ? ORDER BY sequence",
             (key, device, first, last),
         )
-        return [bytes(entry) for (entry,) in rows]
+        found: list[bytes] = []
+        for (entry,) in rows:
+            most -= len(entry)
+            if most < 0 and found:
+                rows.close()
+                break
+            found.append(bytes(entry))
+        return found
 
     def next_sequence(self, key: str, device: bytes, after: int) -> int | None:
         """The first entry of a device's log that is here behind another one; None where there is none."""

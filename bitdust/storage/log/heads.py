@@ -41,9 +41,11 @@ class HeadPublisher:
         self._safe_end = safe_end
         self._published: dict[tuple[str, bytes], _Published] = {}
         self._later: dict[str, IDelayedCall] = {}
+        self._is_stopped = False
 
     def stop(self) -> None:
         """Bring nothing any more by itself."""
+        self._is_stopped = True
         later, self._later = self._later, {}
         for call in later.values():
             if call.active():
@@ -66,7 +68,7 @@ class HeadPublisher:
         published = self._published[one.key, device] = _Published(now, end.sequence)
         head = one.head(end, brief=True)
         putting = self._ports.publish_head(head, self._me.sign(Head.KIND, head.to_body()))
-        putting.addErrback(self._failed, one.key, device, published)
+        putting.addErrback(self._failed, one, device, published)
 
     def _due(self, one: KeyLog) -> None:
         """What came soon after the last head was brought is not to wait for the next entry."""
@@ -74,10 +76,15 @@ class HeadPublisher:
         # By the clock a part of a second may be left: its sum and its difference are rounded differently.
         self._publish(one, is_due=True)
 
-    def _failed(self, failure: Failure, key: str, device: bytes, published: _Published) -> None:
-        """The next entry, comparison or contact of the DHT tries again, unless a newer head is there already."""
-        if self._published.get((key, device)) is published:
-            del self._published[key, device]
+    def _failed(self, failure: Failure, one: KeyLog, device: bytes, published: _Published) -> None:
+        """The next occasion tries again, and half a minute at most: the first contact may have come in the meantime.
+
+        Where a newer head is there already, nothing is left to do.
+        """
+        if self._published.get((one.key, device)) is published:
+            del self._published[one.key, device]
+            if not self._is_stopped and one.key not in self._later:
+                self._later[one.key] = self._world.clock.callLater(EVERY, self._due, one)
         self.log.info("the head of a log is not in the DHT: {error}", error=failure.value)
 
 

@@ -42,11 +42,10 @@ class MemberAccess:
     @property
     def document(self) -> IdentityDocument:
         """The identity of the owner. Raises `BitDustError` ``unknown-user`` while it is not known here."""
-        owner = self.owner
-        for document in self._members():
-            if document.fingerprint == owner:
-                return document
-        raise BitDustError("unknown-user", "the identity of the group's creator is not known here")
+        document = self._document_of(self.owner)
+        if document is None:
+            raise BitDustError("unknown-user", "the identity of the group's creator is not known here")
+        return document
 
     def device(self, ident: bytes) -> Device | None:
         """A device of a member: where several name it, as the one has it who lets it say most.
@@ -58,8 +57,11 @@ class MemberAccess:
 
     def is_writer(self, person: bytes, ident: bytes, sequence: int) -> bool:
         """Whether an entry of a device counts as a word of that member, as its own document has it."""
-        device = next((one.device(ident) for one in self._members() if one.fingerprint == person), None)
-        return _may_write(device, sequence)
+        document = self._document_of(person)
+        return document is not None and _may_write(document.device(ident), sequence)
+
+    def _document_of(self, person: bytes) -> IdentityDocument | None:
+        return next((one for one in self._members() if one.fingerprint == person), None)
 
     def now(self) -> "MemberAccess":
         """The same for as long as nothing else runs: many entries are checked by it, and members looked up once."""
@@ -107,9 +109,8 @@ class _AccessNow(MemberAccess):
             self._found[ident] = super().device(ident)
         return self._found[ident]
 
-    def is_writer(self, person: bytes, ident: bytes, sequence: int) -> bool:
-        document = self._by_person.get(person)
-        return document is not None and _may_write(document.device(ident), sequence)
+    def _document_of(self, person: bytes) -> IdentityDocument | None:
+        return self._by_person.get(person)
 
 
 def _most_said(devices: Iterable[Device]) -> Device | None:

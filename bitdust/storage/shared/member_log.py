@@ -224,13 +224,14 @@ class MemberLog:
         seen = read_head(signed, self._access, bringer.fingerprint)
         if seen is None or seen.head.scope not in self._access.scopes(self._key):
             raise BitDustError("bad-signature", "this is not signed by a device of a member")
-        before = self._catalog_end(seen.head.device)
+        before = self.end_of(seen.head.device)
         last = await self.parts.take(seen, entries)
         if last > before:
             self.grown.emit(bringer.device)
         return last
 
-    def _catalog_end(self, device: bytes) -> int:
+    def end_of(self, device: bytes) -> int:
+        """The last entry of a device's part that is here; 0 without one."""
         return self.catalog.end(self._key, device).sequence
 
     def heads(self) -> list[bytes]:
@@ -241,13 +242,7 @@ class MemberLog:
 
     def give(self, device: bytes, first: int, most: int) -> list[bytes]:
         """Entries of a device's part, as many as fit ``most`` bytes, and one at least where there is one."""
-        found: list[bytes] = []
-        for data in self.catalog.entries(self._key, device, first, first + MOST_GIVEN - 1):
-            most -= len(data)
-            if most < 0 and found:
-                break
-            found.append(data)
-        return found
+        return self.catalog.entries(self._key, device, first, first + MOST_GIVEN - 1, most)
 
     def unread(self) -> list[Said]:
         """What was not handed on yet, each device's in its order, some hundred entries at most; also what is mine."""
@@ -255,7 +250,7 @@ class MemberLog:
         for device in self.catalog.devices(self._key):
             after = self._read.get(device) or handed_on(self.catalog.read, device)
             self._read[device] = after
-            if self._catalog_end(device) <= after:
+            if self.end_of(device) <= after:
                 continue
             first = self.catalog.next_sequence(self._key, device, after)
             if first is None:
