@@ -7,6 +7,7 @@ from random import Random
 from attrs import evolve
 
 from bitdust.crypt.device import DeviceKey
+from bitdust.identity.document import IdentityDocument
 from bitdust.people.messages import desk as desk_module
 from bitdust.people.messages.desk import FAILED, KEPT
 from bitdust.people.messages.incoming import CONSUMED, GAP, STORED
@@ -300,6 +301,59 @@ class DevicesTests(PostCase):
         self.phone.again()
         self.passes(5)
         self.assertEqual(self.phone.texts, [4, 5])
+
+    def test_a_device_that_never_comes(self) -> None:
+        """After two months what one device of a person has is forgotten without a word; what none has is reported."""
+        self.patch(desk_module, "KEPT_DAYS", 1)
+        self.phone.crash()
+        self.assertEqual(self.successResultOf(self.send(self.alice, self.bob, "had").arrived), STORED)
+        self.bob.crash()
+        never = self.send(self.alice, self.bob, "never")
+        self.assertEqual(len(self.alice.messages.letters.desk.rows), 2)
+        self.office.clock.advance(DAY + 3601)
+        self.assertEqual(self.alice.messages.letters.desk.rows, {})
+        self.assertEqual(self.successResultOf(self.alice.messages.store.outgoing()), [])
+        failed = [one.data["message_id"] for one in self.alice.events.since(0) if one.id == FAILED]
+        self.assertEqual(failed, [never.message.id])
+
+    def test_the_last_device_is_revoked(self) -> None:
+        """What waits for a device that is revoked is forgotten at once where the history and others have it, and on
+        the disk even while that does not say yet that the history has it."""
+        self.phone.crash()
+        self.assertEqual(self.successResultOf(self.send(self.alice, self.bob).arrived), STORED)
+        self.office.clock.advance(0.01)
+        (row,) = self.successResultOf(self.alice.messages.store.outgoing())
+        self.assertEqual((row.noted, row.reached, len(row.targets)), (False, True, 1))
+        self.alice.cache.accept(self.without(self.bob, self.phone))
+        self.assertEqual(self.alice.messages.letters.desk.rows, {})
+        self.passes(3)
+        self.assertEqual(self.successResultOf(self.alice.messages.store.outgoing()), [])
+
+    def test_done_before_this_life(self) -> None:
+        """A message that an earlier life has left on the disk though it was done is forgotten at the start."""
+        self.phone.crash()
+        self.send(self.alice, self.bob)
+        self.passes(3)
+        self.alice.crash()
+        with closing(sqlite3.connect(self.alice.home / "correspondence" / "correspondence.db")) as database:
+            database.execute("DELETE FROM targets")
+            database.commit()
+            left = database.execute("SELECT noted, reached FROM outgoing").fetchall()
+        self.assertEqual(left, [(1, 1)])
+        self.alice.again()
+        self.assertEqual(self.alice.messages.letters.desk.rows, {})
+        self.office.clock.advance(1)
+        self.assertEqual(self.successResultOf(self.alice.messages.store.outgoing()), [])
+
+    def without(self, one: Node, lost: Node) -> IdentityDocument:
+        """The person's next document, in which a device of hers is revoked."""
+        old = self.office.documents[one.me.fingerprint]
+        devices = (
+            evolve(each, revoked=old.revision + 1, sequence=0) if each.id == lost.me.device.id else each
+            for each in old.devices
+        )
+        document = self.office.documents[old.fingerprint] = one.me.revise(devices=tuple(devices))
+        return document
 
     def test_a_device_that_is_lost(self) -> None:
         """What only a lost device would have had is sealed again for those that count."""

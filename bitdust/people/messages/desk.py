@@ -11,7 +11,16 @@ from twisted.logger import Logger
 from bitdust.batching import Soon
 from bitdust.people.messages.couriers import Courier
 from bitdust.people.messages.incoming import CONSUMED, STORED
-from bitdust.people.messages.store import LETTER, NOTICE, Device, Outgoing, Store, drop_outgoing, drop_target
+from bitdust.people.messages.store import (
+    LETTER,
+    NOTICE,
+    Device,
+    Outgoing,
+    Store,
+    drop_done,
+    drop_outgoing,
+    drop_target,
+)
 from bitdust.surroundings import Surroundings
 from bitdust.wire.errors import BitDustError
 
@@ -114,7 +123,7 @@ class Desk:
         row.targets.pop(device, None)
         reached = device[0] == row.person
         row.reached = row.reached or reached
-        if not self._forget_done(row):
+        if not self.forget_done(row):
             self._write(lambda database: drop_target(database, device, number, reached))
         if reached:
             self._forget_unreached(row)
@@ -123,15 +132,21 @@ class Desk:
     def noted(self, row: Outgoing) -> None:
         """The history has it."""
         row.noted = True
-        if not self._forget_done(row) and row.number in self.rows:
+        if not self.forget_done(row) and row.number in self.rows:
             self._unwritten.append(row)
             self._notes.want()
 
     def _write_notes(self) -> bool:
         rows, self._unwritten = self._unwritten, []
-        numbers = [(row.number,) for row in rows if row.number in self.rows]
+        numbers = [row.number for row in rows if row.number in self.rows]
+
+        def write(database: sqlite3.Connection) -> None:
+            for number in numbers:
+                database.execute("UPDATE outgoing SET noted=1 WHERE number=?", (number,))
+                drop_done(database, number)
+
         if numbers:
-            self._write(lambda database: database.executemany("UPDATE outgoing SET noted=1 WHERE number=?", numbers))
+            self._write(write)
         return True
 
     def is_deposited(self, device: Device, numbers: list[int]) -> "Deferred[None]":
@@ -166,7 +181,7 @@ class Desk:
         row.targets.pop(device, None)
         if not row.reached and not any(person == row.person for person, _ in row.targets):
             self._fail(row, code)
-        elif not self._forget_done(row):
+        elif not self.forget_done(row):
             self._write(lambda database: drop_target(database, device, number, False))
 
     def drop(self, device: Device, number: int) -> None:
@@ -175,19 +190,20 @@ class Desk:
             self.couriers[device].drop(number)
 
     def _fail(self, row: Outgoing, code: str) -> None:
-        """No device of the person will have it."""
+        """It is given up. That is reported where no device of the person has it; others of hers may have been away."""
+        was_reached = row.reached
         row.reached = row.noted = True
         self._forget_unreached(row)
         self._fire(row.number, BitDustError(code, "the recipient does not take this message"))
         for device in row.targets:
             self.drop(device, row.number)
         row.targets = {}
-        self._forget_done(row)
-        if row.kind == LETTER:
+        self.forget_done(row)
+        if row.kind == LETTER and not was_reached:
             details = {"message_id": row.message.hex(), "fingerprint": row.person.hex(), "code": code}
             self._around.events.send(FAILED, details)
 
-    def _forget_done(self, row: Outgoing) -> bool:
+    def forget_done(self, row: Outgoing) -> bool:
         """It is not on its way any more, once the history has it and everybody else: whether that is so."""
         if row.targets or not (row.noted and row.reached):
             return False
@@ -210,8 +226,8 @@ class Desk:
         self.log.warn("what is on its way could not be changed: {error}", error=failure.getErrorMessage())
 
     def upkeep(self) -> None:
-        """Give up what nobody has taken for too long; and of what a person has already, the oldest for her devices
-        that are not there."""
+        """Give up what waits for too long; and of what a person has already, the oldest for her devices that are not
+        there."""
         before = int(self._world.wall()) - KEPT_DAYS * DAY
         for row in [one for one in self.rows.values() if one.made < before]:
             self._fail(row, "no-answer")

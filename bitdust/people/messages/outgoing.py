@@ -75,6 +75,7 @@ class Letters:
             self.desk.add(row)
             if not row.noted:
                 await self._note_again(row)
+            self.desk.forget_done(row)
         for person in {person for row in self.desk.rows.values() for person, _ in row.targets} | set(
             self.desk.by_person
         ):
@@ -297,6 +298,8 @@ class Letters:
             self.desk.drop(device, row.number)
         for device in more:
             row.targets[device] = (False, False)
+        if self.desk.forget_done(row):
+            return
 
         def write(database: sqlite3.Connection) -> None:
             for device in gone:
