@@ -227,6 +227,9 @@ class Frames:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         except asyncio.IncompleteReadError as error:
             raise ConnectionError("the node closed the connection in the handshake") from error
+        except asyncio.LimitOverrunError as error:
+            writer.close()
+            raise ConnectionError("the node's answer is no handshake") from error
         proof = base64.b64encode(hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest())
         if " 101 " not in head.partition("\r\n")[0] or proof.decode() not in head:
             writer.close()

@@ -39,7 +39,8 @@ PATTERNS = {
 DOMAIN = b"BitDust device 1"
 PART = 65_518
 """Bytes of a text in one message."""
-REKEY_AFTER = 65_536
+REKEY_EVERY = 65_536
+"""Messages under one key; their numbers go on under the next one."""
 CODES = 3
 """Wrong codes after which somebody else may be at the other end."""
 
@@ -71,24 +72,27 @@ class Cipher:
         self._count = 0
 
     def _nonce(self) -> bytes:
-        if self._count == REKEY_AFTER:
-            whole = AESGCM(self._key).encrypt(bytes(4) + b"\xff" * 8, bytes(32), None)
-            self._key, self._count = whole[:32], 0
+        return bytes(4) + self._count.to_bytes(8, "big")
+
+    def _next(self) -> None:
         self._count += 1
-        return bytes(4) + (self._count - 1).to_bytes(8, "big")
+        if self._count % REKEY_EVERY == 0:
+            self._key = AESGCM(self._key).encrypt(bytes(4) + b"\xff" * 8, bytes(32), None)[:32]
 
     def seal(self, plain: bytes, beside: bytes = b"") -> bytes:
         """The next message."""
-        nonce = self._nonce()
-        return AESGCM(self._key).encrypt(nonce, plain, beside)
+        sealed = AESGCM(self._key).encrypt(self._nonce(), plain, beside)
+        self._next()
+        return sealed
 
     def opened(self, sealed: bytes, beside: bytes = b"") -> bytes:
         """What is in the next message; raises `NotLetIn` for one that does not come next."""
-        nonce = self._nonce()
         try:
-            return AESGCM(self._key).decrypt(nonce, sealed, beside)
-        except InvalidTag as error:
+            plain = AESGCM(self._key).decrypt(self._nonce(), sealed, beside)
+        except (InvalidTag, ValueError) as error:
             raise NotLetIn("a message was changed, or does not come next") from error
+        self._next()
+        return plain
 
 
 class Handshake:
@@ -108,7 +112,10 @@ class Handshake:
         self._hash = hashlib.sha256(self._hash + data).digest()
 
     def _mix_key(self, key: X25519PrivateKey, other: bytes) -> None:
-        shared = key.exchange(X25519PublicKey.from_public_bytes(other))
+        try:
+            shared = key.exchange(X25519PublicKey.from_public_bytes(other))
+        except ValueError as error:
+            raise NotLetIn("the other side shows no key that makes a secret") from error
         self._chaining, secret = derived(self._chaining, shared)
         self._cipher = Cipher(secret)
 
@@ -204,8 +211,11 @@ async def connected(kind: int, url: str, mine: X25519PrivateKey, theirs: bytes =
     target = (where.path or "/") + (f"?{where.query}" if where.query else "")
     frames = await Frames.open(where.hostname, where.port or 80, target, {"Host": where.netloc})
     handshake = Handshake(kind, mine, theirs)
-    line = await handshake.shake(kind, frames, aiter(frames))
-    return line, handshake.theirs
+    try:
+        return await handshake.shake(kind, frames, aiter(frames)), handshake.theirs
+    except (OSError, NotLetIn):
+        frames.close()
+        raise
 
 
 # what a device does
@@ -291,11 +301,11 @@ async def come_back(keys: Keys) -> Line:
     for url in urls:
         try:
             line, _ = await connected(RESUMING, url, mine, node)
-        except OSError as error:
+            await line.say("")  # It proves that this handshake is no old one that somebody says again.
+        except (OSError, NotLetIn, ValueError) as error:
             print(f"{url}: {error}", file=sys.stderr)
-            continue
-        await line.say("")  # It proves that this handshake is no old one that somebody says again.
-        return line
+        else:
+            return line
     raise NotLetIn("the node was not found")
 
 
