@@ -53,7 +53,7 @@ async def folder_suppliers(context: Context, folder: str) -> Envelope:
 
 @method(
     Route("POST", "/folder/suppliers/v1"),
-    params=(FOLDER, Param("wanted", Kind.FLAG, help="false takes it from them again")),
+    params=(FOLDER, Param("wanted", Kind.FLAG, help="false takes it from them again", example=True)),
     returns=SUPPLIERS_ROW,
     errors=(*NO_FOLDER, "no-suppliers"),
     becomes=[("folder_backup", "start")],
