@@ -72,7 +72,9 @@ class Exchange:
     # my side
 
     def greet(self, folder: Folder, session: Any) -> None:
-        """Ask whoever is at the other end whether it has this folder too."""
+        """Ask whoever is at the other end whether it has this folder too, unless the session gave way to another."""
+        if all(one is not session for one in self._around.sessions.sessions()):
+            return
         peer = folder.peers.get(session.peer.device)
         if folder.is_meeting and (peer is None or peer.session is not session):
             self._peer(folder, session).machine.send("greet")

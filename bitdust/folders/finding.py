@@ -174,8 +174,8 @@ class Finding:
         if result.error is not None:
             self.log.debug("{host}: {why}", host=host, why=str(result.error))
             return
-        session = result.value
-        self._found[host] = (session.peer.fingerprint, session.peer.device)
+        who = self._found[host] = (result.value.peer.fingerprint, result.value.peer.device)
+        session = next((one for one in self._around.sessions.sessions() if _is(one, who)), result.value)
         for folder in self._folders():
             if self._is_place(folder, host):
                 self._try(folder, session)

@@ -42,6 +42,19 @@ class LanTests(FolderCase):
         self.grid.until((self.root(self.bob) / "a").exists, SOON, "the file")
         self.assertEqual([row.peers for row in self.alice.rooms.folders.folders()], [1])
 
+    def test_by_two_ways_at_once(self) -> None:
+        """Nodes that find each other by several ways, and dial each other at the same moment, go on without a pause."""
+        for number in (1, 2, 3):
+            pair = [self.grid.add_stranger(f"{name}-{number}", **ALONE) for name in ("carol", "dave")]
+            for node in pair:
+                node.start()
+            self.share(pair[0], secret_of(number), **OFF | {"search_lan": 1})
+            self.share(pair[1], secret_of(number), pair[0], **OFF | {"search_lan": 1, "use_hosts": 1})
+            for file in range(4):
+                self.write(pair[0], f"f{file}", b"x" * 1000)
+                self.grid.until(lambda pair=pair: self.same(*pair), 5, f"file {file}")
+                self.grid.run(0.3)
+
     def test_only_where_it_is_wanted(self) -> None:
         """Who does not want to be found says nothing, does not answer, and is found when that changes."""
         self.share_by(self.alice, 1, search_lan=1)
