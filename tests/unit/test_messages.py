@@ -170,6 +170,20 @@ class LifeTests(PostCase):
         self.send(self.alice, self.bob, 3)
         self.assertEqual([one.sequence for one in self.bob.history.messages], [1, 2, 3, 4])
 
+    def test_what_a_person_has_deleted_stays_so(self) -> None:
+        """The history gets what was written once: a moment later the next life knows that, while it waits for somebody
+        who is away, and brings it back to no history from which it was deleted."""
+        self.office.apart.add(frozenset((self.alice, self.bob)))
+        self.send(self.alice, self.bob, 1)
+        self.passes(2)
+        self.alice.crash()
+        self.alice.history.messages.clear()
+        self.office.apart.clear()
+        self.alice.again()
+        self.passes(10)
+        self.assertEqual((self.bob.texts, self.alice.written), ([1], []))
+        self.assertEqual(self.alice.messages.letters.desk.rows, {})
+
     def test_a_recipient_that_dies(self) -> None:
         """Sessions outlive both: messages before and after open, and nothing is there twice."""
         for number in range(6):
