@@ -14,6 +14,7 @@ from bitdust.batching import Soon
 from bitdust.folders.config import FolderConfig
 from bitdust.folders.fetching import Fetcher, Source
 from bitdust.folders.ignoring import LIST, MAX_RULES, IgnoreList
+from bitdust.folders.journal import Taken
 from bitdust.folders.keeping import Keeping
 from bitdust.folders.keys import FolderKeys
 from bitdust.folders.limiting import Limits
@@ -336,18 +337,14 @@ class Folder:
         self._failed.clear()
         self.machine.send("due")
 
-    def learn(self, records: Sequence[bytes], public: bytes) -> "Deferred[Any]":
-        """Records that suppliers hold, and the writers' key."""
-        return self.store.run(self._take_in, records, public).addCallback(self._taken_in)
+    def learn(self, records: Sequence[bytes], public: bytes) -> "Deferred[Taken]":
+        """Records that suppliers hold, and the writers' key; fires with what came of them."""
+        return self.store.run(self.store.learn, records, public).addCallback(self._taken_in)
 
-    def _taken_in(self, is_new: bool) -> None:
-        if is_new:
+    def _taken_in(self, taken: Taken) -> Taken:
+        if taken.changed:
             self._learnt()
-
-    def _take_in(self, records: Sequence[bytes], public: bytes) -> bool:
-        if public:
-            self.store.journal.learn_public(public)
-        return bool(self.store.journal.take(records).changed)
+        return taken
 
     def peer_met(self, peer: FolderPeer) -> None:
         peer.tell()

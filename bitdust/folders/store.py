@@ -154,6 +154,12 @@ class Store:
         """Records of a peer as they travel. Raises `WireError` where they cannot be unpacked."""
         return self.journal.take(unpack(payload), run)
 
+    def learn(self, records: Sequence[bytes], public: bytes) -> Taken:
+        """Take records that came by another way, with the writers' key where that is known."""
+        if public:
+            self.journal.learn_public(public)
+        return self.journal.take(records)
+
     def serve(self, names: Sequence[bytes]) -> "Deferred[ChunkSource]":
         """Sealed chunks, as the payload of an answer."""
         planned = self._serving.submit(self.serving.plan, names)

@@ -114,6 +114,10 @@ class IndexTests(SynchronousTestCase):
         self.assertEqual(self.index.needed_by_others("mine.state", 50), {"dead"})
         self.assertEqual(self.index.needed_by_others("mine.state", 101), set())
         self.assertEqual(self.index.states(), {"bob.state": "v1", "mine.state": "v1"})
+        self.index.note_head("bob.state", "v2", 101, ["dead"])
+        self.assertEqual((self.index.states(), self.index.heads()["bob.state"]), ({"mine.state": "v1"}, "v2"))
+        self.index.drop_states(["bob.state"])
+        self.assertEqual(self.index.heads(), {"mine.state": "v1"})
 
     def test_made_anew(self) -> None:
         """A segment that is half empty is brought again as part of another one, and so are many small ones."""

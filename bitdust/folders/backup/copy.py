@@ -5,7 +5,7 @@ of a hidden key. Each device tells a list of the folder's records; all lists tog
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,20 +19,19 @@ from bitdust.crypt.files import remove_safely, write_all
 from bitdust.folders.backup.formats import (
     CHUNKS,
     INDEX,
-    LONGEST_HEAD,
     STATE,
-    RecordReader,
     Told,
-    read_head,
     read_index,
     write_head,
     write_index,
     write_records,
 )
 from bitdust.folders.backup.index import SEGMENT, Figures, SupplierIndex
+from bitdust.folders.backup.lists import Lists
 from bitdust.folders.backup.segments import AT_ONCE, Built, parts, runs
 from bitdust.folders.config import FolderConfig
 from bitdust.folders.fetching import parted
+from bitdust.folders.journal import Taken
 from bitdust.folders.keys import sealed_name
 from bitdust.folders.serving import ChunkSource
 from bitdust.folders.store import Store
@@ -40,8 +39,6 @@ from bitdust.outcome import outcome
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 
-PORTION = 2 * LONGEST_HEAD
-"""Bytes of a list that are read at once."""
 MOST_DUE = 256
 _DEVICE = 8
 
@@ -54,7 +51,7 @@ class Host(Protocol):
     store: Store
     is_meeting: bool
 
-    def learn(self, records: Sequence[bytes], public: bytes) -> "Deferred[Any]":
+    def learn(self, records: Sequence[bytes], public: bytes) -> "Deferred[Taken]":
         """Take records in, whoever has brought them."""
 
     def look_for_chunks(self) -> None:
@@ -74,6 +71,7 @@ class SupplierCopy:
         self._run = host.store.run
         self._label = host.store.keys.secret.folder_id.hex()[:32]
         self._index = SupplierIndex(home / "suppliers.db", host.store.journal)
+        self._lists = Lists(host, shelf, self._index, self._label)
         self._built: Built | None = None
         self._missing: set[bytes] = set()
         self._is_told = self._has_changed = self._is_open = False
@@ -90,6 +88,11 @@ class SupplierCopy:
         self.machine.send("stop")
         self._is_open = False
         self._run(self._index.close)
+
+    @property
+    def problem(self) -> str:
+        """Why it does not go on, and what of it cannot be read; empty where all is well."""
+        return "; ".join(filter(None, (self.failure, self._lists.problem)))
 
     def changed(self) -> None:
         """The folder is another than it was."""
@@ -141,8 +144,7 @@ class SupplierCopy:
         await self._run(self._clear)
         self._is_open = True
         self._missing.clear()
-        versions = await self._shelf.versions()
-        names = {name.removeprefix(f"{self._label}-"): one for name, one in versions.items() if self._is_of(name)}
+        names = await self._versions()
         known = set(await self._run(self._index.segments))
         segments = {name.removesuffix(INDEX) for name in names if name.endswith(INDEX)}
         for segment in sorted(segments - known):
@@ -152,16 +154,18 @@ class SupplierCopy:
             await self._run(self._index.forget, segment)
         for name in sorted(names):
             segment = name.removesuffix(CHUNKS)
-            if segment != name and segment not in segments and segment.startswith(self._mine[:_DEVICE]):
+            if segment != name and segment not in segments and self._is_mine(segment):
                 await self._shelf.remove(self._name(segment, CHUNKS))
-        states = await self._run(self._index.states)
-        for name, version in sorted(names.items()):
-            if name.endswith(STATE) and states.get(name) != version:
-                await self._read_state(name, version)
+        if self._mine + STATE not in names:
+            await self._run(self._index.note_told, b"", 0)
+        await self._lists.take(names)
         self._host.look_for_chunks()
 
-    def _is_of(self, name: str) -> bool:
-        return name.startswith(f"{self._label}-")
+    async def _versions(self) -> dict[str, str]:
+        """The newest version of each file of the folder, by the rest of its name."""
+        begin = f"{self._label}-"
+        versions = await self._shelf.versions()
+        return {name.removeprefix(begin): one for name, one in versions.items() if name.startswith(begin)}
 
     def _clear(self) -> None:
         """What a process that died has left."""
@@ -175,34 +179,11 @@ class SupplierCopy:
                 raise read.error
             chunks = await self._world.run_in_thread(read_index, read.value)
         except BitDustError as error:
-            self._skip(error, "segment")
+            if error.code not in FOR_GOOD:
+                raise
+            self.log.warn("a segment of a folder does not come back: {why}", why=str(error))
             return
         await self._run(self._index.add, segment, chunks)
-
-    async def _read_state(self, name: str, version: str) -> None:
-        try:
-            told = await self._take_state(f"{self._label}-{name}")
-        except BitDustError as error:
-            self._skip(error, "list")
-            return
-        await self._run(self._index.note_state, name, version, told.time, told.segments)
-
-    def _skip(self, error: BitDustError, what: str) -> None:
-        if error.code not in (*FOR_GOOD, "bad-field"):
-            raise error
-        self.log.warn("a {what} of a folder does not come back: {why}", what=what, why=str(error))
-
-    async def _take_state(self, name: str) -> Told:
-        data = await self._shelf.read(name, 0, PORTION)
-        told, begin = read_head(data, self._shelf.secrets())
-        reader, offset = RecordReader(), len(data)
-        data = data[begin:]
-        while data:
-            await self._host.learn(list(reader.take(data)), told.public)
-            data = await self._shelf.read(name, offset, PORTION)
-            offset += len(data)
-        reader.end()
-        return told
 
     # chunks for the folder
 
@@ -278,17 +259,22 @@ class SupplierCopy:
     async def _tell(self) -> None:
         self._shelf.make_key()
         now, name = int(self._world.wall()), self._mine + STATE
+        names = await self._versions()
+        await self._lists.take(names)
+        if name in await self._lists.untaken(names):
+            text = "the list that this machine has told is not in its journal, and is not replaced; to begin anew, take"
+            raise BitDustError("list-refused", f"{text} the folder from its suppliers, and have them keep it again")
         path = self._home / f"{self._label}-{name}"
         digest, segments = await self._run(self._write_list, path, now)
         try:
             await self._shelf.keep(f"{self._label}-{name}", path)
         finally:
             await self._world.run_in_thread(remove_safely, path)
-        versions = await self._shelf.versions()
-        await self._run(self._index.note_state, name, versions.get(f"{self._label}-{name}", ""), now, segments)
+        names = await self._versions()
+        await self._run(self._index.note_state, name, names.get(name, ""), now, segments)
         await self._run(self._index.note_told, digest, now)
         self.failure = ""
-        await self._clean(name, now)
+        await self._clean(names, now)
 
     def _write_list(self, path: Path, now: int) -> tuple[bytes, list[str]]:
         journal, config = self._host.store.journal, self._host.config
@@ -307,14 +293,19 @@ class SupplierCopy:
             os.close(descriptor)
         return digest, segments
 
-    async def _clean(self, name: str, now: int) -> None:
+    async def _clean(self, names: Mapping[str, str], now: int) -> None:
         """Remove what no list needs; what another device has just brought may be in none yet."""
         await self._run(self._index.choose_sparse)
+        if await self._lists.untaken(names):
+            return
         needed = set(await self._run(self._index.needed))
-        needed |= await self._run(self._index.needed_by_others, name, now - SILENT)
+        needed |= await self._run(self._index.needed_by_others, self._mine + STATE, now - SILENT)
         for segment in await self._run(self._index.segments):
-            if segment not in needed and segment.startswith(self._mine[:_DEVICE]):
+            if segment not in needed and self._is_mine(segment):
                 await self._remove(segment)
+
+    def _is_mine(self, segment: str) -> bool:
+        return segment.startswith(self._mine[:_DEVICE])
 
     async def _remove(self, segment: str) -> None:
         await self._shelf.remove(self._name(segment, INDEX))
@@ -322,17 +313,22 @@ class SupplierCopy:
         await self._run(self._index.forget, segment)
 
     def withdraw(self) -> "Deferred[None]":
-        """Take this device's list from the suppliers, and what no other one needs. `stop` comes after it."""
+        """Take this device's list and segments from the suppliers, as far as no list of another one needs them.
+
+        `stop` comes after it. Fails, and removes nothing, where it is not known what another list needs.
+        """
         return Deferred.fromCoroutine(self._withdraw())
 
     async def _withdraw(self) -> None:
-        name, now = self._mine + STATE, int(self._world.wall())
+        mine = self._mine + STATE
         await self._run(self._index.open)
-        await self._shelf.remove(f"{self._label}-{name}")
-        needed = await self._run(self._index.needed_by_others, name, now - SILENT)
-        for segment in await self._run(self._index.segments):
-            if segment not in needed:
-                await self._remove(segment)
+        names = await self._versions()
+        await self._lists.heads(names, mine)
+        needed = await self._run(self._index.needed_by_others, mine, 0)
+        await self._shelf.remove(f"{self._label}-{mine}")
+        segments = {name.partition(".")[0] for name in names if name.endswith((INDEX, CHUNKS)) and self._is_mine(name)}
+        for segment in sorted(segments - needed):
+            await self._remove(segment)
 
     # what is shown
 

@@ -26,15 +26,17 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.schema import Bytes, Int, ListOf, Struct, Text, parse
 
 CHUNKS, INDEX, STATE = ".chunks", ".index", ".state"
-INDEX_MAGIC, STATE_MAGIC = b"BitDust chunks 1", b"BitDust folder 1"
-VERSION = 1
+INDEX_MAGIC, STATE_MAGIC = b"BitDust chunks 1", b"BitDust folder 2"
+FORMER_MAGIC = b"BitDust folder 1"
+"""Of lists whose records are none any more; their heads are as they were, but for the version."""
+VERSION = 2
 LONGEST_HEAD = 4 * 1024 * 1024
 MOST_SEGMENTS = 100_000
 _INFO = b"BitDust secrets of folders at suppliers 1"
 _NONCE, _DIGEST, _SIZE, _MAGIC = 12, 32, 4, 16
 _HEAD = Struct(
     {
-        "version": Int(VERSION, VERSION),
+        "version": Int(1, VERSION),
         "time": Int(),
         "name": Text(255),
         "public": Bytes(0, 32),
@@ -46,13 +48,17 @@ _HEAD = Struct(
 
 @frozen
 class Told:
-    """The head of a list: when it was told, what the folder was called there, and which segments it needs."""
+    """The head of a list: when it was told, what the folder was called there, and which segments it needs.
+
+    ``is_former``: its records are of a former version, which this program cannot read.
+    """
 
     time: int
     name: str
     public: bytes
     segments: Sequence[str]
     secret: str = field(default="", repr=False)
+    is_former: bool = False
 
 
 def write_index(chunks: Iterable[tuple[bytes, int]]) -> bytes:
@@ -98,11 +104,13 @@ def read_head(data: bytes, secrets: Iterable[bytes]) -> tuple[Told, int]:
     """
     begin = _MAGIC + _SIZE
     size = int.from_bytes(data[_MAGIC:begin], "big")
-    if data[:_MAGIC] != STATE_MAGIC or size > LONGEST_HEAD or begin + size > len(data):
+    magic = data[:_MAGIC]
+    if magic not in (STATE_MAGIC, FORMER_MAGIC) or size > LONGEST_HEAD or begin + size > len(data):
         raise WireError("malformed", "this is no list of a folder, or it ends too early")
     head = parse(data[begin : begin + size], _HEAD, LONGEST_HEAD, "list of a folder", max_items=MOST_SEGMENTS + 100)
-    told = Told(head["time"], head["name"], head["public"], head["segments"], _opened(head["secret"], secrets))
-    return told, begin + size
+    secret = _opened(head["secret"], secrets)
+    is_former = magic == FORMER_MAGIC
+    return Told(head["time"], head["name"], head["public"], head["segments"], secret, is_former), begin + size
 
 
 def _opened(sealed: bytes, secrets: Iterable[bytes]) -> str:

@@ -8,7 +8,8 @@ meta        a fact by name: ``epoch`` of the journal that ``refs`` follow, and u
 refs        a chunk that the records of one path name
 segments    a segment that is at suppliers
 saved       where a chunk is in a segment
-states      a list of a device: which version of it was read, and what it needs
+states      a list of a device: which version of it is in the journal, of which one the head was read (``head``), and
+            what it needs
 ==========  ========================================================================================================
 """
 
@@ -23,7 +24,7 @@ from bitdust.disk.disk import own_disk_error
 from bitdust.folders.journal import Journal
 from bitdust.folders.keys import TAG
 
-FORMAT = 1
+FORMAT = 2
 SEGMENT = 16 * 1024 * 1024
 """Bytes of a segment."""
 MANY_SMALL = 16
@@ -36,8 +37,8 @@ CREATE TABLE segments(name TEXT PRIMARY KEY, size INTEGER NOT NULL, sparse INTEG
 CREATE TABLE saved(name BLOB PRIMARY KEY, segment TEXT NOT NULL, offset INTEGER NOT NULL, size INTEGER NOT NULL)
     WITHOUT ROWID;
 CREATE INDEX saved_by_segment ON saved(segment);
-CREATE TABLE states(name TEXT PRIMARY KEY, version TEXT NOT NULL, time INTEGER NOT NULL, segments TEXT NOT NULL)
-    WITHOUT ROWID;
+CREATE TABLE states(name TEXT PRIMARY KEY, version TEXT NOT NULL, head TEXT NOT NULL, time INTEGER NOT NULL,
+    segments TEXT NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -79,9 +80,10 @@ class SupplierIndex:
                 for end in ("", "-wal", "-shm"):
                     self._path.with_name(self._path.name + end).unlink(missing_ok=True)
                 self._open = _connect(self._path)
-        if self._fact("epoch") != self._journal.epoch:
+        if self._journal.epoch and self._fact("epoch") != self._journal.epoch:
             with self._database:
                 self._database.execute("DELETE FROM refs")
+                self._database.execute("DELETE FROM states")  # none of them is in this journal
                 self._note(epoch=self._journal.epoch, followed=0, told=b"")
 
     def close(self) -> None:
@@ -206,14 +208,30 @@ class SupplierIndex:
         return int(self._fact("told_at") or 0)
 
     def states(self) -> dict[str, str]:
-        """Which version of each list was read."""
-        return dict(self._database.execute("SELECT name, version FROM states"))
+        """Which version of each list is in the journal."""
+        return dict(self._database.execute("SELECT name, version FROM states WHERE version<>''"))
+
+    def heads(self) -> dict[str, str]:
+        """Of which version of each list it is known what it needs."""
+        return dict(self._database.execute("SELECT name, head FROM states"))
+
+    def note_head(self, name: str, version: str, time: int, segments: Iterable[str]) -> None:
+        """It is known what a list needs; its records are not in the journal yet."""
+        self._note_state(name, "", version, time, segments)
 
     def note_state(self, name: str, version: str, time: int, segments: Iterable[str]) -> None:
-        """A list was read, or written."""
+        """All of a list is in the journal, or was written from it."""
+        self._note_state(name, version, version, time, segments)
+
+    def _note_state(self, *row: Any) -> None:
+        *facts, segments = row
         with self._database as database:
-            row = (name, version, time, " ".join(segments))
-            database.execute("INSERT OR REPLACE INTO states VALUES(?, ?, ?, ?)", row)
+            database.execute("INSERT OR REPLACE INTO states VALUES(?, ?, ?, ?, ?)", (*facts, " ".join(segments)))
+
+    def drop_states(self, names: Iterable[str]) -> None:
+        """These lists are there no more."""
+        with self._database as database:
+            database.executemany("DELETE FROM states WHERE name=?", [(name,) for name in names])
 
     def needed_by_others(self, mine: str, since: int) -> set[str]:
         """What lists of other devices need that were told after a time."""

@@ -82,7 +82,7 @@ class SupplierCopies:
         left = max(0, figures.size - figures.kept)
         if state == "kept" and (left or copy.has_changed):
             state = "keeping"
-        return SuppliersRow(True, state, figures.size, figures.kept, left, told, copy.failure)
+        return SuppliersRow(True, state, figures.size, figures.kept, left, told, copy.problem)
 
     # what can be brought back
 

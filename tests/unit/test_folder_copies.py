@@ -1,0 +1,129 @@
+"""Several devices of one person have a folder kept at the same suppliers: nobody takes away what another one needs."""
+
+from bitdust.folders.backup.formats import FORMER_MAGIC, STATE_MAGIC, RecordReader, read_head, write_records
+from bitdust.wire.errors import BitDustError
+from tests.unit.supplier_copy_kit import CopyCase
+
+AWAY = BitDustError("too-few-suppliers", "too few suppliers are there")
+
+
+class WithdrawalTests(CopyCase):
+    def test_the_only_copy(self) -> None:
+        """Who takes a folder away whose lists of other devices were not read yet removes nothing of theirs."""
+        alice, bob = self.device("a"), self.device("b")
+        alice.write("a", "of Alice")
+        self.assertEqual(alice.keeps(), "KEPT")
+        self.shelf.failures["read state"] = AWAY
+        bob.write("b", "of Bob")
+        self.assertEqual(bob.keeps(), "WAITING")
+        before = self.shelf.names("")
+        self.failureResultOf(bob.copy.withdraw(), BitDustError)
+        self.assertEqual(self.shelf.names(""), before)
+        self.shelf.failures.clear()
+        self.successResultOf(bob.copy.withdraw())
+        self.assertEqual(self.shelf.names(""), before)
+
+    def test_in_no_list_yet(self) -> None:
+        """What another device has brought, and has not told of yet, stays."""
+        alice, bob = self.device("a"), self.device("b")
+        self.shelf.failures["keep state"] = AWAY
+        alice.write("a", "of Alice")
+        self.assertEqual(alice.keeps(), "WAITING")
+        self.successResultOf(bob.copy.withdraw())
+        self.assertEqual(len(self.there(".chunks", "a")), 1)
+
+    def test_own_segments(self) -> None:
+        """What a device has brought goes with its list; what the list of another one has come to rely on stays."""
+        alice, bob = self.device("a"), self.device("b")
+        alice.write("a", "of Alice")
+        alice.keeps()
+        self.assertEqual(bob.keeps(), "KEPT")
+        bob.write("b", "of Bob")
+        self.assertEqual(bob.keeps(), "KEPT")
+        self.assertEqual(len(self.there(".chunks", "b")), 1)
+        self.successResultOf(bob.copy.withdraw())
+        self.assertEqual((self.there("", "b"), len(self.there(".chunks", "a"))), ([], 1))
+        bob.again()
+        bob.keeps()
+        self.successResultOf(alice.copy.withdraw())
+        self.assertEqual(
+            (self.there(".state", "a"), len(self.there(".index", "a")), len(self.there(".chunks", "a"))), ([], 1, 1)
+        )
+
+
+class AnotherJournalTests(CopyCase):
+    def test_lost_journal(self) -> None:
+        """Who has lost the journal takes the lists in again, its own too, before it tells another one: what it does
+        not have on its disk stays in its list, and at the suppliers."""
+        alice = self.device("a")
+        alice.write("a", "content of a")
+        alice.write("b", "content of b")
+        self.assertEqual(alice.keeps(), "KEPT")
+        alice.loses_journal()
+        alice.remove("b")
+        self.assertEqual(alice.keeps(), "KEPT")
+        self.assertEqual(alice.due(), ["b"])
+        self.assertEqual(len(self.there(".chunks")), 1)
+        head, begin = read_head(self.list_of("a").read_bytes(), self.shelf.secrets())
+        records = list(RecordReader().take(self.list_of("a").read_bytes()[begin:]))
+        self.assertEqual((len(head.segments), len(records)), (1, 2))
+
+    def test_list_that_is_away(self) -> None:
+        """As long as it cannot read its own list, it tells none, and removes nothing."""
+        alice = self.device("a")
+        alice.write("a", "content of a")
+        alice.keeps()
+        before = self.list_of("a").read_bytes()
+        alice.loses_journal()
+        alice.write("a", "another one")
+        for error in (AWAY, BitDustError("incomplete", "pieces are gone")):
+            self.shelf.failures["read state"] = error
+            self.assertEqual(alice.keeps(), "WAITING")
+            self.assertIn(str(error), alice.copy.problem)
+            self.assertEqual(self.list_of("a").read_bytes(), before)
+        self.assertEqual([call for call in self.shelf.calls if call.startswith("remove")], [])
+        self.shelf.failures.clear()
+        self.assertEqual((alice.keeps(), alice.copy.problem), ("KEPT", ""))
+
+
+class RefusedListTests(CopyCase):
+    def test_former_list(self) -> None:
+        """A list of a former version is refused, which is told by a code; it is not replaced, and what it needs
+        stays. To take the folder away, and have it kept again, begins anew."""
+        alice = self.device("a")
+        alice.write("a", "content of a")
+        alice.keeps()
+        path = self.list_of("a")
+        path.write_bytes(FORMER_MAGIC + path.read_bytes()[len(STATE_MAGIC) :])
+        former = path.read_bytes()
+        self.assertTrue(read_head(former, self.shelf.secrets())[0].is_former)
+        alice.loses_journal()
+        self.assertEqual(alice.keeps(), "WAITING")
+        self.assertIn("former-list", alice.copy.problem)
+        self.assertEqual((path.read_bytes(), len(self.there(".chunks"))), (former, 1))
+        self.successResultOf(alice.copy.withdraw())
+        self.assertEqual(self.there(""), [])
+        self.assertEqual((alice.keeps(), alice.copy.problem), ("KEPT", ""))
+
+    def test_refused_records(self) -> None:
+        """A list of another device of which one record is refused counts as not read: that is told, whoever sees it
+        tells its own list, and removes nothing."""
+        alice, bob = self.device("a"), self.device("b")
+        for name in ("a", "b"):
+            alice.write(name, f"content of {name}")
+        alice.keeps()
+        path = self.list_of("a")
+        raw = path.read_bytes()
+        _, begin = read_head(raw, self.shelf.secrets())
+        records = list(RecordReader().take(raw[begin:]))
+        path.write_bytes(raw[:begin] + write_records([records[0], b"x" * 64 + records[1][64:]]))
+        bob.write("c", "content of c")
+        for content in ("another one", "one more"):
+            self.assertEqual(bob.keeps(), "KEPT")
+            self.assertIn("list-refused: 1 records", bob.copy.problem)
+            bob.write("c", content)
+        self.assertEqual(len(self.there(".chunks", "b")), 2)
+        path.write_bytes(raw)
+        self.shelf.counts[path.name] += 1
+        self.assertEqual((bob.keeps(), bob.copy.problem), ("KEPT", ""))
+        self.assertEqual(len(self.there(".chunks", "b")), 1)
