@@ -86,6 +86,51 @@ class AnotherJournalTests(CopyCase):
         self.assertEqual((alice.keeps(), alice.copy.problem), ("KEPT", ""))
 
 
+class ToldTests(CopyCase):
+    def told(self, letter: str) -> tuple[int, int]:
+        """Segments and records of a list."""
+        raw = self.list_of(letter).read_bytes()
+        head, begin = read_head(raw, self.shelf.secrets())
+        return len(head.segments), len(list(RecordReader().take(raw[begin:])))
+
+    def test_in_the_last_moment(self) -> None:
+        """A file that comes while the list is about to be told is in none before its chunks are in a segment."""
+        alice = self.device("a")
+        alice.write("a", "content of a")
+
+        def changes() -> None:
+            if alice.copy.machine.state == "TELLING" and not (alice.root / "b").exists():
+                alice.write("b", "content of b")
+                alice.scan()
+
+        self.patch(self.shelf, "make_key", changes)
+        self.assertEqual((alice.keeps(), self.there(".state"), alice.copy.has_changed), ("KEPT", [], True))
+        alice.clock.advance(60)
+        self.assertEqual((self.told("a"), alice.copy.has_changed), ((2, 2), False))
+
+    def test_chunks_that_come_later(self) -> None:
+        """A list is told again when chunks have come of a file that it told of before."""
+        alice, bob = self.device("a"), self.device("b")
+        alice.write("a", "content of a")
+        alice.scan()
+        bob.pull(alice)
+        self.assertEqual((bob.keeps(), self.told("b")), ("KEPT", (0, 1)))
+        bob.apply(alice)
+        self.assertEqual((bob.keeps(), self.told("b")), ("KEPT", (1, 1)))
+
+    def test_each_month(self) -> None:
+        """A list that is as it was is told again after a month, so that its device does not count as gone."""
+        alice = self.device("a")
+        alice.write("a", "content of a")
+        alice.keeps()
+        first = self.list_of("a").read_bytes()
+        alice.keeps()
+        self.assertEqual(self.list_of("a").read_bytes(), first)
+        alice.ahead = 30 * 86_400
+        self.assertEqual(alice.keeps(), "KEPT")
+        self.assertNotEqual(self.list_of("a").read_bytes(), first)
+
+
 class RefusedListTests(CopyCase):
     def test_former_list(self) -> None:
         """A list of a former version is refused, which is told by a code; it is not replaced, and what it needs

@@ -40,6 +40,8 @@ from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 
 MOST_DUE = 256
+TELL_EVERY = 30 * 24 * 3600
+"""Seconds after which a list is told again that is as it was: who is silent for long counts as gone."""
 _DEVICE = 8
 
 
@@ -217,7 +219,7 @@ class SupplierCopy:
                 break
             for part in parts(due):
                 await self._append(built, part)
-        self._is_told = await self._run(self._index.is_told)
+        self._is_told = await self._run(self._index.is_told, int(self._world.wall()) - TELL_EVERY)
         if not built.chunks:
             return False
         await self._world.run_in_thread(built.finish)
@@ -265,7 +267,11 @@ class SupplierCopy:
             text = "the list that this machine has told is not in its journal, and is not replaced; to begin anew, take"
             raise BitDustError("list-refused", f"{text} the folder from its suppliers, and have them keep it again")
         path = self._home / f"{self._label}-{name}"
-        digest, segments = await self._run(self._write_list, path, now)
+        written = await self._run(self._write_list, path, now)
+        if written is None:
+            self._has_changed = True
+            return
+        digest, segments = written
         try:
             await self._shelf.keep(f"{self._label}-{name}", path)
         finally:
@@ -276,9 +282,14 @@ class SupplierCopy:
         self.failure = ""
         await self._clean(names, now)
 
-    def _write_list(self, path: Path, now: int) -> tuple[bytes, list[str]]:
+    def _write_list(self, path: Path, now: int) -> tuple[bytes, list[str]] | None:
+        """Digest and segments of what was written; None where chunks of it have come that suppliers have not."""
         journal, config = self._host.store.journal, self._host.config
-        digest, segments = journal.digest(), self._index.needed()
+        while self._index.follow():
+            pass
+        if self._index.due(1, frozenset(self._missing)):
+            return None
+        digest, segments = self._index.digest(), self._index.needed()
         called = config.dir.name.encode("utf-8", "replace").decode()[:60]
         told = Told(now, called, journal.keys.public or b"", segments, config.text)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)

@@ -4,7 +4,7 @@
 table       one row is
 ==========  ========================================================================================================
 meta        a fact by name: ``epoch`` of the journal that ``refs`` follow, and up to which number (``followed``);
-            ``told``, the digest of the journal of which suppliers have the list, and when (``told_at``)
+            ``told``, the digest of the list that suppliers have, and when they got it (``told_at``)
 refs        a chunk that the records of one path name
 segments    a segment that is at suppliers
 saved       where a chunk is in a segment
@@ -13,6 +13,7 @@ states      a list of a device: which version of it is in the journal, of which 
 ==========  ========================================================================================================
 """
 
+import hashlib
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
@@ -194,9 +195,13 @@ class SupplierIndex:
 
     # lists
 
-    def is_told(self) -> bool:
-        """Whether suppliers have the list of the folder as it is."""
-        return bool(self._fact("told") == self._journal.digest())
+    def digest(self) -> bytes:
+        """Of all that a list tells: the journal as it is, and the segments that it needs."""
+        return hashlib.sha256(self._journal.digest() + " ".join(self.needed()).encode()).digest()
+
+    def is_told(self, since: int) -> bool:
+        """Whether suppliers have the list of the folder as it is, told after a time."""
+        return bool(self._fact("told") == self.digest() and self.told_at() >= since)
 
     def note_told(self, digest: bytes, time: int) -> None:
         """They have it."""
