@@ -172,3 +172,25 @@ class RefusedListTests(CopyCase):
         self.shelf.counts[path.name] += 1
         self.assertEqual((bob.keeps(), bob.copy.problem), ("KEPT", ""))
         self.assertEqual(len(self.there(".chunks", "b")), 1)
+
+
+class ChunkTests(CopyCase):
+    def test_a_segment_that_cannot_be_read(self) -> None:
+        """Chunks of other segments come all the same; what is away is told, until it can be read."""
+        alice = self.device("a")
+        for name in ("a", "b"):
+            alice.write(name, f"content of {name}")
+            self.assertEqual(alice.keeps(), "KEPT")
+        segments = self.there(".chunks")
+        self.assertEqual(len(segments), 2)
+        bob = self.device("b")
+        bob.keeps()
+        path = next(path for path in self.shelf.folder.iterdir() if path.name.endswith(segments[0]))
+        path.rename(self.base / "away")
+        bob.apply(bob.copy)
+        self.assertEqual((len(bob.tree()), len(bob.due())), (1, 1))
+        self.assertIn(segments[0].partition(".")[0], bob.copy.problem)
+        (self.base / "away").rename(path)
+        bob.keeps()
+        bob.apply(bob.copy)
+        self.assertEqual((bob.tree(), bob.copy.problem), (alice.tree(), ""))

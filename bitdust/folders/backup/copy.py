@@ -76,6 +76,7 @@ class SupplierCopy:
         self._lists = Lists(host, shelf, self._index, self._label)
         self._built: Built | None = None
         self._missing: set[bytes] = set()
+        self._unread: dict[str, str] = {}
         self._is_told = self._has_changed = self._is_open = False
         self.failure = ""
         """Why it does not go on; empty while it does."""
@@ -94,7 +95,8 @@ class SupplierCopy:
     @property
     def problem(self) -> str:
         """Why it does not go on, and what of it cannot be read; empty where all is well."""
-        return "; ".join(filter(None, (self.failure, self._lists.problem)))
+        unread = [f"a segment cannot be read: {why} ({name})" for name, why in sorted(self._unread.items())]
+        return "; ".join(filter(None, (self.failure, self._lists.problem, *unread[:3])))
 
     def changed(self) -> None:
         """The folder is another than it was."""
@@ -146,6 +148,7 @@ class SupplierCopy:
         await self._run(self._clear)
         self._is_open = True
         self._missing.clear()
+        self._unread.clear()
         names = await self._versions()
         known = set(await self._run(self._index.segments))
         segments = {name.removesuffix(INDEX) for name in names if name.endswith(INDEX)}
@@ -198,9 +201,20 @@ class SupplierCopy:
         spots = await self._run(self._index.spots, names) if self._is_open else []
         for run in runs(spots):
             begin, size = run[0].offset, sum(spot.size for spot in run)
-            data = await self._shelf.read(self._name(run[0].segment, CHUNKS), begin, size)
+            read = await outcome(self._shelf.read(self._name(run[0].segment, CHUNKS), begin, size))
+            if read.error is not None:
+                self._not_read(run[0].segment, read.error)
+                continue
+            self._unread.pop(run[0].segment, None)
+            data = read.value
             found |= {spot.name: data[spot.offset - begin : spot.offset - begin + spot.size] for spot in run}
         return [found.get(name) for name in names]
+
+    def _not_read(self, segment: str, error: BaseException) -> None:
+        if not isinstance(error, BitDustError | OSError):
+            raise error
+        self.log.warn("chunks of a segment of a folder cannot be had: {why}", why=str(error))
+        self._unread[segment] = str(error)
 
     # what is new
 
