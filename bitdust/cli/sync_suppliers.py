@@ -34,6 +34,8 @@ def suppliers(session: Session, folder: str | None, switch: str | None) -> None:
 
 
 def _words(row: dict[str, Any]) -> str:
+    if row["state"] == "withdrawing":
+        return f"not taken away from suppliers yet, which is tried again; {printable(row['problem'])}"
     if not row["wanted"]:
         return "not kept at suppliers"
     if row["problem"]:

@@ -31,6 +31,8 @@ class FolderConfig:
     download_limit: int = 0
     upload_limit: int = 0
     """Thousands of bytes a second; 0 is none."""
+    withdrawing: bool = False
+    """Whether it is to be taken from my suppliers, and that is not done yet."""
 
     @property
     def secret(self) -> Secret:
@@ -121,6 +123,7 @@ def _config(value: dict[str, Any]) -> FolderConfig:
         bool(value.get("suppliers")),
         int(value.get("download_limit", 0)),
         int(value.get("upload_limit", 0)),
+        bool(value.get("withdrawing")),
     )
     parse(found.text)
     return found

@@ -68,7 +68,7 @@ class Folders:
         """The folder of this secret is another than it was."""
         self.exchange = Exchange(around, self.open_folders)
         self.finding = Finding(around, self.exchange, self.open_folders, is_friend)
-        self.copies = SupplierCopies()
+        self.copies = SupplierCopies(lambda config: self.book.change(config, withdrawing=False))
         self._limits = Limits(around.world.clock, around.settings)
         self._pace = Pace(around.world.clock, self._moved)
 
@@ -115,13 +115,11 @@ class Folders:
         return list(self._open.values())
 
     def _begin(self, config: FolderConfig) -> Folder:
-        home = self._place(config)
-        folder = self._open[config.text] = Folder(self._around, home, config, self._limits)
+        folder = self._open[config.text] = Folder(self._around, self._place(config), config, self._limits)
         folder.changed.connect(lambda: self._changed(folder))
         folder.met.connect(self.finding.look_for)
         folder.start()
-        if config.suppliers:
-            self.copies.begin(folder, home)
+        self.copies.follow(folder, self._place(config))
         return folder
 
     def _place(self, config: FolderConfig) -> Path:
@@ -295,24 +293,23 @@ class Folders:
 
     def suppliers(self, secret: str) -> "Deferred[SuppliersRow]":
         """How far my suppliers have a folder."""
-        return Deferred.fromCoroutine(self.copies.row(self._config(secret).text))
+        return Deferred.fromCoroutine(self.copies.row(self._config(secret)))
 
     def set_suppliers(self, secret: str, wanted: bool) -> "Deferred[SuppliersRow]":
         """Whether they keep it. Code: ``no-suppliers``."""
-        return Deferred.fromCoroutine(self._set_suppliers(self._config(secret), wanted))
+        config = self._config(secret)
+        return self.copies.in_turn(config.text, lambda: self._set_suppliers(config, wanted))
 
     async def _set_suppliers(self, config: FolderConfig, wanted: bool) -> SuppliersRow:
         if wanted:
             self.copies.check()
         if wanted != config.suppliers:
-            self.book.change(config, suppliers=wanted)
-            folder = self._open.get(config.text)
-            if folder is not None and wanted:
-                self.copies.begin(folder, self._place(config))
-            elif folder is not None:
-                await self.copies.withdraw(folder)
-                self.copies.end(folder)
-        return await self.copies.row(config.text)
+            self.book.change(config, suppliers=wanted, withdrawing=not wanted)
+            if config.text in self._open:
+                self.copies.follow(self._open[config.text], self._place(config))
+        if not wanted:
+            await self.copies.withdraw(config.text)
+        return await self.copies.row(config)
 
     def kept(self) -> "Deferred[list[KeptRow]]":
         """Folders that suppliers hold. Code: ``no-suppliers``."""

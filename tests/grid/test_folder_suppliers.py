@@ -186,3 +186,22 @@ class UpkeepTests(SuppliersCase):
         self.assertEqual(len(segments), 1)
         off = self.grid.wait(alice.rooms.folders.set_suppliers(self.secret.text, False))
         self.assertEqual((off.wanted, self.grid.wait(shelf.versions())), (False, {}))
+
+    def test_taken_away_later(self) -> None:
+        """What a person wants to be taken away while suppliers cannot be reached goes when they can, be it that the
+        process has died meanwhile."""
+        alice = self.alice_with(2)
+        self.share(alice, self.secret)
+        self.changes(alice, "a", noise("a", 50_000))
+        self.keep(alice, self.secret)
+        shelf = alice.rooms.folders.copies.shelf
+        self.patch(shelf, "can_keep", lambda: False)
+        row = self.grid.wait(alice.rooms.folders.set_suppliers(self.secret.text, False))
+        self.assertEqual((row.wanted, row.state, len(self.grid.wait(shelf.versions()))), (False, "withdrawing", 3))
+        alice.crash()
+        alice = alice.again("10.0.9.1")
+        self.grid.until(lambda: alice.is_on("folder_sync"), LONG, "the next process")
+        self.grid.until(lambda: self.row(alice, self.secret).state == "off", LONG, "that it is taken away")
+        shelf = alice.rooms.folders.copies.shelf
+        self.assertEqual(self.grid.wait(shelf.versions()), {})
+        self.assertFalse(alice.rooms.folders.book.find(self.secret.text).withdrawing)

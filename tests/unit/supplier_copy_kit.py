@@ -12,8 +12,14 @@ from bitdust.folders.backup.copy import SupplierCopy
 from bitdust.folders.config import FolderConfig
 from bitdust.folders.journal import Taken
 from bitdust.folders.secrets import Secret
+from bitdust.signal import Signal
 from tests.unit.backup_kit import FolderShelf
 from tests.unit.folder_kit import Replica, encrypted_secret
+
+
+class SupplierShelf(FolderShelf):
+    def refusal(self) -> str:
+        return ""
 
 
 class Device(Replica):
@@ -25,6 +31,8 @@ class Device(Replica):
         super().__init__(base, letter, secret)
         self.shelf, self.letter = shelf, letter
         self.config = FolderConfig(self.root, secret.text)
+        self.beyond: list[Any] = []
+        self.changed = Signal[[]]()
         self.around: Any = SimpleNamespace(
             world=self.world,
             registry=self.registry,
@@ -79,7 +87,7 @@ class CopyCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.base = Path(self.mktemp()).absolute()
         self.secret = encrypted_secret()
-        self.shelf = FolderShelf(self.base / "shelf")
+        self.shelf = SupplierShelf(self.base / "shelf")
         self.shelf.make_key()
 
     def device(self, letter: str) -> Device:

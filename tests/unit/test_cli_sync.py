@@ -224,6 +224,8 @@ class ContentTests(SyncCase):
         self.assertIn("all of it", self.asks(f"sync suppliers {ID}", ("folder_suppliers", {"folder": ID})))
         self.answers["folder_suppliers"] = row | {"problem": "1 supplier can be reached"}
         self.assertIn("1 supplier can be reached", self.cli("sync", "suppliers", ID).output)
+        self.answers["folder_suppliers"] = row | {"wanted": False, "state": "withdrawing", "problem": "none is there"}
+        self.assertIn("not taken away from suppliers yet", self.cli("sync", "suppliers", ID).output)
         self.answers["folder_suppliers"] = row | {"wanted": False, "problem": ""}
         self.assertIn("not kept at suppliers", self.cli("sync", "suppliers", ID).output)
         self.lists("folders_kept", {"id": ID, "name": "photos", "secret": "D", "told": 1})

@@ -1,6 +1,11 @@
 """Several devices of one person have a folder kept at the same suppliers: nobody takes away what another one needs."""
 
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
 from bitdust.folders.backup.formats import FORMER_MAGIC, STATE_MAGIC, RecordReader, read_head, write_records
+from bitdust.folders.backup.room import SupplierCopies
 from bitdust.wire.errors import BitDustError
 from tests.unit.supplier_copy_kit import CopyCase
 
@@ -49,6 +54,77 @@ class WithdrawalTests(CopyCase):
         self.assertEqual(
             (self.there(".state", "a"), len(self.there(".index", "a")), len(self.there(".chunks", "a"))), ([], 1, 1)
         )
+
+
+class TurnTests(CopyCase):
+    """What a person changes, through the room of all copies."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.done: list[Any] = []
+        self.copies = SupplierCopies(self.done.append)
+        self.copies.shelf = self.shelf
+        self.alice = self.device("a")
+        self.folder: Any = self.alice
+        self.addCleanup(self.copies.end, self.folder)
+        self.alice.write("a", "content of a")
+        self.alice.scan()
+        self.begin()
+
+    def begin(self) -> None:
+        self.copies.begin(self.folder, self.alice.home)
+
+    def leave(self) -> None:
+        self.copies.leave(self.folder, self.alice.home)
+
+    def off(self) -> "Deferred[None]":
+        async def off() -> None:
+            self.leave()
+            await self.copies.withdraw(self.secret.text)
+
+        return self.copies.in_turn(self.secret.text, off)
+
+    def on(self) -> "Deferred[None]":
+        async def on() -> None:
+            self.begin()
+
+        return self.copies.in_turn(self.secret.text, on)
+
+    def row(self) -> Any:
+        return self.successResultOf(Deferred.fromCoroutine(self.copies.row(self.alice.config)))
+
+    def test_tried_again(self) -> None:
+        """What could not be taken away is shown as such, and is taken away when suppliers are there."""
+        self.assertEqual((self.row().state, len(self.there(""))), ("kept", 3))
+        self.shelf.ready = False
+        self.successResultOf(self.off())
+        self.assertEqual((self.row().wanted, self.row().state, len(self.there(""))), (False, "withdrawing", 3))
+        self.assertIn("too few suppliers", self.row().problem)
+        self.shelf.ready = True
+        self.shelf.failures["remove chunks"] = AWAY
+        self.copies.look()
+        self.assertEqual((self.row().state, self.row().problem), ("withdrawing", str(AWAY)))
+        self.shelf.failures.clear()
+        self.copies.look()
+        self.assertEqual((self.row().state, self.there(""), self.done), ("off", [], [self.alice.config]))
+        self.assertEqual(self.alice.beyond, [])
+
+    def test_off_and_on_at_once(self) -> None:
+        """Who wants it again while it is being taken away has it kept anew, after that."""
+        waiting: list[Deferred[Any]] = []
+        remove = self.shelf.remove
+        self.patch(self.shelf, "remove", lambda name: waiting.append(Deferred()) or waiting[-1])
+        off, on = self.off(), self.on()
+        self.assertNoResult(on)
+        self.assertEqual(self.row().state, "withdrawing")
+        self.patch(self.shelf, "remove", remove)
+        for path in self.shelf.folder.iterdir():
+            path.unlink()
+        waiting[0].callback(None)
+        self.successResultOf(off)
+        self.successResultOf(on)
+        self.assertEqual((self.row().state, self.done), ("kept", [self.alice.config]))
+        self.assertEqual((len(self.there("")), len(self.alice.beyond)), (3, 1))
 
 
 class AnotherJournalTests(CopyCase):

@@ -342,6 +342,7 @@ class SupplierCopy:
 
         `stop` comes after it. Fails, and removes nothing, where it is not known what another list needs.
         """
+        self.failure = ""
         return Deferred.fromCoroutine(self._withdraw())
 
     async def _withdraw(self) -> None:

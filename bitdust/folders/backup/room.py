@@ -1,20 +1,28 @@
 """The folders of a node at its suppliers: which are kept there, how far that is, and which can be brought back."""
 
+from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
+from attrs import frozen
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from bitdust.blocks.backup.shelf import Shelf
 from bitdust.folders.backup.copy import SupplierCopy
 from bitdust.folders.backup.formats import LONGEST_HEAD, STATE, Told, read_head
+from bitdust.folders.config import FolderConfig
 from bitdust.folders.folder import Folder
 from bitdust.folders.port import KeptRow, SuppliersRow
 from bitdust.folders.secrets import Secret, parse
+from bitdust.outcome import outcome
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wiring import Wire
 
+T = TypeVar("T")
 _LABEL, _ID, _HEAD = 32, 16, 20
 _STATES = {"AT_STARTUP": "waiting", "WAITING": "waiting", "READING": "reading", "KEPT": "kept", "STOPPED": "off"}
 
@@ -26,17 +34,29 @@ class FolderShelf(Shelf, Protocol):
         """Why nothing can be kept, however long one waits; empty where it can."""
 
 
+@frozen
+class _Leaving:
+    """What is to be taken from suppliers."""
+
+    copy: SupplierCopy
+    config: FolderConfig
+
+
 class SupplierCopies:
-    """I have a copy for each open folder whose person wants it."""
+    """I have a copy for each open folder whose person wants it; ``done`` is told which was taken away."""
 
     shelf = Wire(FolderShelf)
     log = Logger()
 
-    def __init__(self) -> None:
+    def __init__(self, done: Callable[[FolderConfig], None]) -> None:
+        self._done = done
         self._copies: dict[str, SupplierCopy] = {}
+        self._leaving: dict[str, _Leaving] = {}
+        self._turns: dict[str, DeferredLock] = {}
 
     def begin(self, folder: Folder, home: Path) -> None:
         """Keep a folder at suppliers from now on, and have of them what no peer gives."""
+        self.end(folder)
         copy = SupplierCopy(folder, self.shelf, home)
         self._copies[folder.config.text] = copy
         folder.beyond.append(copy)
@@ -49,6 +69,48 @@ class SupplierCopies:
         if copy is not None:
             folder.beyond.remove(copy)
             copy.stop()
+        leaving = self._leaving.pop(folder.config.text, None)
+        if leaving is not None:
+            leaving.copy.stop()
+
+    def follow(self, folder: Folder, home: Path) -> None:
+        """Do what is wanted of a folder that is open."""
+        if folder.config.suppliers:
+            self.begin(folder, home)
+        elif folder.config.withdrawing:
+            self.leave(folder, home)
+
+    def leave(self, folder: Folder, home: Path) -> None:
+        """Have it at suppliers no more: `withdraw` and `look` take it from there."""
+        self.end(folder)
+        copy = SupplierCopy(folder, self.shelf, home)
+        copy.stop()
+        self._leaving[folder.config.text] = _Leaving(copy, folder.config)
+
+    async def withdraw(self, text: str) -> None:
+        """Take from the suppliers what is to go; why it could not be is in its `row`. Within `in_turn`."""
+        leaving = self._leaving.get(text)
+        if leaving is None:
+            return
+        if not self.shelf.can_keep():
+            leaving.copy.failure = "too few suppliers can be reached now"
+            return
+        ended = await outcome(leaving.copy.withdraw())
+        if self._leaving.get(text) is not leaving:
+            return
+        if ended.error is not None:
+            leaving.copy.failure = str(ended.error)
+            self.log.warn("a folder is taken from suppliers later: {why}", why=leaving.copy.failure)
+            return
+        del self._leaving[text]
+        leaving.copy.stop()
+        self._done(leaving.config)
+
+    def in_turn(self, text: str, call: Callable[[], Coroutine[Any, Any, T]]) -> "Deferred[T]":
+        """What is changed for one folder is changed one after the other."""
+        turn = self._turns.setdefault(text, DeferredLock())
+        waiting: Deferred[T] = turn.run(lambda: Deferred.fromCoroutine(call()))
+        return waiting
 
     def of(self, text: str) -> SupplierCopy | None:
         """The copy of the folder that was added with a secret."""
@@ -58,6 +120,11 @@ class SupplierCopies:
         """What suppliers hold is known."""
         for copy in self._copies.values():
             copy.machine.send("suppliers")
+        for text in list(self._leaving):
+            self.in_turn(text, partial(self.withdraw, text)).addErrback(self._not_withdrawn)
+
+    def _not_withdrawn(self, failure: Failure) -> None:
+        self.log.failure("a folder could not be taken from suppliers", failure)
 
     def check(self) -> None:
         """Raises ``no-suppliers`` where nothing could ever be kept."""
@@ -65,16 +132,12 @@ class SupplierCopies:
         if refusal:
             raise BitDustError("no-suppliers", refusal)
 
-    async def withdraw(self, folder: Folder) -> None:
-        """Take from the suppliers what they have of a folder, as far as no other device needs it."""
-        copy = self._copies.get(folder.config.text)
-        if copy is not None and self.shelf.can_keep():
-            copy.machine.send("stop")
-            await copy.withdraw()
-
-    async def row(self, text: str) -> SuppliersRow:
+    async def row(self, config: FolderConfig) -> SuppliersRow:
         """How far a folder is kept."""
-        copy = self._copies.get(text)
+        leaving = self._leaving.get(config.text)
+        if leaving is not None or config.withdrawing:
+            return SuppliersRow(state="withdrawing", problem=leaving.copy.failure if leaving is not None else "")
+        copy = self._copies.get(config.text)
         if copy is None:
             return SuppliersRow()
         figures, told = await copy.figures()
