@@ -271,6 +271,8 @@ class Folder:
         elif isinstance(error, Changed):
             self.look((path,))
         elif getattr(error, "code", "") == "nobody-has":
+            if self.beyond and self._is_short and len(self.warnings) < MOST_WARNINGS:
+                self.warnings[path] = "neither a peer that is here nor your suppliers have all of it"
             self._is_short = True
             self._news.want()
         elif error is not None:

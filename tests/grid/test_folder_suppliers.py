@@ -128,6 +128,30 @@ class LossTests(SuppliersCase):
         self.assertEqual({kind: sum(name.endswith(kind) for name in names) for kind in (".chunks", ".index", ".state")},
                          {".chunks": 1, ".index": 1, ".state": 1})  # fmt: skip
 
+    def test_a_lost_segment(self) -> None:
+        """When chunks of one file are lost the others come back, and that one is shown as a problem."""
+        alice = self.alice_with(2)
+        self.share(alice, self.secret)
+        self.changes(alice, "a", noise("a", 50_000))
+        self.keep(alice, self.secret)
+        shelf = alice.rooms.folders.copies.shelf
+        (segment,) = (name for name in self.grid.wait(shelf.versions()) if name.endswith(".chunks"))
+        self.changes(alice, "b", noise("b", 50_000))
+        self.grid.run(61)
+        self.is_kept(alice, self.secret)
+        self.grid.wait(shelf.remove(segment))
+        key_file = self.key_file(alice)
+        self.lose(alice)
+        again = self.back(key_file)
+        self.place("alice-again-folder")
+        self.grid.wait(again.rooms.folders.add(self.root(again), self.secret))
+        self.grid.until(lambda: self.same_as(again, {"b": noise("b", 50_000)}), LONG, "the other file")
+        self.grid.until(lambda: bool(self.info(again).problem), LONG, "that it is shown")
+        self.assertEqual((self.info(again).problem, self.info(again).problem_text[:2]), ("some-left-out", "a:"))
+
+    def info(self, node: GridNode) -> Any:
+        return node.rooms.folders.find(self.secret.text)
+
     def test_a_supplier_dies(self) -> None:
         """While one of four is away what is new is kept, by a list that names no chunk which is not there; the folder
         comes back after it is gone for good."""
