@@ -22,6 +22,12 @@ class FolderPeerPort(Protocol):
     def expect(self) -> None:
         """There are further records, whatever the answer that is on its way says."""
 
+    def pause(self) -> float:
+        """Seconds until records are asked for again: ever longer after answers that were malformed."""
+
+    def is_wary(self) -> bool:
+        """Whether the last answer was malformed."""
+
     def met(self) -> None:
         """The peer holds a secret of this folder."""
 
@@ -33,7 +39,10 @@ class FolderPeerPort(Protocol):
 
 
 class FolderPeer(Machine):
-    """TOGETHER: what the peer knows is known here. Its news, and now and then the clock, make this node ask again."""
+    """TOGETHER: what the peer knows is known here. Its news, and now and then the clock, make this node ask again.
+
+    WAITING is longer after answers that were malformed, and news do not end it then.
+    """
 
     table = """
       # state     event        guard     next      actions
@@ -49,7 +58,7 @@ class FolderPeer(Machine):
       PULLING     news         -         =         expect
       PULLING     timer-5min   -         WAITING   -
       WAITING     timer-5sec   -         PULLING   pull
-      WAITING     news         -         PULLING   pull
+      WAITING     news         !is_wary  PULLING   pull
       TOGETHER    news         -         PULLING   pull
       TOGETHER    timer-10min  -         PULLING   pull
       *           lost         -         GONE      left
@@ -58,7 +67,7 @@ class FolderPeer(Machine):
       AT_STARTUP  greeted failed pulled news
       GREETING    greet pulled news
       PULLING     greet greeted admitted
-      WAITING     greet greeted admitted pulled failed
+      WAITING     greet greeted admitted pulled failed news
       TOGETHER    greet greeted admitted pulled failed
     """
     initial = "AT_STARTUP"
@@ -68,6 +77,12 @@ class FolderPeer(Machine):
     def __init__(self, registry: Registry, ident: str, port: FolderPeerPort) -> None:
         self._port = port
         super().__init__(registry, ident)
+
+    def timer_seconds(self, event: str) -> float:
+        return self._port.pause() if event == "timer-5sec" else super().timer_seconds(event)
+
+    def is_wary(self, payload: Any) -> bool:
+        return self._port.is_wary()
 
     def has_more(self, payload: Any) -> bool:
         return self._port.has_more()

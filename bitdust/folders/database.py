@@ -6,7 +6,7 @@ table       one row is
 meta        a fact by name: ``epoch`` (which life of this journal), ``node`` (this writer's 8 bytes), ``public`` (the
             writers' key), ``digest`` (the sum of all heads), ``told <device>`` (what a device knows of it)
 heads       a record that counts, under the number it got here; several of one id where nobody could decide yet;
-            ``origin``: which run of a peer's journal has told it, empty where it was made here
+            ``origin``: 16 bytes of BLAKE3 of the device, and the run of its journal, that have told it, or empty
 items       what readers know of a path; ``todo``: it is not yet so on the disk; ``wanted``: it shall be here
 bases       the record that the disk shows of an item whose ``todo`` is set: what a local change follows
 local       what was seen on the disk: a change of any of these numbers makes the file be read again

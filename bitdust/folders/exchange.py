@@ -8,11 +8,12 @@ from twisted.internet.defer import Deferred
 
 from bitdust.folders.fetching import MOST_NAMES, names_in
 from bitdust.folders.folder import Folder
-from bitdust.folders.journal import RUN, Journal, Portion
+from bitdust.folders.journal import LIMIT, RUN, Journal, Portion
 from bitdust.folders.keys import NAME
 from bitdust.folders.limiting import PacedSource
 from bitdust.folders.packing import pack
 from bitdust.folders.peer import CHUNKS, NEWS, NONCE, RECORDS, SERVICE, FolderPeer
+from bitdust.folders.records import origin_of
 from bitdust.folders.serving import ChunkSource
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
@@ -42,12 +43,14 @@ _RECORDS = Struct(
 )
 _CHUNKS = Struct({"kind": Choice((CHUNKS,)), "folder": Bytes(16), "names": Bytes(NAME, MOST_NAMES * NAME)})
 _NEWS = Struct({"kind": Choice((NEWS,)), "folder": Bytes(16), "epoch": Bytes(16), "seq": Int(), "left": Int()})
+AT_ONCE = 5.0
+"""Seconds that one answer with records may take where there is a limit: whoever asked gives up after a minute."""
 COST = 5.0
 """Of a greeting: it is compared with every folder that is here."""
 
 
-def _portion(journal: Journal, after: int, run: bytes) -> tuple[Portion, bytes, bytes]:
-    portion = journal.since(after, without=run)
+def _portion(journal: Journal, after: int, origin: bytes, limit: int) -> tuple[Portion, bytes, bytes]:
+    portion = journal.since(after, limit, origin)
     return portion, journal.digest(), pack(portion.records)
 
 
@@ -132,8 +135,11 @@ class Exchange:
         journal = store.journal
         after = fields["after"] if fields["epoch"] == journal.epoch and fields["after"] <= journal.last else 0
         await store.run(journal.note_told, peer.device, after)
-        portion, digest, payload = await store.run(_portion, journal, after, fields["run"])
-        await folder.limits.may_go(peer.session.address, len(payload))
+        peer.knows = after
+        origin = origin_of(peer.device, fields["run"])
+        limit = folder.limits.part(peer.session.address, LIMIT, AT_ONCE)
+        portion, digest, payload = await store.run(_portion, journal, after, origin, limit)
+        await folder.limits.may_go(peer.session.address, len(payload), is_urgent=True)
         peer.sent += len(payload)
         told = {"epoch": journal.epoch, "run": journal.run, "upto": portion.upto, "more": portion.more}
         told["digest"] = digest
@@ -147,7 +153,8 @@ class Exchange:
             peer.sent += found.size
             folder.sent += found.size
             may_go = partial(folder.limits.may_go, peer.session.address)
-            return Answer(Command.DATA, {}, PacedSource(found, may_go))
+            part = partial(folder.limits.part, peer.session.address)
+            return Answer(Command.DATA, {}, PacedSource(found, may_go, part))
 
         return source.addCallback(answered)
 

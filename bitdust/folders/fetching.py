@@ -9,12 +9,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
-from attrs import frozen
-from twisted.internet.defer import Deferred
+from attrs import field, frozen
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
 from bitdust.folders.keys import NAME, TAG, sealed_name
-from bitdust.outcome import Outcome, outcome
+from bitdust.outcome import Outcome, outcome, outcomes
 from bitdust.wire.errors import BitDustError
 
 REQUEST = 1024 * 1024
@@ -22,6 +22,7 @@ MOST_NAMES = 64
 QUESTIONS = 4
 """At one peer at a time."""
 MISSING = 2**32 - 1
+AWAY = "not-here"
 
 
 @frozen
@@ -44,7 +45,9 @@ class _Wish:
     owner: object
     wanted: Wanted
     done: "Deferred[bytes]"
-    asked: set[Source]
+    asked: set[Source] = field(factory=set)
+    denied: set[Source] = field(factory=set)
+    """Who has said that it does not have it."""
 
 
 class Fetcher:
@@ -58,6 +61,7 @@ class Fetcher:
         self._queues: dict[object, deque[_Wish]] = {}
         """Of those who want something that nobody is asked for now."""
         self._owners: set[object] = set()
+        self._doubtful: set[object] = set()
         self._was_refused = False
         """Whether somebody did not have what is in a queue."""
         self._asked: dict[Source, int] = {}
@@ -65,19 +69,28 @@ class Fetcher:
         """Chunks that were not what was asked for."""
 
     async def fetch(self, owner: object, wanted: Sequence[Wanted]) -> dict[bytes, bytes]:
-        """Sealed chunks by name, without those that nobody has who is here."""
-        wishes = [_Wish(owner, one, Deferred(), set()) for one in wanted]
+        """Sealed chunks by name, without those that nobody has who is here. Cancelled by `drop`."""
+        wishes = [_Wish(owner, one, Deferred()) for one in wanted]
         if wishes:
             self._owners.add(owner)
             self._queues.setdefault(owner, deque()).extend(wishes)
             self.pump()
-        results = [(wish.wanted.name, await outcome(wish.done)) for wish in wishes]
-        return {name: result.value for name, result in results if result.error is None}
+        results = list(zip(wishes, await outcomes(wish.done for wish in wishes), strict=True))
+        if any(result.code == AWAY for _, result in results):
+            self._doubtful.add(owner)
+        return {wish.wanted.name: result.value for wish, result in results if result.error is None}
+
+    def is_doubtful(self, owner: object) -> bool:
+        """Whether what this one did not get was not refused by everybody: a line broke, or nobody was there."""
+        return owner in self._doubtful
 
     def drop(self, owner: object) -> None:
-        """Nobody waits for what this one wanted."""
+        """Nobody waits for what this one wanted: who does all the same is told with `CancelledError`."""
         self._owners.discard(owner)
-        self._queues.pop(owner, None)
+        self._doubtful.discard(owner)
+        for wish in self._queues.pop(owner, ()):
+            if not wish.done.called:
+                wish.done.errback(CancelledError())
 
     def pump(self) -> None:
         """Ask whoever may be asked: somebody has come, or has answered."""
@@ -127,14 +140,21 @@ class Fetcher:
         chunks: list[Any] = result.value if result.error is None else [None] * len(batch)
         for wish, chunk in zip(batch, chunks, strict=True):
             wish.asked.add(source)
-            if chunk is not None and sealed_name(chunk) == wish.wanted.name:
+            fits = chunk is not None and sealed_name(chunk) == wish.wanted.name
+            if fits:
                 self._count(len(chunk))
-                wish.done.callback(chunk)
+            self.bad += chunk is not None and not fits
+            if wish.done.called:
                 continue
-            self.bad += chunk is not None
-            if wish.owner in self._owners:
+            if chunk is None and result.error is None:
+                wish.denied.add(source)
+            if fits:
+                wish.done.callback(chunk)
+            elif wish.owner in self._owners:
                 self._queues.setdefault(wish.owner, deque()).appendleft(wish)
                 self._was_refused = True
+            else:
+                wish.done.errback(CancelledError())
         self.pump()
 
     def _tell_nobody(self, sources: list[Source]) -> None:
@@ -151,7 +171,8 @@ class Fetcher:
             self._was_refused = self._was_refused or any(wish.asked for wish in queue)
             hopeless += gone
         for wish in hopeless:
-            wish.done.errback(BitDustError("nobody-has", "nobody who is here has all of it"))
+            is_certain = bool(sources) and wish.denied.issuperset(sources)
+            wish.done.errback(BitDustError("nobody-has" if is_certain else AWAY, "nobody who is here gives it"))
 
 
 def joined(chunks: Iterable[bytes | None]) -> bytes:

@@ -21,6 +21,7 @@ from bitdust.folders.limiting import Limits
 from bitdust.folders.listing import Totals, totals
 from bitdust.folders.peer import FolderPeer
 from bitdust.folders.problems import code_of
+from bitdust.folders.records import origin_of
 from bitdust.folders.scanning import Found, Scan
 from bitdust.folders.store import Store
 from bitdust.folders.transfer import TRANSFERS, Task, Transfer, room_beside
@@ -49,6 +50,8 @@ class Folder:
         self.store = Store(around.world, home, config.dir, FolderKeys(config.secret))
         self.limits = limits.of_folder(lambda: config.download_limit, lambda: config.upload_limit)
         self.peers: dict[bytes, FolderPeer] = {}
+        self.asked_afresh: set[bytes] = set()
+        self.malformed: dict[bytes, int] = {}
         self.beyond: list[Source] = []
         """Who is asked for chunks that no peer gives."""
         self._is_short = False
@@ -252,6 +255,10 @@ class Folder:
             self._due = False
             self.machine.send("settled")
 
+    def witnesses(self) -> set[bytes]:
+        """See `bitdust.folders.transfer.Parent`; suppliers do not tell what they lack from what they cannot give."""
+        return set() if self.beyond else {peer.device for peer in self.peers.values() if peer.admitted and peer.synced}
+
     def transfer_ended(self, transfer: Transfer, why: Any) -> None:
         """See `bitdust.folders.transfer.Parent`."""
         self._transfers.pop(transfer.task.item.id, None)
@@ -322,7 +329,7 @@ class Folder:
         store = self.store
         if payload and store.keys.public is None:
             raise BitDustError("no-key", "nobody has shown the key of the folder's writers yet")
-        taken = await store.run(store.take, payload, run)
+        taken = await store.run(store.take, payload, origin_of(peer.device, run))
         await store.run(store.journal.note_peer, peer.device, peer.epoch, upto, peer.name)
         if taken.refused:
             why = taken.problem

@@ -6,7 +6,7 @@ come meanwhile, so that what was written without knowing each other is seen as s
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -149,10 +149,10 @@ class Journal:
     def _find_last(self) -> None:
         (self.last,) = self.database.execute("SELECT coalesce(max(seq), 0) FROM heads").fetchone()
 
-    def newest_for(self, run: bytes) -> int:
-        """The number of the newest head that one run of a peer's journal has not told itself."""
+    def newest_for(self, whose: bytes) -> int:
+        """The number of the newest head that has another origin; see `origin_of`."""
         known = list(self._newest.items())
-        return max(number for origin, number in known if not origin or origin != run)
+        return max(number for origin, number in known if not origin or origin != whose)
 
     # heads
 
@@ -183,7 +183,7 @@ class Journal:
         return bytes(row[0]) if row is not None and row[0] else bytes(DIGEST)
 
     def since(self, number: int, limit: int = LIMIT, without: bytes = b"") -> Portion:
-        """Heads that were stored here after a number, but those that were told by one run of a peer's journal."""
+        """Heads that were stored here after a number, but those ``without`` is the origin of; see `origin_of`."""
         found: list[bytes] = []
         size, upto = 0, number
         rows = self.database.execute(
@@ -199,7 +199,7 @@ class Journal:
     # what comes from peers
 
     def take(self, raws: Iterable[bytes], origin: bytes = b"") -> Taken:
-        """Records of a run of a peer's journal. Bad ones are counted, and dropped: nobody gets them from here."""
+        """Records, and who has told them; see `origin_of`. Bad ones are counted, and dropped: nobody gets them here."""
         changed, problem, refused = 0, "", 0
         with self.change():
             for raw in raws:
@@ -333,10 +333,16 @@ class Journal:
         self._merge(record, made)
         return 1
 
-    def retract(self, ident: bytes) -> bool:
+    def retract(self, ident: bytes, without: Collection[bytes]) -> bool:
         """What this node wrote and deleted again, and nobody has any more, though others have decided for it: there is
-        none. Conflict copies of what it wrote and replaced are the same. Whether it is so."""
+        none. Conflict copies of what it wrote and replaced are the same. Whether it is so.
+
+        ``without`` are the devices that have just said that they do not have it: a device that is away may have it.
+        """
         with self.change():
+            known = {bytes(device) for (device,) in self.database.execute("SELECT device FROM peers")}
+            if not without or not known.issubset(without):
+                return False
             heads = self.heads(ident)
             entry = self.entry(heads)
             base = self.items.base(ident)

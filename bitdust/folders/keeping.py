@@ -1,10 +1,11 @@
 """A keeper at work: the sealed chunks that records name are fetched, checked by their names, and kept."""
 
+import contextlib
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
 from bitdust.folders.fetching import MOST_NAMES, Fetcher, Wanted
@@ -62,15 +63,28 @@ class Keeping:
         """Everything that is missing, in the order of names; whether anything has come."""
         has_come, last = False, b""
         coming: deque[Deferred[Outcome]] = deque()
-        while wanted := await self._store.run(self._store.blind.wanted, AT_ONCE, last):
-            last = wanted[-1].name
-            new = [one for one in wanted if one.name not in self._missing]
-            coming.append(outcome(Deferred.fromCoroutine(self._bring(new))))
-            if len(coming) == LANES:
+        try:
+            while wanted := await self._store.run(self._store.blind.wanted, AT_ONCE, last):
+                last = wanted[-1].name
+                new = [one for one in wanted if one.name not in self._missing]
+                coming.append(outcome(Deferred.fromCoroutine(self._bring(new))))
+                if len(coming) == LANES:
+                    has_come = _value(await coming.popleft()) or has_come
+            while coming:
                 has_come = _value(await coming.popleft()) or has_come
-        while coming:
-            has_come = _value(await coming.popleft()) or has_come
+        finally:
+            await self._end(coming)
         return has_come
+
+    async def _end(self, coming: "deque[Deferred[Outcome]]") -> None:
+        """Where one has failed, or all were given up, the others would write into the next run."""
+        if coming:
+            self._fetcher.drop(self)
+        for lane in coming:
+            lane.cancel()
+        for lane in coming:
+            with contextlib.suppress(CancelledError):
+                await lane
 
     async def _bring(self, wanted: Sequence[Wanted]) -> bool:
         found = await self._fetcher.fetch(self, wanted)

@@ -7,11 +7,11 @@ that waits sees bytes move. Peers in private networks are not held back unless a
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from bitdust.config.settings import Settings
-from bitdust.transport.limits import PATIENCE, TokenBucket
+from bitdust.transport.limits import PATIENCE, SMALLEST_PART, TokenBucket
 from bitdust.wire.addresses import split_host
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
@@ -24,36 +24,65 @@ LOCAL = "services/folder-sync/limit-local-peers-enabled"
 
 
 class Gate:
-    """Bytes go through at ``rate()`` a second, in the order in which they ask; 0 is no limit."""
+    """Bytes go through at ``rate()`` a second; 0 is no limit. What is urgent goes first, all else in its order."""
 
     def __init__(self, clock: IReactorTime, rate: Callable[[], int]) -> None:
         self._clock = clock
         self._rate = rate
         self._bucket = TokenBucket(clock)
-        self._waiting: dict[Deferred[None], IDelayedCall] = {}
+        self._urgent: dict[Deferred[None], int] = {}
+        self._others: dict[Deferred[None], int] = {}
+        self._timer: IDelayedCall | None = None
 
-    def let(self, size: int) -> "Deferred[None]":
-        """Fires when so many bytes may move. Fails with ``session-lost`` when nothing does any more."""
+    def let(self, size: int, is_urgent: bool = False) -> "Deferred[None]":
+        """Fires when so many bytes may move. Fails with ``session-lost`` when nothing does any more.
+
+        They count when it fires: who is cancelled while it waits has taken nothing from the others.
+        """
+        may: Deferred[None] = Deferred(self._leave)
+        (self._urgent if is_urgent else self._others)[may] = size
+        self._pump()
+        return may
+
+    def give_back(self, size: int) -> None:
+        """So many bytes that were let through do not move."""
+        self._bucket.spend(-size)
+        self._pump()
+
+    def part(self, most: int, seconds: float) -> int:
+        """How many of so many bytes move in a time."""
+        rate = self._rate()
+        return min(most, max(SMALLEST_PART, int(rate * seconds))) if rate > 0 else most
+
+    def _pump(self) -> None:
         rate = self._rate()
         if rate != self._bucket.rate:
             self._bucket.change(rate)
-        seconds = self._bucket.wait
-        self._bucket.spend(size)
-        if seconds <= PATIENCE:
-            return succeed(None)
-        may: Deferred[None] = Deferred()
-        self._waiting[may] = self._clock.callLater(seconds, self._may, may)
-        return may
+        while (queue := self._urgent or self._others) and self._bucket.wait <= PATIENCE:
+            may = next(iter(queue))
+            self._bucket.spend(queue.pop(may))
+            may.callback(None)
+        self._forget_timer()
+        if queue:
+            self._timer = self._clock.callLater(self._bucket.wait, self._pump)
 
-    def _may(self, may: "Deferred[None]") -> None:
-        del self._waiting[may]
-        may.callback(None)
+    def _forget_timer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
+
+    def _leave(self, may: "Deferred[None]") -> None:
+        self._urgent.pop(may, None)
+        self._others.pop(may, None)
+        self._pump()
 
     def stop(self) -> None:
         """Nobody waits any more."""
-        waiting, self._waiting = self._waiting, {}
-        for may, call in waiting.items():
-            call.cancel()
+        waiting = [*self._urgent, *self._others]
+        self._urgent.clear()
+        self._others.clear()
+        self._forget_timer()
+        for may in waiting:
             may.errback(BitDustError("session-lost", "the folder is closed"))
 
 
@@ -99,13 +128,19 @@ class FolderLimits:
         """Fires when so many bytes may be asked for."""
         if not self._node.counts(address):
             return succeed(None)
-        return self._node.download.let(size).addCallback(lambda _: self._download.let(size))
+        return Deferred.fromCoroutine(_both(self._node.download, self._download, size, False))
 
-    def may_go(self, address: str, size: int) -> "Deferred[None]":
-        """Fires when so many bytes may be sent."""
+    def may_go(self, address: str, size: int, is_urgent: bool = False) -> "Deferred[None]":
+        """Fires when so many bytes may be sent; what is urgent waits for nothing that is not."""
         if not self._node.counts(address):
             return succeed(None)
-        return self._node.upload.let(size).addCallback(lambda _: self._upload.let(size))
+        return Deferred.fromCoroutine(_both(self._node.upload, self._upload, size, is_urgent))
+
+    def part(self, address: str, most: int, seconds: float = 1.0) -> int:
+        """How many of so many bytes to send at once, so that others wait no longer for them than a time."""
+        if not self._node.counts(address):
+            return most
+        return min(self._node.upload.part(most, seconds), self._upload.part(most, seconds))
 
     def stop(self) -> None:
         """Nobody waits any more."""
@@ -113,12 +148,22 @@ class FolderLimits:
         self._upload.stop()
 
 
-class PacedSource:
-    """A payload of which each part waits until it may go."""
+async def _both(first: Gate, second: Gate, size: int, is_urgent: bool) -> None:
+    await first.let(size, is_urgent)
+    try:
+        await second.let(size, is_urgent)
+    except CancelledError:
+        first.give_back(size)
+        raise
 
-    def __init__(self, source: Source, may_go: "Callable[[int], Deferred[None]]") -> None:
+
+class PacedSource:
+    """A payload of which each part, no larger than ``part`` says, waits until it may go."""
+
+    def __init__(self, source: Source, may_go: "Callable[[int], Deferred[None]]", part: Callable[[int], int]) -> None:
         self._source = source
         self._may_go = may_go
+        self._part = part
 
     @property
     def size(self) -> int:
@@ -127,6 +172,7 @@ class PacedSource:
 
     def read(self, offset: int, length: int) -> "Deferred[bytes]":
         """See the protocol."""
+        length = self._part(length)
         return self._may_go(length).addCallback(lambda _: self._read(offset, length))
 
     def _read(self, offset: int, length: int) -> Any:

@@ -19,6 +19,8 @@ from bitdust.wire.schema import Bytes
 
 MOST = MAX_RECORD + 1024 * 1024
 """Bytes of records that travel together, unpacked."""
+MOST_ROWS = 4096
+"""Records that travel together: so many signatures are more than who tells them ever sends."""
 _COUNTS = struct.Struct(">III")
 _COLUMNS = 8
 
@@ -62,15 +64,23 @@ def _rows(columns: list[bytes]) -> list[bytes]:
     counts = columns.pop()
     if len(counts) % _COUNTS.size:
         raise WireError("malformed", "packed records without their lengths")
+    if len(counts) > MOST_ROWS * _COUNTS.size:
+        raise WireError("too-large", f"more than {MOST_ROWS} records together")
+    rows = [
+        (SIGNATURE, NAME, vector_size, 1, NAME * chunks, 4 * chunks, sealed_size)
+        for vector_size, chunks, sealed_size in _COUNTS.iter_unpack(counts)
+    ]
+    if any(not vector_size or not sealed_size for _, _, vector_size, _, _, _, sealed_size in rows):
+        raise WireError("malformed", "a packed record without a vector, or with nothing sealed")
+    sums = [sum(sizes) for sizes in zip(*rows, strict=True)] or [0] * len(columns)
+    if sums != [len(column) for column in columns]:
+        raise WireError("malformed", "packed records are longer or shorter than they say")
     found, at = [], [0] * len(columns)
-    for vector_size, chunks, sealed_size in _COUNTS.iter_unpack(counts):
+    for sizes in rows:
         parts = []
-        sizes = (SIGNATURE, NAME, vector_size, 1, NAME * chunks, 4 * chunks, sealed_size)
         for number, (column, size) in enumerate(zip(columns, sizes, strict=True)):
             parts.append(column[at[number] : at[number] + size])
             at[number] += size
         signature, ident, vector, deleted, names, lengths, sealed = parts
         found.append(signature + body_of(ident, vector, deleted == b"\1", names, lengths, sealed))
-    if at != [len(column) for column in columns]:
-        raise WireError("malformed", "packed records are longer or shorter than they say")
     return found

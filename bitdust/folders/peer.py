@@ -11,7 +11,8 @@ What travels (chunks with four bytes of length before each)::
 proved: nobody can pass it on, and who holds no secret learns neither which folder it is nor whether it is here.
 ``folder`` names it in this session. ``left`` are bytes that the sender has still to get. ``run`` is which time it is
 that a journal is open: what a peer was told in the same run is not told back. A peer that has lost what it knew, or has
-it from an old copy, is in another run, and is told all of it.
+it from an old copy, is in another run, and is told all of it. Where ``digest`` shows that two who have told each other
+everything do not know the same, each asks once more from the beginning, with nothing left out.
 """
 
 from collections.abc import Sequence
@@ -22,11 +23,12 @@ from twisted.internet.defer import Deferred
 from bitdust.automats.folder_peer import FolderPeer as Automat
 from bitdust.folders.config import FolderConfig
 from bitdust.folders.fetching import parted
-from bitdust.folders.journal import RUN
+from bitdust.folders.journal import RUN, Journal
 from bitdust.folders.limiting import FolderLimits
-from bitdust.folders.records import MAX_RECORD
+from bitdust.folders.records import MAX_RECORD, origin_of
 from bitdust.folders.store import Store
 from bitdust.surroundings import Connected
+from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 
@@ -37,6 +39,17 @@ SLOWLY = 600.0
 """Seconds between two parts of chunks from a peer that lets little go; a line that is dead is noticed before."""
 SLACK = 64 * 1024
 NONCE = 32
+PAUSE, LONGEST_PAUSE = 5.0, 3600.0
+"""Seconds between a failure and the next question; after a malformed answer twice as many as after the one before."""
+
+
+NO_RUN = bytes(RUN)
+"""Told by who wants nothing to be left out."""
+
+
+def _differs(journal: Journal, knew: int, digest: object) -> bool:
+    """Whether a peer that knows all that is here knows something else as well, though it has told all of it."""
+    return knew == journal.last and digest != journal.digest()
 
 
 class Host(Protocol):
@@ -46,6 +59,11 @@ class Host(Protocol):
     config: FolderConfig
     store: Store
     limits: FolderLimits
+    asked_afresh: set[bytes]
+    """Devices that were asked for all that they know, since the folder was opened."""
+
+    malformed: dict[bytes, int]
+    """How many answers of a device, one after the other, were malformed: another session does not make it better."""
 
     def name(self) -> str:
         """How this node is called."""
@@ -86,7 +104,9 @@ class FolderPeer:
         """When all that the peer knows was known here last, seconds since the epoch; 0 while it is not."""
         self.behind = 0
         """Bytes that the peer has still to get."""
-        self.digest = b""
+        self.knows = 0
+        """Up to which number of this journal the peer has said that it knows it."""
+        self._is_afresh = False
         self.received = self.sent = 0
         self.machine = Automat(host.around.registry, f"{host.config.label}-{self.device.hex()[:8]}", self)
 
@@ -134,12 +154,28 @@ class FolderPeer:
         return Deferred.fromCoroutine(self._pull())
 
     async def _pull(self) -> None:
+        try:
+            await self._ask_records()
+        except BitDustError as error:
+            if isinstance(error, WireError) or error.code == "malformed":
+                self._host.malformed[self.device] = self._host.malformed.get(self.device, 0) + 1
+            raise
+        self._host.malformed.pop(self.device, None)
+
+    def pause(self) -> float:
+        return min(LONGEST_PAUSE, PAUSE * 2.0 ** min(self._host.malformed.get(self.device, 0), 16))
+
+    def is_wary(self) -> bool:
+        return self.device in self._host.malformed
+
+    async def _ask_records(self) -> None:
         self.synced, self._is_expecting = 0, False
         store = self._host.store
         if not self.epoch:
             self.epoch, self.known = await store.run(store.journal.known_of, self.device)
+        knew = self.knows
         asked = {"kind": RECORDS, "folder": self.tag, "epoch": self.epoch, "after": self.known}
-        asked |= {"left": self._host.left(), "run": store.journal.run}
+        asked |= {"left": self._host.left(), "run": NO_RUN if self._is_afresh else store.journal.run}
         reply = await self._send(Command.RETRIEVE, asked, MAX_RECORD + SLACK)
         fields = reply.fields
         epoch, upto, run = fields.get("epoch"), fields.get("upto"), fields.get("run")
@@ -148,10 +184,16 @@ class FolderPeer:
         if not isinstance(run, bytes) or len(run) != RUN:
             raise BitDustError("malformed", "an answer about records that does not say whose they are")
         self.received += len(reply.payload)
-        self.run = run
-        self.epoch, self.digest = epoch, bytes(fields.get("digest") or b"")
+        self.epoch, self.run = epoch, run
         await self._host.take(self, bytes(reply.payload), run, upto)
         self.known, self._more = upto, bool(fields.get("more"))
+        if not self._more:
+            self._is_afresh = False
+            asked_afresh = self._host.asked_afresh
+            is_first = self.device not in asked_afresh
+            if is_first and await store.run(_differs, store.journal, knew, fields.get("digest")):
+                asked_afresh.add(self.device)
+                self.known, self._more, self._is_afresh = 0, True, True
 
     def has_more(self) -> bool:
         return self._more or self._is_expecting
@@ -189,7 +231,11 @@ class FolderPeer:
     def tell(self) -> None:
         """There are records here that the peer has not asked for, or something else to say."""
         journal = self._host.store.journal
-        news = {"epoch": journal.epoch, "seq": journal.newest_for(self.run), "left": self._host.left()}
+        news = {
+            "epoch": journal.epoch,
+            "seq": journal.newest_for(origin_of(self.device, self.run)),
+            "left": self._host.left(),
+        }
         if self.admitted and news != self._told:
             self._told = news
             self._send(Command.EVENT, {"kind": NEWS, "folder": self.tag} | news).addErrback(self._not_told)

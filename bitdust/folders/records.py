@@ -235,3 +235,11 @@ def read(raw: bytes, keys: FolderKeys | None = None) -> Record:
     if any(not 1 <= count <= U63 for _, count in pairs):
         raise WireError("bad-field", "a counter is from 1 to 2^63 - 1")
     return Record(ident, vector_of(pairs), deleted, names, lengths, sealed, bytes(raw))
+
+
+def origin_of(device: bytes, run: bytes) -> bytes:
+    """Who has told a record: a run of the journal of a device that has proved itself.
+
+    A run alone could be told by anybody who was told it, and would keep records from whose run it is.
+    """
+    return blake3(device + run).digest(length=NAME)

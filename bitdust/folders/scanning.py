@@ -50,7 +50,9 @@ class Scan:
         self._now = now
         self._folders: deque[str] = deque()
         self._files: deque[str] = deque()
-        self._missing: list[str] = []
+        self._missing: deque[str] = deque()
+        self._going: list[tuple[str, bool]] = []
+        """A missing path and what is below it, each with whether what is below is in here, or told, already."""
         self._replaced: list[str] = []
         self.found = Found()
         self.overwrite = False
@@ -105,18 +107,34 @@ class Scan:
         if self._files or self._folders:
             return True
         self._tell_missing()
-        return False
+        return bool(self._missing or self._going)
 
     def _tell_missing(self) -> None:
-        """What is not there any more comes last: who hears of a move knows the new place before the old one goes."""
-        for path in self._missing:
-            try:
-                found = self._tree.look(path)
-            except OSError:
+        """A portion of what is not there any more, the deepest first.
+
+        It comes last: who hears of a move knows the new place before the old one goes.
+        """
+        gone: list[str] = []
+        looked = 0
+        while (self._going or self._missing) and len(gone) < PORTION and looked < 2 * PORTION:
+            path, is_empty = self._going.pop() if self._going else (self._missing.popleft(), False)
+            looked += 1
+            if not self._is_gone(path):
                 continue
-            if found is None:
-                self._gone(path)
-        self._missing.clear()
+            below = [] if is_empty else [os.fsdecode(row[0]) for row in self._journal.items.seen_rows(path)]
+            if below:
+                self._going.append((path, True))
+                self._going += [(one, False) for one in below]
+            else:
+                gone.append(path)
+        if gone:
+            self.found.changed += self._journal.miss(gone, self.overwrite).changed
+
+    def _is_gone(self, path: str) -> bool:
+        try:
+            return self._tree.look(path) is None
+        except OSError:
+            return False
 
     @property
     def waiting(self) -> int:

@@ -150,9 +150,9 @@ class Store:
 
     # for peers
 
-    def take(self, payload: bytes, run: bytes) -> Taken:
+    def take(self, payload: bytes, origin: bytes) -> Taken:
         """Records of a peer as they travel. Raises `WireError` where they cannot be unpacked."""
-        return self.journal.take(unpack(payload), run)
+        return self.journal.take(unpack(payload), origin)
 
     def learn(self, records: Sequence[bytes], public: bytes) -> Taken:
         """Take records that came by another way, with the writers' key where that is known."""

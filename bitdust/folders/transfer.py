@@ -53,6 +53,9 @@ class Parent(Protocol):
     store: Store
     fetcher: Fetcher
 
+    def witnesses(self) -> Collection[bytes]:
+        """The devices that are asked for chunks, all of whose records are known here; none where others are as well."""
+
     def transfer_ended(self, transfer: "Transfer", why: Any) -> None:
         """It is over."""
 
@@ -202,9 +205,10 @@ class Transfer:
 
     def ended(self, why: Any) -> None:
         self._has_ended = True
-        self._parent.fetcher.drop(self)
-        if getattr(getattr(why, "value", why), "code", "") == "nobody-has":
-            self._store.run(self._store.journal.retract, self.task.item.id)
+        error, fetcher = getattr(why, "value", why), self._parent.fetcher
+        if getattr(error, "code", "") == "nobody-has" and not fetcher.is_doubtful(self):
+            self._store.run(self._store.journal.retract, self.task.item.id, self._parent.witnesses())
+        fetcher.drop(self)
         self._parent.transfer_ended(self, why)
 
     def stop(self) -> None:

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
-from bitdust.folders import secrets
+from bitdust.folders import exchange, secrets
+from bitdust.folders.journal import Journal, Portion
+from bitdust.folders.records import origin_of
 from bitdust.folders.secrets import Secret
 from bitdust.testing.grid import GridNode
 from bitdust.wire.errors import BitDustError
 from tests.grid.test_friends import PeopleCase
+from tests.unit.folder_kit import Replica
 
 SOON = 30.0
 PORT = 7771
@@ -71,6 +74,46 @@ class TwoNodesTests(FolderCase):
         self.write(self.bob, "letters/one.txt", b"an answer")
         self.grid.until(lambda: (self.root(self.alice) / "letters/one.txt").read_bytes() == b"an answer", SOON, "it")
         self.arrives()
+
+    def test_what_was_left_out(self) -> None:
+        """A record that was kept from a peer by mistake is told when it is seen that both do not know the same."""
+        self.write(self.alice, "a", b"of alice")
+        self.arrives()
+        carol = Replica(self.base, "carol", self.secret)
+        self.addCleanup(carol.close)
+        carol.write("hidden", b"of carol")
+        carol.scan()
+        (alice,), (bob,) = (node.rooms.folders.open_folders() for node in (self.alice, self.bob))
+        origin = origin_of(self.bob.rooms.identity.me.device.id, bob.store.journal.run)
+        self.assertTrue(alice.store.journal.take(carol.store.journal.since(0).records, origin).changed)
+        self.grid.run(5)
+        self.assertNotEqual(alice.store.journal.digest(), bob.store.journal.digest())
+        same = lambda: alice.store.journal.digest() == bob.store.journal.digest()  # noqa: E731
+        self.grid.until(same, 1300, "the record")
+
+    def test_malformed_answers(self) -> None:
+        """Whoever answers with what is no records is asked ever more rarely, whatever news it tells, and then again."""
+        (alice,) = self.alice.rooms.folders.open_folders()
+        (bob,) = self.bob.rooms.folders.open_folders()
+        self.grid.until(lambda: bool(bob.peers) and bool(alice.peers), SOON, "a peer")
+        asked: list[float] = []
+
+        def bad(journal: Journal, after: int, origin: bytes, limit: int) -> tuple[Portion, bytes, bytes]:
+            asked.append(self.grid.clock.seconds())
+            return Portion((), 0, False), b"", b"no zlib"
+
+        good = exchange._portion
+        exchange._portion = bad
+        self.addCleanup(setattr, exchange, "_portion", good)
+        begun = self.grid.clock.seconds()
+        self.write(self.alice, "a", b"x")
+        pauses = lambda: [peer.pause() for peer in bob.peers.values()]  # noqa: E731
+        self.grid.until(lambda: max(pauses(), default=0) > 100, 2000, "a long pause")
+        self.assertGreater(self.grid.clock.seconds() - begun, 100)
+        self.assertLess(len(asked), 30)
+        exchange._portion = good
+        self.grid.until(lambda: self.same(self.alice, self.bob), 4000, "the same tree")
+        self.grid.until(lambda: pauses() == [5], 4000, "trust")
 
     def test_case_50_wrong_secret(self) -> None:
         """Whoever knows where a folder is and holds another secret is no peer, and gets nothing."""

@@ -14,6 +14,7 @@ from bitdust.folders.ignoring import IgnoreList
 from bitdust.folders.keeping import Keeping
 from bitdust.folders.keys import FolderKeys
 from bitdust.folders.packing import pack
+from bitdust.folders.records import origin_of
 from bitdust.folders.scanning import Found, Scan
 from bitdust.folders.secrets import Secret
 from bitdust.folders.serving import ChunkSource
@@ -81,6 +82,11 @@ class Replica:
         """The process ends."""
         self.store.close()
 
+    @property
+    def device(self) -> bytes:
+        """By which others know it."""
+        return self.name.encode().ljust(8, b"\0")[:8]
+
     # what a person does
 
     def write(self, name: str, data: bytes | str, mtime: int | None = None) -> Path:
@@ -114,14 +120,14 @@ class Replica:
         mine, theirs = self.store.journal, other.store.journal
         if theirs.keys.public is not None:
             mine.learn_public(theirs.keys.public)
-        device = other.name.encode().ljust(8, b"\0")[:8]
+        device = other.device
         epoch, after = mine.known_of(device)
         if epoch != theirs.epoch or after > theirs.last:
             after = 0
         changed, more = 0, True
         while more:
-            portion = theirs.since(after, without=mine.run)
-            changed += self.store.take(pack(portion.records), theirs.run).changed
+            portion = theirs.since(after, without=origin_of(self.device, mine.run))
+            changed += self.store.take(pack(portion.records), origin_of(device, theirs.run)).changed
             self.told += len(portion.records)
             after, more = portion.upto, portion.more
         mine.note_peer(device, theirs.epoch, after, other.name)
@@ -149,6 +155,11 @@ class Replica:
     def due(self) -> list[str]:
         """Paths that the disk does not show yet."""
         return [item.path for item in self.store.journal.items.due(1000)]
+
+    def witnesses(self) -> set[bytes]:
+        """See `bitdust.folders.transfer.Parent`."""
+        are_peers = all(isinstance(source, Replica) for source in self.sources)
+        return {source.device for source in self.sources} if are_peers else set()
 
     def transfer_ended(self, transfer: Transfer, why: object) -> None:
         """See `bitdust.folders.transfer.Parent`."""

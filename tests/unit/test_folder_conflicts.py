@@ -5,12 +5,23 @@ import shutil
 import time
 from pathlib import Path
 
+from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.folders.listing import choose
+from bitdust.wire.errors import BitDustError
 from tests.unit.folder_kit import Replica, plain_secret, settle
 
 DAY = 86_400
+
+
+class Broken:
+    """A peer whose line breaks when it is asked."""
+
+    device = b"bob".ljust(8, b"\0")
+
+    def ask_chunks(self, names: list[bytes], size: int) -> "Deferred[list[bytes | None]]":
+        return fail(BitDustError("session-lost", "the line broke"))
 
 
 class ReplicaCase(SynchronousTestCase):
@@ -174,6 +185,32 @@ class ConflictTests(ReplicaCase):
             found.append(three[0].tree())
         self.assertEqual([tree["a"] for tree in found], [b"of carol"] * 6)
         self.assertEqual([sorted(map(str, tree.values())) for tree in found], [sorted(map(str, found[0].values()))] * 6)
+
+    def test_a_copy_that_nobody_here_has_is_not_deleted(self) -> None:
+        """A conflict copy of what this node wrote, which nobody gives who is here, stays due and is not deleted."""
+        alice, bob = self.pair(a="first")
+        carol = self.replica("carol")
+        carol.sync(alice)
+        alice.write("a", "of alice", 1_800_000_100)
+        alice.scan()
+        bob.sync(alice)
+        alice.store.archive.is_on = False
+        alice.write("a", "of alice, later", 1_800_000_300)
+        alice.scan()
+        carol.write("a", "of carol", 1_800_000_200)
+        carol.scan()
+        bob.sync(carol), carol.sync(bob)
+        (copy,) = [name for name in bob.tree() if name != "a"]
+        alice.pull(bob)
+        for gone in ((), (Broken(),), (self.replica("dave"),)):
+            alice.apply(*gone)
+            self.assertIn(copy, alice.due())
+        for one in (bob, carol):
+            one.sync(alice)
+            self.assertEqual(one.tree()[copy], b"of alice")
+        settle(*self.replicas)
+        self.same()
+        self.assertIn(b"of alice", self.contents(alice))
 
     def test_late_edit_of_an_old_version(self) -> None:
         """A node that was away and touched nothing takes the new version without a conflict, and without a copy."""

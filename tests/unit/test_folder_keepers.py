@@ -1,12 +1,15 @@
 """Keepers of encrypted folders: they hold, check and give what they cannot read; and the brake on mass deletions."""
 
+import errno
 import os
 from pathlib import Path
 
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.folders import listing
+from bitdust.folders import keeping, listing
 from bitdust.folders.blind import place_of
+from bitdust.folders.fetching import Wanted
 from bitdust.folders.secrets import Secret
 from tests.unit.folder_kit import Replica, encrypted_secret, plain_secret, settle
 
@@ -117,6 +120,71 @@ class KeeperTests(SynchronousTestCase):
         self.keeper.pull(bob)
         self.assertEqual(len(self.keeper.store.journal.heads(ident)), 1)
         self.assertEqual(self.keeper.store.journal.digest(), bob.store.journal.digest())
+
+
+class LaneTests(SynchronousTestCase):
+    """A peer that answers when the test says so."""
+
+    def setUp(self) -> None:
+        self.base = Path(self.mktemp())
+        secret = encrypted_secret()
+        self.alice = Replica(self.base, "alice", secret)
+        self.keeper = Replica(self.base, "keeper", secret.weaker()[1])
+        self.asked: list[tuple[list[bytes], Deferred[list[bytes | None]]]] = []
+        self.keeper.sources = [self]
+        for one in (self.alice, self.keeper):
+            self.addCleanup(one.close)
+
+    def ask_chunks(self, names: list[bytes], size: int) -> "Deferred[list[bytes | None]]":
+        self.asked.append((names, Deferred()))
+        return self.asked[-1][1]
+
+    def kept(self) -> int:
+        (count,) = self.keeper.store.journal.database.execute("SELECT count(*) FROM kept").fetchone()
+        return count
+
+    def test_one_fails(self) -> None:
+        """When what came cannot be written, nothing is written that comes later, and the next run brings all of it."""
+        self.patch(keeping, "AT_ONCE", 2)
+        for number in range(6):
+            self.alice.write(f"{number}", f"the content of {number}")
+        self.alice.scan()
+        self.keeper.pull(self.alice)
+        blind = self.keeper.store.blind
+        write, full = blind.keep, [OSError(errno.ENOSPC, "full")]
+
+        def keep(chunks: list[tuple[bytes, bytes]]) -> None:
+            if full:
+                raise full.pop()
+            write(chunks)
+
+        self.patch(blind, "keep", keep)
+        work = keeping.Keeping(self.keeper.store, self.keeper.fetcher)
+        running = work.run()
+        self.assertEqual([len(names) for names, _ in self.asked], [2, 2, 2])
+        for names, answer in self.asked:
+            answer.callback(self.alice.give(names))
+        self.failureResultOf(running, OSError)
+        self.assertEqual((work.is_running, self.kept()), (False, 0))
+        self.keeper.keep(self.alice)
+        self.assertEqual((self.kept(), self.keeper.keeping.is_behind), (6, False))
+
+    def test_given_up(self) -> None:
+        """Whoever waits for chunks that are not wanted any more is told, whether they were asked for or not."""
+        fetcher = self.keeper.fetcher
+        there = Deferred.fromCoroutine(fetcher.fetch("owner", [Wanted(b"a" * 16, 5)]))
+        self.keeper.sources = []
+        waiting = Deferred.fromCoroutine(fetcher.fetch("other", []))
+        self.successResultOf(waiting)
+        fetcher.drop("owner")
+        self.assertNoResult(there)
+        self.asked[0][1].callback([None])
+        self.failureResultOf(there, CancelledError)
+        self.keeper.sources = [self]
+        several = [Deferred.fromCoroutine(fetcher.fetch(name, [Wanted(b"b" * 16, 5)])) for name in "abcde"]
+        self.assertEqual(len(self.asked), 5)
+        fetcher.drop("e")
+        self.failureResultOf(several[4], CancelledError)
 
 
 class BrakeTests(SynchronousTestCase):

@@ -1,8 +1,9 @@
 """Limits of folders: bytes wait for their turn, on the clock."""
 
+from functools import partial
 from pathlib import Path
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -50,6 +51,28 @@ class GateTests(SynchronousTestCase):
         self.successResultOf(self.gate.let(5000))
         waiting = self.gate.let(1)
         self.clock.advance(4.9)
+        self.assertNoResult(waiting)
+        self.clock.advance(0.2)
+        self.successResultOf(waiting)
+
+    def test_urgent(self) -> None:
+        """What is urgent goes before all that waits, and counts."""
+        through: list[str] = []
+        for name in ("first", "second", "third", "urgent"):
+            self.gate.let(1000, name == "urgent").addCallback(lambda _, name=name: through.append(name))
+        self.clock.pump([1, 1])
+        self.assertEqual(through, ["first", "urgent", "second"])
+        self.clock.advance(1)
+        self.assertEqual(through[3:], ["third"])
+
+    def test_cancelled(self) -> None:
+        """Whoever gives up while it waits has taken nothing from those behind it."""
+        self.gate.let(1000)
+        tired = self.gate.let(1_000_000)
+        waiting = self.gate.let(1)
+        tired.cancel()
+        self.failureResultOf(tired, CancelledError)
+        self.clock.advance(0.9)
         self.assertNoResult(waiting)
         self.clock.advance(0.2)
         self.successResultOf(waiting)
@@ -111,10 +134,32 @@ class LimitsTests(SynchronousTestCase):
         self.folder.may_go(NEAR, 5000)
         self.assertGreater(self.seconds(self.folder.may_go(NEAR, 1)), 3)
 
+    def test_given_back(self) -> None:
+        """Whoever gives up while the limit of its folder holds it owes nothing to the limit of the node."""
+        self.settings.set(UPLOAD, 100)
+        self.own[1] = 1
+        self.folder.may_go(FAR, 10_000)
+        self.clock.advance(1)
+        tired = self.folder.may_go(FAR, 10_000_000)
+        tired.cancel()
+        self.failureResultOf(tired, CancelledError)
+        other = self.limits.of_folder(lambda: 0, lambda: 0)
+        self.assertEqual(self.seconds(other.may_go(FAR, 1)), 0)
+
+    def test_parts_are_small(self) -> None:
+        """A part is what goes in a second, so that others wait no longer for it, and the asker sees it move."""
+        self.assertEqual(self.folder.part(FAR, 256 * 1024), 256 * 1024)
+        self.settings.set(UPLOAD, 10)
+        self.own[1] = 4
+        self.assertEqual([self.folder.part(FAR, 256 * 1024), self.folder.part(FAR, 256 * 1024, 5)], [4000, 20_000])
+        self.assertEqual([self.folder.part(FAR, 7), self.folder.part(NEAR, 256 * 1024)], [7, 256 * 1024])
+        may_go, part = partial(self.folder.may_go, FAR), partial(self.folder.part, FAR)
+        self.assertEqual(len(self.successResultOf(PacedSource(Whole(), may_go, part).read(0, 10_000))), 4000)
+
     def test_parts(self) -> None:
         """An answer goes a part at a time, so that whoever waits for it sees it move."""
         self.settings.set(UPLOAD, 1)
-        source = PacedSource(Whole(), lambda size: self.folder.may_go(FAR, size))
+        source = PacedSource(Whole(), lambda size: self.folder.may_go(FAR, size), lambda most: most)
         self.assertEqual(source.size, 10_000)
         begun, parts = self.clock.seconds(), []
         for offset in range(0, 10_000, 1000):

@@ -3,17 +3,21 @@
 import os
 import shutil
 import sqlite3
+import struct
 import zlib
 from pathlib import Path
 
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.folders import packing, scanning
 from bitdust.folders.keys import NAME
 from bitdust.folders.packing import pack, unpack
 from bitdust.folders.placing import place_all
-from bitdust.folders.records import FILE, Entry, read, write
+from bitdust.folders.records import FILE, Entry, origin_of, read, write
+from bitdust.folders.scanning import Scan
 from bitdust.folders.transfer import Transfer
+from bitdust.folders.tree import Missing
 from bitdust.folders.writing import Changed
 from bitdust.wire.encoding import WireError, encode
 from tests.unit.folder_kit import Replica, encrypted_secret, settle
@@ -63,11 +67,21 @@ class ManyTests(SynchronousTestCase):
         """What a peer has told is no news for it, and news for all others; what is made here is for everybody."""
         self.write(10)
         self.bob.sync(self.alice)
-        mine, theirs = self.bob.store.journal, self.alice.store.journal
-        self.assertEqual((mine.newest_for(theirs.run), mine.newest_for(b"another!")), (0, mine.last))
+        mine, whose = self.bob.store.journal, origin_of(self.alice.device, self.alice.store.journal.run)
+        self.assertEqual((mine.newest_for(whose), mine.newest_for(b"another")), (0, mine.last))
         self.bob.write("another", "one")
         self.bob.scan()
-        self.assertEqual(mine.newest_for(theirs.run), mine.last)
+        self.assertEqual(mine.newest_for(whose), mine.last)
+
+    def test_told_by_whoever_names_the_run_of_another(self) -> None:
+        """Whoever tells a record under the run of somebody else's journal keeps it from nobody."""
+        self.write(3)
+        carol = Replica(self.base, "carol", encrypted_secret())
+        self.addCleanup(carol.close)
+        raws = self.alice.store.journal.since(0).records
+        self.bob.store.take(pack(raws), origin_of(b"a keeper", carol.store.journal.run))
+        carol.pull(self.bob)
+        self.assertEqual((carol.told, carol.store.journal.digest()), (4, self.alice.store.journal.digest()))
 
     def test_told_back_to_an_old_copy(self) -> None:
         """Whoever has its journal from an old copy is told what it knew itself, and loses and repeats nothing."""
@@ -99,6 +113,25 @@ class ManyTests(SynchronousTestCase):
         deleted = [record.deleted for record in records]
         self.assertEqual((len(deleted), deleted), (42, sorted(deleted)))
 
+    def test_deletions_in_portions(self) -> None:
+        """Of many that are gone a portion is told at a time, and none while the folder itself is gone."""
+        self.patch(scanning, "PORTION", 20)
+        self.write(50, "folder/in")
+        shutil.rmtree(self.alice.root / "folder")
+        store = self.alice.store
+        last, told = store.journal.last, [0]
+        scan = Scan(store.tree, store.journal, self.alice.ignored, self.alice.world.wall)
+        while scan.step(store.ident):
+            told.append(len(store.journal.since(last).records))
+            if len(told) == 3:
+                self.alice.root.rename(self.base / "away")
+                self.assertRaises(Missing, scan.step, store.ident)
+                (self.base / "away").rename(self.alice.root)
+        records = store.journal.since(last).records
+        self.assertEqual((len(told), told[-1], len(records), len(self.alice.tree())), (3, 40, 52, 0))
+        outer = [store.keys.path_id(path) for path in (b"folder/in", b"folder")]
+        self.assertEqual([read(raw).id for raw in records[-2:]], outer)
+
     def test_a_move_is_small(self) -> None:
         """A file of a folder that was moved costs less than 150 bytes for each of its two records."""
         self.write(100)
@@ -128,6 +161,22 @@ class ManyTests(SynchronousTestCase):
         ]  # fmt: skip
         for one in bad:
             self.assertRaises(WireError, unpack, one)
+
+    def test_counts_are_summed_first(self) -> None:
+        """A few bytes that unpack to very many records are refused before anything is made of them."""
+        made: list[object] = []
+        self.patch(packing, "body_of", lambda *parts: made.append(parts) or b"")
+        short = [bytes(size) for size in (128, 32, 16, 2, 0, 0, 16)]
+        for count, columns in ((200_000, [b""] * 7), (4000, [b""] * 7), (2, short)):
+            payload = zlib.compress(encode([*columns, bytes(12 * count)]))
+            self.assertLess(len(payload), 4096)
+            self.assertRaises(WireError, unpack, payload)
+        one = struct.pack(">III", 16, 0, 16)
+        long = [bytes(size * 5000) for size in (64, 16, 16, 1, 0, 0, 16)]
+        self.assertRaises(WireError, unpack, zlib.compress(encode([*long, one * 5000])))
+        self.assertEqual(made, [])
+        few = [bytes(size * 5) for size in (64, 16, 16, 1, 0, 0, 16)]
+        self.assertEqual((len(unpack(zlib.compress(encode([*few, one * 5])))), len(made)), (5, 5))
 
     def test_records_with_impossible_parts(self) -> None:
         """A record that names a writer who is not in its vector, or a time before its writer began, is refused."""

@@ -7,7 +7,7 @@ from tests.unit.automats.kit import RowTests
 class FolderPeerTests(RowTests):
     def setUp(self) -> None:
         super().setUp()
-        self.port = self.record(FolderPeerPort, has_more=False)
+        self.port = self.record(FolderPeerPort, has_more=False, pause=5.0, is_wary=False)
         self.machine = FolderPeer(self.registry, "folder-device", self.port)
 
     def greeting(self) -> None:
@@ -76,6 +76,13 @@ class FolderPeerTests(RowTests):
         """Records that could not be had are asked for again a few seconds later."""
         self.waiting()
         self.passes(5, "PULLING", ("pull",))
+
+    def test_malformed(self) -> None:
+        """Whose answers are malformed is asked when the pause is over that grows with them, whatever news it sends."""
+        self.port.answers |= {"pause": 40.0, "is_wary": True}
+        self.waiting()
+        self.drive("news", None, "WAITING")
+        self.passes(40, "PULLING", ("pull",))
 
     def test_slow(self) -> None:
         """Records that do not come for five minutes are asked for again; those that come have five more."""
