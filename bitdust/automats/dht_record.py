@@ -33,8 +33,8 @@ class DHTRecord(Machine):
       STORING       store-failed -         PAUSED    -
       STORING       timer-1min   -         PAUSED    -
       STORING       network-back -         =         forget_failures
-      PAUSED        changed      is_newer  STORING   store
-      PAUSED        network-back -         STORING   store
+      PAUSED        changed      is_newer  STORING   forget_failures store
+      PAUSED        network-back -         STORING   forget_failures store
       PAUSED        timer-5sec   -         STORING   store
       STORED        changed      is_newer  STORING   store
       STORED        timer-6hour  -         STORING   store

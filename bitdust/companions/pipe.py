@@ -64,6 +64,7 @@ class Pipe:
         self._is_full = False
         self._farewell: Farewell | None = None
         self._is_over = False
+        self._ends: list[Deferred[None]] = []
 
     def put(self, data: bytes) -> None:
         """One message more."""
@@ -76,11 +77,21 @@ class Pipe:
             self._full()
         self._pump()
 
-    def close(self, farewell: Farewell) -> None:
-        """Nothing more behind what waits."""
+    def close(self, farewell: Farewell) -> "Deferred[None]":
+        """Nothing more behind what waits; fires when that has arrived, or cannot arrive."""
+        ended: Deferred[None] = Deferred()
+        self._ends.append(ended)
         if self._farewell is None:
             self._farewell = farewell
             self._pump()
+        self._note_end()
+        return ended
+
+    def _note_end(self) -> None:
+        if self._is_over and self._on_its_way is None:
+            ends, self._ends = self._ends, []
+            for ended in ends:
+                ended.callback(None)
 
     def stop(self) -> None:
         """Nobody is there any more."""
@@ -89,6 +100,7 @@ class Pipe:
         sending, self._on_its_way = self._on_its_way, None
         if sending is not None:
             sending.cancel()
+        self._note_end()
 
     def _pump(self) -> None:
         if self._on_its_way is not None or self._is_over or not (self._waiting or self._farewell):
@@ -115,6 +127,7 @@ class Pipe:
             self._is_full = False
             self._room()
         self._pump()
+        self._note_end()
 
     def _lost(self, failure: Failure) -> None:
         was_last, self._on_its_way = self._is_over, None
@@ -122,6 +135,7 @@ class Pipe:
         self._waiting.clear()
         if not was_last:
             self._failed()
+        self._note_end()
 
 
 def messages(payload: bytes) -> list[bytes]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.python.failure import Failure
 
 from bitdust.automats.routed_web_socket import RoutedWebSocket
@@ -49,6 +49,7 @@ class Way:
         self._device = b""
         self.url = ""
         self.lines: dict[int, RoutedCarrier] = {}
+        self._farewells: dict[Deferred[None], None] = {}
         self.machine = RoutedWebSocket(routes.around.registry, f"{routes.companion.record.name} {number}", self)
 
     def find(self) -> "Deferred[Any]":
@@ -93,10 +94,21 @@ class Way:
         self.router = None
 
     def give_back(self) -> None:
+        """The companions hear first why they are left: a router hangs up on those whose way is gone."""
         self._end_lines()
-        if self.router is not None and self._routes.around.sessions.connected(self.router.fingerprint):
-            outbox = self._routes.around.outbox
-            outbox.send(self.router.fingerprint, Command.CANCEL_SERVICE, self._wish, deadline=5.0).addErrback(_dropped)
+        told = gatherResults(list(self._farewells))
+        told.addCallback(lambda _: self._cancel()).addErrback(_dropped)
+
+    def _cancel(self) -> "Deferred[Any] | None":
+        if self.router is None or not self._routes.around.sessions.connected(self.router.fingerprint):
+            return None
+        outbox = self._routes.around.outbox
+        return outbox.send(self.router.fingerprint, Command.CANCEL_SERVICE, self._wish, deadline=5.0)
+
+    def follow(self, farewell: "Deferred[None]") -> None:
+        """Somebody is being told good-bye."""
+        self._farewells[farewell] = None
+        farewell.addCallback(lambda _: self._farewells.pop(farewell))
 
     def jitter(self) -> float:
         return int.from_bytes(self._routes.around.world.entropy(2), "big") / 65536
@@ -182,7 +194,7 @@ class RoutedCarrier:
     def close(self, code: int, reason: str) -> None:
         """Say good-bye, and let nothing more in."""
         self._forget()
-        self._pipe.close(Farewell(code, reason[:100]))
+        self._way.follow(self._pipe.close(Farewell(code, reason[:100])))
 
     def failed(self) -> None:
         """Nothing arrives there any more."""

@@ -77,11 +77,11 @@ class LifeClock:
                 callable(*args, **kwargs)
 
         run.__qualname__ = getattr(callable, "__qualname__", type(callable).__qualname__)
-        later: IDelayedCall = self._clock.callLater(delay, run)
         if self.is_dead:
-            later.cancel()
-        else:
-            self._calls.add(later)
+            ignore = lambda call: None  # noqa: E731
+            return DelayedCall(self.seconds() + delay, run, (), {}, ignore, ignore, self.seconds)
+        later: IDelayedCall = self._clock.callLater(delay, run)
+        self._calls.add(later)
         return later
 
     def getDelayedCalls(self) -> list[IDelayedCall]:  # noqa: N802

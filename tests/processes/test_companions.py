@@ -104,7 +104,7 @@ class PhoneTests(ProcessTests, TestCase):
         await deferToThread(self.run_example)
         await deferToThread(self.alice.cli, "device", "stop", "phone")
         await self.until(lambda: third.closed)
-        self.assertEqual(third.closed[0][0], 4003)
+        self.assertEqual(third.closed[0][0], 4003, third.closed)
 
     def run_example(self) -> None:
         """The example client is let in by codes and without them, asks, and is shut out."""

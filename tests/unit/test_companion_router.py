@@ -20,6 +20,7 @@ from bitdust.testing.network import MemoryNetwork
 from bitdust.testing.world import fake_world
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.packet import Command
 from tests.api.fakes import Anything
 from tests.unit.companion_kit import CompanionCase
 from tests.unit.kit import Events, Settings
@@ -344,6 +345,23 @@ class NodesSideTests(CompanionCase):
         self.app.pair()
         self.result(self.house.shut("phone"))
         self.assertEqual((self.sent[-1]["closed"], self.sent[-1]["code"]), (True, 4003))
+
+    def test_told_before_the_way_is_given_back(self) -> None:
+        """A router hangs up on all whose way is gone: it hears that only when the good-byes have arrived."""
+        said: list[tuple[Command, Deferred[None]]] = []
+
+        def send(to: bytes, command: Command, fields: dict[str, Any], payload: bytes = b"", **more: Any) -> Deferred:
+            said.append((command, Deferred()))
+            return said[-1][1]
+
+        self.around.outbox.send = send
+        self.around.sessions.connected = lambda fingerprint: True
+        self.successResultOf(self.bring(7, 0))
+        self.way.lines[7].close(4003, "shut out")
+        self.way.give_back()
+        self.assertEqual([command for command, _ in said], [Command.EVENT])
+        said[0][1].callback(None)
+        self.assertEqual([command for command, _ in said], [Command.EVENT, Command.CANCEL_SERVICE])
 
     def test_a_line_that_rests(self) -> None:
         """While the API does not read on, the router waits for its answer."""

@@ -196,7 +196,7 @@ class PermissionTests(CredentialsCase):
 class EmptyRoom:
     """A room of which a call needs nothing."""
 
-    def visit(self, offline: bool, patient: bool) -> "EmptyRoom":
+    def visit(self, offline: bool, is_patient: bool, is_local: bool = False) -> "EmptyRoom":
         return self
 
     def leave(self) -> None:

@@ -106,3 +106,19 @@ class DHTRecordTests(RowTests):
         """Shutdown gives up what is on its way; what was stored expires by itself."""
         self.store()
         self.ends("shutdown")
+
+    def test_pauses_begin_anew(self) -> None:
+        """However often it failed before: after a new revision, and after first contact, the pause is a short one."""
+        self.store()
+        for revision, event in enumerate(("changed", "network-back"), 2):
+            for pause in (5, 10):
+                self.port.fail("store")
+                self.asked("PAUSED")
+                self.passes(pause, "STORING", ("store",))
+            self.port.fail("store")
+            self.asked("PAUSED")
+            self.port.revision = revision
+            self.drive(event, None, "STORING", ("store",))
+        self.port.fail("store")
+        self.asked("PAUSED")
+        self.passes(5, "STORING", ("store",))
