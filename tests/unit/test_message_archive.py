@@ -160,7 +160,8 @@ class ArchiveTests(HistoryCase):
         self.archive.look()
         path = self.shelf.folder / self.shelf.kept[0]
         first, second, third, fourth = path.read_bytes().splitlines(keepends=True)
-        path.write_bytes(first + b"A" + second[1:] + b"?\n\xff\n" + third + fourth[:20])
+        other = b"B" if second.startswith(b"A") else b"A"
+        path.write_bytes(first + other + second[1:] + b"?\n\xff\n" + third + fourth[:20])
         self.new_home()
         self.archive.look()
         self.assertEqual(self.page(), ["word 1", "word 3"])
