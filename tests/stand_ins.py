@@ -44,6 +44,7 @@ class StoredAsSaid:
         self.unmoved: set[tuple[int, bytes]] = set()
         self.needed: set[tuple[int, bytes]] = set()
         self.without_log: set[bytes] = set()
+        self.unread: set[bytes] = set()
         self.refusing: dict[bytes, float] = {}
         self.strikes: dict[bytes, int] = {}
         self.my_customers: set[bytes] = set()
@@ -56,6 +57,9 @@ class StoredAsSaid:
 
     def is_needed(self, position: int, supplier: bytes, former: bytes) -> bool:
         return (position, former) in self.needed
+
+    def has_read(self, supplier: bytes) -> bool:
+        return supplier not in self.unread
 
     def refusing_for(self, supplier: bytes) -> float:
         return self.refusing.get(supplier, 0.0)

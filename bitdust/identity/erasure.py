@@ -32,6 +32,8 @@ OWN = (
     "metadata/family",
     "metadata/family.inherited",
     "metadata/family.before",
+    "metadata/family.others",
+    "metadata/former-family",
     "metadata/grants",
     "metadata/contracts",
     "metadata/departures",

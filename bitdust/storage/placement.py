@@ -82,6 +82,11 @@ class Placement:
             return not self.has_data()
         return core.log_replicas.is_held_by(supplier) and core.key_ring_replicas.is_held_by(supplier)
 
+    def has_read(self, supplier: bytes) -> bool:
+        """Whether a supplier has said what logs of mine it holds, and all of them are known here."""
+        core = self._core()
+        return core is not None and core.log_replicas.has_read(supplier)
+
     def refusing_for(self, supplier: bytes) -> float:
         """For how many seconds a supplier has taken none of the pieces, or nothing of the log or the key ring, that it
         was offered; 0 where it takes, and while it is away."""

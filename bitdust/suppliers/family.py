@@ -3,7 +3,7 @@
 Another device of mine may write a record as well: the newer one counts, and two of one revision are joined.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from attrs import evolve
@@ -15,6 +15,7 @@ from bitdust.identity.document import Device
 from bitdust.signal import Signal
 from bitdust.suppliers.family_before import MAX_RECORD, FamilyBefore, given_back, is_overthrown
 from bitdust.suppliers.family_merge import Places, SizeChange, merged
+from bitdust.suppliers.other_lives import OtherLives
 from bitdust.surroundings import Surroundings
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
@@ -41,6 +42,7 @@ class MyFamily:
         self._path = path
         self._marker = path.with_name(path.name + ".inherited")
         self._before = FamilyBefore(path.with_name(path.name + ".before"), around.world.wall)
+        self._others = OtherLives(path.with_name(path.name + ".others"))
         self.changed: Signal[[]] = Signal()
         self.current: Family | None = None
         self.signed: Signed | None = None
@@ -66,6 +68,13 @@ class MyFamily:
     def settle(self) -> None:
         """The catalog is known: from now on it says whether pieces are stored there."""
         remove_safely(self._marker)
+
+    def has_unread(self, has_read: Callable[[bytes], bool]) -> bool:
+        """Whether pieces may be stored for another life of mine of which the catalog does not know yet.
+
+        ``has_read`` says whether all logs that a supplier holds are known here.
+        """
+        return self._others.are_unread(has_read, self.holders)
 
     def write(
         self,
@@ -142,7 +151,7 @@ class MyFamily:
             return False
         if self.current is not None and not self._is_of_revoked_device():
             if not self._me.awaits(FAMILY) and is_of_another_life(self.current, family):
-                return self._unite(self.current, family)
+                return self._unite(self.current, family, signed)
             if family.revision <= self.current.revision:
                 return False
             # On a recovered node what came first may be as old as it likes.
@@ -166,12 +175,13 @@ class MyFamily:
         """Whether another device has put others in the places of so many that nobody is to be let go yet."""
         return self.current is not None and self._before.is_doubtful(self.current)
 
-    def _unite(self, mine: Family, theirs: Family) -> bool:
+    def _unite(self, mine: Family, theirs: Family, signed: Signed) -> bool:
         """Go on from both: I started over, or another device did, and each family holds what the other one lacks."""
         check_near(theirs.revision, mine.revision, "my family")
         if set(theirs.roots or ()).issubset(mine.roots or ()) and theirs.revision < mine.revision:
             return False
         write_safely(self._marker, b"")
+        self._others.note(signed)
         places = merged(mine, theirs)
         self.write(places.suppliers, places.addresses, places.leaving, places.change, theirs)
         return True

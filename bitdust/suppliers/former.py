@@ -64,6 +64,11 @@ class FormerFamily:
         if machine is not None:
             machine.send("shutdown")
 
+    def hurry(self) -> None:
+        """Those who could not be reached a moment ago may be reached now: nobody waits for the end of a long pause."""
+        if self._machine is not None:
+            self._machine.send("hurry")
+
     @property
     def is_searching(self) -> bool:
         """Whether the family of before is searched for."""

@@ -146,7 +146,8 @@ class Hiring:
 
     def has_data(self) -> bool:
         """Whether pieces are stored at my suppliers, as far as anybody knows: an inherited family may hold some."""
-        return self._family.inherited or self.pieces.has_data()
+        family, pieces = self._family, self.pieces
+        return family.inherited or family.has_unread(pieces.has_read) or pieces.has_data()
 
     def dismiss(self, suppliers: Collection[bytes]) -> "Deferred[list[bytes]]":
         """End contracts for good, whatever is stored there: my signed word goes to each, on which it erases all.

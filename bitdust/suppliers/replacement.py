@@ -47,6 +47,9 @@ class StoredPieces(Protocol):
     def refusing_for(self, supplier: bytes, /) -> float:
         """For how many seconds a supplier has taken none of the pieces, or of the records, that it was offered."""
 
+    def has_read(self, supplier: bytes, /) -> bool:
+        """Whether a supplier has said what logs of mine it holds, and all of them are known here."""
+
 
 @frozen
 class Replacement:
@@ -232,7 +235,7 @@ class Replacements:
 
     def is_needed(self, position: int) -> bool:
         """Whether who had a place before still has what its supplier has not, or may have to come back."""
-        if self._family.is_doubtful:
+        if self._family.is_doubtful or self._family.has_unread(self.pieces.has_read):
             return True
         supplier, former = self._supplier(position), self.former(position)
         return supplier is not None and former is not None and self.pieces.is_needed(position, supplier, former)

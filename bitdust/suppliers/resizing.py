@@ -43,6 +43,9 @@ class StoredPacks(Protocol):
         """Whether no pack of another size than the family's is left, the log that says so is safe, and no other device
         of mine may have been uploading for another size since a moment."""
 
+    def has_read(self, supplier: bytes, /) -> bool:
+        """Whether a supplier has said what logs of mine it holds, and all of them are known here."""
+
 
 class Resizing:
     """I am the port of `family_resize`, from `start` to `stop`; ``searching`` asks for suppliers for places to come."""
@@ -180,7 +183,7 @@ class Resizing:
 
     def is_over(self) -> bool:
         family = self._family.current
-        if family is None:
+        if family is None or self._family.has_unread(self.packs.has_read):
             return False
         return self.packs.is_resized(family.time if family.beyond else 0.0) and self._publication.is_safe()
 

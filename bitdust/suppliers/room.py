@@ -63,6 +63,7 @@ class SuppliersRoom:
         self.finding.known.connect(self.resizing.want)
         self.connectors.accepted.connect(self.publication.supplier_accepted)
         presence.chance.connect(self.connectors.try_again)
+        presence.chance.connect(self.former.hurry)
         self.connectors.accepted.connect(self.spares.supplier_connected)
         self.connectors.accepted.connect(self.held_back.ask)
         self.connectors.leaving.connect(self.requests.receive_notice)

@@ -7,7 +7,6 @@ from twisted.internet.defer import succeed
 
 from bitdust.identity.awaited import FAMILY
 from bitdust.testing.grid import GridNode
-from bitdust.wire.errors import BitDustError
 from tests.grid.test_main_job import NO_SUPPLIER, GridCase
 
 QUICKLY = 10.0
@@ -38,15 +37,6 @@ class RecoveryCase(GridCase):
     def comes_back(self, node: GridNode, data: bytes) -> None:
         self.download(node, "file", self.base / "back")
         self.assertEqual((self.base / "back" / "file").read_bytes(), data)
-
-    def comes_back_in_the_end(self, node: GridNode, data: bytes) -> None:
-        """The person asks again where it cannot be had yet, for ten minutes."""
-        for _ in range(20):
-            try:
-                return self.comes_back(node, data)
-            except BitDustError:
-                self.grid.run(30)
-        return self.comes_back(node, data)
 
     def members(self, node: GridNode) -> list[GridNode]:
         """Suppliers by place."""
@@ -176,12 +166,12 @@ class OldKeyFileTests(RecoveryCase):
         again = again.again("10.0.9.9")
         self.grid.network.cut = lambda one, other: False
         self.grid.until(lambda: again.is_on("my_data") and again.rooms.storage.exists("file"), 1200, "files of before")
-        self.grid.until(lambda: not again.rooms.suppliers.former.is_searching, 2 * 3600, "the family of before")
-        former = [one.fingerprint for one in self.suppliers if one.address in members]
-        online = again.rooms.peers.presence.is_online
-        self.grid.until(lambda: all(map(online, former)), 600, "the suppliers of before")
-        self.comes_back_in_the_end(again, data)
         self.assertFalse(again.rooms.suppliers.former.is_searching)
+        family = again.rooms.suppliers.family
+        self.assertEqual({one.fingerprint for one in self.suppliers} - {*family.holders}, set())
+        self.comes_back(again, data)
+        self.grid.until(lambda: family.current.leaving is None, 3600, "the end of the changes")
+        self.comes_back(again, data)
         told = [event.data["suppliers"] for event in again.node.events.since(0) if event.id == "former-family-found"]
         self.assertEqual(told, [4])
 

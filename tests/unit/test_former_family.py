@@ -3,17 +3,20 @@
 from pathlib import Path
 from unittest import mock
 
+from attrs import evolve
 from twisted.trial.unittest import TestCase
 
 from bitdust.identity.awaited import STARTED_OVER
+from bitdust.suppliers.family_merge import SizeChange
 from bitdust.suppliers.finding import Answer
 from bitdust.suppliers.former import DAY, NOTE, TERM
+from bitdust.suppliers.other_lives import OtherLives
 from bitdust.wire.records import Family
 from tests.unit.family_kit import Town
 from tests.unit.supplier_kit import START
 
 
-class FormerFamilyTests(TestCase):
+class FormerFamilyCase(TestCase):
     def setUp(self) -> None:
         self.town = Town(Path(self.mktemp()), 8)
         self.addCleanup(self.town.stop)
@@ -44,6 +47,8 @@ class FormerFamilyTests(TestCase):
     def is_searching(self) -> bool:
         return self.town.room.former.is_searching
 
+
+class FormerFamilyTests(FormerFamilyCase):
     def test_rounds_grow_rarer(self) -> None:
         """Suppliers that the key file names, and others, are asked again and again, in the end once a day."""
         self.start_over()
@@ -55,6 +60,17 @@ class FormerFamilyTests(TestCase):
             self.town.clock.advance(DAY / 8)
         self.assertEqual(len(self.town.asked_for_family), before + 3)
         self.assertEqual(set(map(str, self.town.asked_for_family)), {str((self.members[:1], True))})
+
+    def test_the_network_is_back(self) -> None:
+        """After a day with nobody in reach the next round comes at once, and rounds come quickly again."""
+        self.start_over()
+        for _ in range(40):
+            self.town.clock.advance(DAY / 8)
+        before = len(self.town.asked_for_family)
+        self.town.presence.chance.emit()
+        for _ in range(20):
+            self.town.clock.advance(1)
+        self.assertEqual(len(self.town.asked_for_family), before + 4)
 
     def test_it_joins_the_family_of_today(self) -> None:
         """What is found is not put in the place of what was hired since: all are known, and an event says so once."""
@@ -100,3 +116,117 @@ class FormerFamilyTests(TestCase):
             self.assertFalse(self.is_searching)
         self.town.clock.advance(11)
         self.assertTrue(self.is_searching)
+
+
+class UnreadTests(FormerFamilyCase):
+    """Both families are one, and the catalog knows nothing yet of what was stored in the life before."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.start_over()
+        self.today = self.town.family.members
+        self.found()
+        self.town.unread = {*self.members}
+        self.town.clock.advance(DAY)
+        self.town.family.settle()
+
+    def pass_time(self, seconds: float = 600.0) -> None:
+        for _ in range(int(seconds)):
+            self.town.clock.advance(1)
+
+    def left(self) -> set[bytes]:
+        """Those of both families who have been let go."""
+        return {*self.today, *self.members} - {*self.town.family.holders}
+
+    def test_nobody_goes_before_it_is_read(self) -> None:
+        """All of both families stay until the logs at k places of the former one are known; then four of eight go."""
+        self.pass_time()
+        self.assertEqual((self.left(), self.town.hiring.has_data()), (set(), True))
+        self.town.unread.discard(self.members[0])
+        self.pass_time()
+        self.assertEqual(self.left(), set())
+        self.town.unread.discard(self.members[1])
+        self.pass_time()
+        self.assertEqual((len(self.left()), self.town.hiring.has_data()), (4, False))
+        self.assertEqual(sum(one.ended for one in self.town.suppliers.values()), 4)
+
+    def test_after_a_restart(self) -> None:
+        """What is not read is on the disk."""
+        self.restart()
+        self.pass_time()
+        self.assertEqual(self.left(), set())
+
+    def test_a_size_is_not_given_up(self) -> None:
+        """Packs of a size of before may be stored that the catalog does not name."""
+        family = self.town.family
+        change = SizeChange(beyond=(b"b" * 32,), former=4)
+        family.write(family.current.suppliers, [None] * 4, change=change)
+        self.town.resized = True
+        self.pass_time()
+        self.assertEqual(family.current.former, 4)
+        self.town.unread.clear()
+        self.pass_time()
+        self.assertIsNone(family.current.former)
+
+    def test_a_damaged_note_of_it(self) -> None:
+        """Where nobody can say any more whom to wait for, all of today's holders are to be read."""
+        self.town.folder.joinpath("metadata", "family.others").write_text("{")
+        self.restart()
+        self.town.unread = {self.members[0]}
+        self.pass_time()
+        self.assertEqual(self.left(), set())
+        self.town.unread.clear()
+        self.pass_time()
+        self.assertEqual(len(self.left()), 4)
+
+
+class OtherLivesTests(FormerFamilyCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.path = self.town.folder / "others"
+        self.lives = OtherLives(self.path)
+
+    def record(self, **changed):
+        family = evolve(Family(self.me.fingerprint, 7, 2, 4, START, self.members), **changed)
+        return self.me.sign(family.KIND, family.to_body())
+
+    def is_unread(self, *read: int, holders=None) -> bool:
+        known = [self.members[number] for number in read]
+        return self.lives.are_unread(known.__contains__, self.members if holders is None else holders)
+
+    def test_any_k_places(self) -> None:
+        """Of four with two needed any two are enough, once; what was read stays so."""
+        self.lives.note(self.record())
+        self.assertEqual((self.is_unread(), self.is_unread(3), self.is_unread(1, 3)), (True, True, False))
+        self.assertFalse(self.is_unread() or self.path.exists())
+
+    def test_a_place_that_changed_hands(self) -> None:
+        """It counts when both who have and who leave it are read."""
+        self.lives.note(self.record(suppliers=[*self.members[:3], None], leaving=[None, None, self.members[3], None]))
+        self.assertTrue(self.is_unread(0, 2))
+        self.assertFalse(self.is_unread(0, 2, 3))
+
+    def test_those_who_are_gone(self) -> None:
+        """Nobody waits for whoever is no holder any more."""
+        self.lives.note(self.record())
+        self.assertTrue(self.is_unread(0, 1, holders=self.members[1:3]))
+        self.assertFalse(self.is_unread(1, 2, holders=self.members[1:3]))
+        self.lives.note(self.record())
+        self.assertFalse(self.is_unread(holders=()))
+
+    def test_several_lives(self) -> None:
+        """Each is waited for; one that is noted twice is waited for once."""
+        first, second = self.record(), self.record(revision=8, suppliers=[self.members[2], None, None, None])
+        for one in (first, second, first):
+            self.lives.note(one)
+        self.assertTrue(self.is_unread(0, 1))
+        self.assertFalse(self.is_unread(2))
+
+    def test_a_disk_that_takes_nothing(self) -> None:
+        """A life that cannot be noted is not joined; one that is read is asked about again."""
+        with mock.patch("bitdust.suppliers.other_lives.write_safely", side_effect=OSError("full")):
+            self.assertRaises(OSError, self.lives.note, self.record())
+        self.lives.note(self.record())
+        with mock.patch("bitdust.suppliers.other_lives.remove_safely", side_effect=OSError("read-only")):
+            self.assertFalse(self.is_unread(0, 1))
+        self.assertTrue(OtherLives(self.path).are_unread(lambda who: False, self.members))

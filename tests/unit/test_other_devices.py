@@ -78,6 +78,43 @@ class ErasingTests(OtherDeviceCase):
         self.assertEqual(self.pieces(), [1, 1, 1, 1])
 
 
+class ReadTests(OtherDeviceCase):
+    """Whether all logs that a supplier holds are known here."""
+
+    def has_read(self) -> list[bool]:
+        return [self.node.storage.placement.has_read(one.fingerprint) for one in self.around.suppliers]
+
+    def ask(self) -> list[bool]:
+        """Let each supplier list what it holds; whether each has news."""
+        replicas = self.core.log_replicas
+        asking = [replicas._pull.ask(one.fingerprint, replicas._follow_keys()) for one in self.around.suppliers]
+        return [self.node.wait(Deferred.fromCoroutine(one)).has_news for one in asking]
+
+    def test_what_is_compared(self) -> None:
+        """Nothing counts before a supplier has listed its logs, and no other device's log before it is here, whether my
+        document names that device already or not."""
+        self.node.pass_time(5)
+        self.core.log_replicas._pull._listed.clear()
+        self.assertEqual(self.has_read(), [False] * 4)
+        self.assertEqual((self.ask(), self.has_read()), ([False] * 4, [True] * 4))
+        other = self.second()
+        other.create("theirs")
+        other.pass_time(5)
+        self.assertEqual((self.ask(), self.has_read()), ([False] * 4, [False] * 4))
+        self.node.me.replace_document(other.me.document)
+        self.assertEqual((self.ask(), self.has_read()), ([True] * 4, [False] * 4))
+        self.core.log_replicas.pull_again()
+        self.node.pass_time(5)
+        self.assertEqual(self.has_read(), [True] * 4)
+
+    def test_a_log_that_nobody_here_can_name(self) -> None:
+        """The log of a key whose ring is not here yet may hold anything."""
+        self.node.pass_time(5)
+        self.ask()
+        pull, supplier = self.core.log_replicas._pull, self.around.suppliers[0].fingerprint
+        self.assertFalse(pull.has_read(supplier, []))
+
+
 class StillSendingTests(OtherDeviceCase):
     """The log of another device is read before its pieces are at the suppliers."""
 

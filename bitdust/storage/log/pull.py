@@ -1,11 +1,11 @@
 """One comparison of my logs with what suppliers hold: heads first, then the entries that are not known here."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
@@ -95,6 +95,7 @@ class LogPull:
         self._requests = LogRequests(writer.logs, ports)
         self.heard: set[bytes] = set()
         """Suppliers whose heads were seen since the catalog was opened."""
+        self._listed: dict[bytes, list[Head]] = {}
         self.others = OtherDevices(around.me, writer.catalog, self._requests, ports)
 
     async def run(self, logs: Sequence[KeyLog], accept_loss: bool) -> Pulled:
@@ -161,6 +162,7 @@ class LogPull:
             await outcome(Deferred.fromCoroutine(self.others.take_document(supplier)))
             listed = Listed(await self._requests.heads(supplier))
         await self.others.note({seen.head.device for seen in listed.heads})
+        self._remember(supplier, listed.heads)
         by_key: dict[str, dict[bytes, int]] = {one.key: {} for one in logs}
         for seen in listed.heads:
             one = by_scope.get(seen.head.scope)
@@ -174,7 +176,28 @@ class LogPull:
                 one.patience.took_back(supplier)
         return listed
 
-    def _by_scope(self, logs: Sequence[KeyLog]) -> dict[bytes | None, KeyLog]:
+    def _remember(self, supplier: bytes, heads: Sequence[SeenHead]) -> None:
+        """What the holders of today list, of the owner's devices, as far as it counts, or as it may count when the
+        owner's newest document is here."""
+        family, access = self._ports.family(), self._writer.logs
+        kept = {supplier, *(family.holders if family is not None else ())}
+        listed = []
+        for seen in heads:
+            end = seen.end if access.device(seen.signer) is not None else seen.head.sequence
+            if access.guest(seen.head.scope, seen.head.device) is None and end:
+                listed.append(evolve(seen.head, sequence=end))
+        self._listed = {who: what for who, what in self._listed.items() if who in kept} | {supplier: listed}
+
+    def has_read(self, supplier: bytes, logs: Iterable[KeyLog]) -> bool:
+        """Whether a supplier has listed what it holds, and all of that which counts is known here."""
+        by_scope = self._by_scope(logs)
+        listed = self._listed.get(supplier)
+        return listed is not None and all(
+            (one := by_scope.get(head.scope)) is not None and one.end(head.device).sequence >= head.sequence
+            for head in listed
+        )
+
+    def _by_scope(self, logs: Iterable[KeyLog]) -> dict[bytes | None, KeyLog]:
         return {scope: one for one in logs for scope in self._writer.logs.scopes(one.key)}
 
     async def _add_known_heads(self, logs: Sequence[KeyLog], heard: _Heard) -> list[Head]:

@@ -155,6 +155,10 @@ class LogReplicas:
             return []
         return [supplier for supplier in family.holders if supplier not in self._pull.heard]
 
+    def has_read(self, supplier: bytes) -> bool:
+        """Whether a supplier has said what it holds, and all of that which counts is known here."""
+        return self._pull.has_read(supplier, self._logs.values())
+
     def check_writable(self) -> None:
         """Raises `BitDustError` ``read-only`` on a recovered node for which newer states may exist."""
         if self._me.awaits(CATALOG):
