@@ -8,6 +8,7 @@ import contextlib
 import os
 
 from bitdust.crypt.files import write_all
+from bitdust.disk.reserve import Reserve
 from bitdust.folders.fetching import Wanted
 from bitdust.folders.journal import Journal
 from bitdust.folders.keys import sealed_name
@@ -26,8 +27,9 @@ def place_of(name: bytes) -> str:
 class Blind:
     """My methods block; `read` is for any thread."""
 
-    def __init__(self, tree: Tree, journal: Journal) -> None:
+    def __init__(self, tree: Tree, journal: Journal, reserve: Reserve) -> None:
         self._tree = tree
+        self._reserve = reserve
         self._journal = journal
 
     def read(self, name: bytes) -> bytes | None:
@@ -50,7 +52,8 @@ class Blind:
         return [Wanted(name, length) for name, length in rows]
 
     def keep(self, chunks: list[tuple[bytes, bytes]]) -> None:
-        """Chunks that have come and fit their names."""
+        """Chunks that have come and fit their names. Raises `BitDustError` ``disk-full``."""
+        self._reserve.check(self._tree.root, sum(len(one) for _, one in chunks), "a folder's chunks do not fit")
         for at in range(0, len(chunks), AT_ONCE):
             self._write(chunks[at : at + AT_ONCE])
         with self._journal.change() as database:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from attrs import evolve, frozen
 
-from bitdust.folders.paths import LONGEST_NAME, name, split_suffix, to_bytes
+from bitdust.folders.paths import LONGEST_NAME, LONGEST_PATH, name, split_suffix, to_bytes
 from bitdust.folders.records import FOLDER, Entry, Record, remembered
 from bitdust.folders.vectors import Order, Vector, compare, joined
 
@@ -93,7 +93,10 @@ def is_conflict(path: str) -> bool:
 
 
 def conflict_name(path: str, loser: Entry) -> str:
-    """``name.Conflict-<writer>-<UTC>.ext``; the copy of a copy has one such mark, and a part of its content in it."""
+    """``name.Conflict-<writer>-<UTC>.ext``; the copy of a copy has one such mark, and a part of its content in it.
+
+    Where the path would be too long it is in the folder's root.
+    """
     moment = min(max(loser.mtime // 10**9, 0), 253_402_300_799)
     mark = f".Conflict-{loser.writer[:4].hex()}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime(moment))}"
     plain = _MARK.sub("", path)
@@ -101,6 +104,7 @@ def conflict_name(path: str, loser: Entry) -> str:
     if stem + mark + suffix == path:
         mark += f"-{loser.content[:4].hex()}"
     room = LONGEST_NAME - len(mark.encode()) - len(to_bytes(suffix))
-    while len(to_bytes(name(stem))) > room > 0 and len(name(stem)) > 1:
+    while len(to_bytes(name(stem))) > room and len(name(stem)) > 1:
         stem = stem[:-1]
-    return stem + mark + suffix
+    found = stem + mark + suffix
+    return found if len(to_bytes(found)) <= LONGEST_PATH else name(found)

@@ -8,11 +8,12 @@ from twisted.internet.defer import Deferred
 
 from bitdust.folders.fetching import MOST_NAMES, names_in
 from bitdust.folders.folder import Folder
-from bitdust.folders.journal import LIMIT, RUN, Journal, Portion
+from bitdust.folders.journal import LIMIT, RUN, Journal
 from bitdust.folders.keys import NAME
 from bitdust.folders.limiting import PacedSource
 from bitdust.folders.packing import pack
 from bitdust.folders.peer import CHUNKS, NEWS, NONCE, RECORDS, SERVICE, FolderPeer
+from bitdust.folders.portions import Portion
 from bitdust.folders.records import origin_of
 from bitdust.folders.serving import ChunkSource
 from bitdust.surroundings import Connected

@@ -14,12 +14,12 @@ from bitdust.batching import Soon
 from bitdust.folders.config import FolderConfig
 from bitdust.folders.fetching import Fetcher, Source
 from bitdust.folders.ignoring import LIST, MAX_RULES, IgnoreList
-from bitdust.folders.journal import Taken
 from bitdust.folders.keeping import Keeping
 from bitdust.folders.keys import FolderKeys
 from bitdust.folders.limiting import Limits
 from bitdust.folders.listing import Totals, totals
 from bitdust.folders.peer import FolderPeer
+from bitdust.folders.portions import Taken
 from bitdust.folders.problems import code_of
 from bitdust.folders.records import origin_of
 from bitdust.folders.scanning import Found, Scan

@@ -10,16 +10,18 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from bitdust.folders.database import open_database
 from bitdust.folders.deciding import Versioned, decide, heads_with, is_conflict
 from bitdust.folders.items import Items, Local
 from bitdust.folders.keys import FolderKeys
 from bitdust.folders.paths import to_bytes
+from bitdust.folders.portions import Portion, Taken
 from bitdust.folders.records import NODE, Entry, Record, read, write
-from bitdust.folders.vectors import bumped
+from bitdust.folders.vectors import MOST_WRITERS, Vector, following
 from bitdust.wire.encoding import WireError
+from bitdust.wire.schema import U63
 
 MOST_HEADS = 16
 """Versions of one path that stand side by side where nobody here may decide."""
@@ -32,24 +34,6 @@ DAY = 86_400
 MOST_FORGOTTEN = 10_000
 """Deletions at a time."""
 NOTHING = Entry("", "file", deleted=True)
-
-
-@frozen
-class Taken:
-    """What came of records or changes: how many were new, refused, and whether there is something to do or to tell."""
-
-    changed: int = 0
-    refused: int = 0
-    problem: str = ""
-
-
-@frozen
-class Portion:
-    """Records from after one number up to another; ``more`` says that others follow."""
-
-    records: tuple[bytes, ...]
-    upto: int
-    more: bool
 
 
 class Journal:
@@ -230,14 +214,13 @@ class Journal:
         else:
             decision = decide([Versioned(head.opened(self.keys), head.vector) for head in heads])
             winner, copies = decision.winner.entry, decision.copies
-            if self.keys.secret.may_write:
+            # Two that name more writers than a record can stand side by side, as for those who may not decide.
+            if self.keys.secret.may_write and len(decision.winner.vector) <= MOST_WRITERS:
                 heads = [write(winner, decision.winner.vector, self.keys)]
                 origin = origin if heads[0].raw == record.raw else b""
-        if not self.keys.secret.may_write:
-            heads, copies = heads[-MOST_HEADS:], ()
-        self._store(record.id, old, heads, origin)
+        self._store(record.id, old, heads[-MOST_HEADS:], origin)
         self._show(record.id, before, winner)
-        for copy in copies:
+        for copy in copies if self.keys.secret.may_write else ():
             self._merge(write(copy.entry, copy.vector, self.keys))
         return 1
 
@@ -282,28 +265,28 @@ class Journal:
 
         ``overwrite``: of who may only read, what was changed here is to be as it was.
         """
-        changed = 0
+        changed, unwritten = 0, dict[str, str]()
         with self.change():
             for local, entry in found:
                 self.items.see(local, entry)
-                changed += self._follow(entry, overwrite)
+                changed += self._follow(entry, overwrite, unwritten)
             self._find_last()
-        return Taken(changed)
+        return Taken(changed, unwritten=unwritten)
 
     def miss(self, paths: Iterable[str], overwrite: bool = False) -> Taken:
         """Paths that were on the disk, and are not any more."""
-        changed = 0
+        changed, unwritten = 0, dict[str, str]()
         with self.change():
             for path in paths:
                 local = self.items.local(path)
                 if local is None:
                     continue
                 self.items.forget(path)
-                changed += self._follow(Entry(path, local.kind, deleted=True), overwrite)
+                changed += self._follow(Entry(path, local.kind, deleted=True), overwrite, unwritten)
             self._find_last()
-        return Taken(changed)
+        return Taken(changed, unwritten=unwritten)
 
-    def _follow(self, seen: Entry, overwrite: bool) -> int:
+    def _follow(self, seen: Entry, overwrite: bool, unwritten: dict[str, str]) -> int:
         """A writer's record of what was seen; whether there is one."""
         ident = self.keys.path_id(to_bytes(seen.path))
         item = self.items.get(ident)
@@ -322,16 +305,29 @@ class Journal:
         else:
             raw = old[0].raw if old else None
         base = read(raw) if raw is not None else None
-        vector = bumped(base.vector if base is not None else {}, self.node, int(self._wall() * 1000))
+        vector, writer = self._next(base.vector if base is not None else {}, old)
         former = base.opened(self.keys) if base is not None else NOTHING
         if Items.is_same(former, seen):
             return 0
-        made = evolve(former.followed(seen), writer=self.node, made=vector[self.node])
-        record = write(made, vector, self.keys)
-        if item is not None and item.todo:
-            self.items.keep_base(ident, record.raw, True)
-        self._merge(record, made)
+        made = evolve(former.followed(seen), writer=writer, made=vector[writer])
+        try:
+            record = write(made, vector, self.keys)
+            if item is not None and item.todo:
+                self.items.keep_base(ident, record.raw, True)
+            self._merge(record, made)
+        except WireError as error:
+            unwritten[seen.path] = str(error)
+            return 0
         return 1
+
+    def _next(self, vector: Vector, heads: Sequence[Record]) -> tuple[Vector, bytes]:
+        """A version that follows, and comes before none of those that are known; and who counts in it: I, under another
+        name from now on where somebody else has counted in mine to the end."""
+        known = [vector, *(head.vector for head in heads)]
+        if any(one.get(self.node, 0) >= U63 for one in known):
+            self.node = self._entropy(NODE)
+            self.note("node", self.node)
+        return following(vector, known, self.node, int(self._wall() * 1000))
 
     def retract(self, ident: bytes, without: Collection[bytes]) -> bool:
         """What this node wrote and deleted again, and nobody has any more, though others have decided for it: there is
@@ -350,8 +346,8 @@ class Journal:
             mine = entry.writer == self.node and was_deleted and self.keys.secret.may_write
             if not mine or entry.deleted or self.items.local(entry.path) is not None:
                 return False
-            vector = bumped(heads[0].vector, self.node, int(self._wall() * 1000))
-            gone = entry.followed(Entry(entry.path, entry.kind, writer=self.node, made=vector[self.node], deleted=True))
+            vector, writer = self._next(heads[0].vector, heads)
+            gone = entry.followed(Entry(entry.path, entry.kind, writer=writer, made=vector[writer], deleted=True))
             self._merge(write(gone, vector, self.keys))
             self._find_last()
         return True

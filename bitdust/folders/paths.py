@@ -7,7 +7,11 @@ from bitdust.wire.encoding import WireError
 
 HOUSEKEEPING = ".sync"
 """The folder's own place; nothing below it is ever synchronised."""
-LONGEST_NAME, LONGEST_PATH = 255, 4095
+LONGEST_NAME, LONGEST_PATH, DEEPEST = 255, 4095, 256
+"""Bytes of a name and of a path, and names in one: each folder is reached from the root, so depth costs by its square.
+"""
+LONGEST_SUFFIX = 32
+"""What is longer behind the last dot of a name is no suffix: ``1. How we …``."""
 
 
 def to_bytes(path: str) -> bytes:
@@ -21,8 +25,9 @@ def from_bytes(path: bytes) -> str:
     Raises `WireError` ``bad-path``.
     """
     parts = path.split(b"/")
-    good = len(path) <= LONGEST_PATH and b"\0" not in path and parts[0] != HOUSEKEEPING.encode()
-    if not good or any(part in (b"", b".", b"..") or len(part) > LONGEST_NAME for part in parts):
+    good = len(path) <= LONGEST_PATH and len(parts) <= DEEPEST and b"\0" not in path
+    is_odd = any(part in (b"", b".", b"..") or len(part) > LONGEST_NAME for part in parts)
+    if not good or is_odd or parts[0] == HOUSEKEEPING.encode():
         raise WireError("bad-path", f"{path[:100]!r} is no path within a folder")
     return os.fsdecode(path)
 
@@ -46,4 +51,5 @@ def name(path: str) -> str:
 def split_suffix(path: str) -> tuple[str, str]:
     """A path without its suffix, and the suffix with its dot."""
     suffix = PurePosixPath(name(path)).suffix
-    return (path[: -len(suffix)], suffix) if suffix else (path, "")
+    is_one = 0 < len(to_bytes(suffix)) <= LONGEST_SUFFIX
+    return (path[: -len(suffix)], suffix) if is_one else (path, "")

@@ -7,13 +7,13 @@ from attrs import frozen
 
 from bitdust.folders.items import Local, Place
 from bitdust.folders.keys import FolderKeys, sealed_name
-from bitdust.folders.records import FILE, FOLDER, Entry
+from bitdust.folders.records import FILE, FOLDER, LONGEST_CHUNK, Entry
 from bitdust.folders.tree import RACY, Tree, local_of
 from bitdust.storage.packs.chunks import Sizes, chunks_of
 
 KB, GB = 1024, 1024**3
 SMALL = Sizes(16 * KB, 64 * KB, 256 * KB)
-LARGE = Sizes(64 * KB, 256 * KB, 1024 * KB)
+LARGE = Sizes(64 * KB, 256 * KB, LONGEST_CHUNK)
 LARGEST = LARGE.largest
 """Bytes of a chunk."""
 

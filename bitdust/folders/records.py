@@ -24,7 +24,7 @@ from blake3 import blake3
 
 from bitdust.folders.keys import NAME, TAG, FolderKeys
 from bitdust.folders.paths import from_bytes, to_bytes
-from bitdust.folders.vectors import Vector, vector_of
+from bitdust.folders.vectors import MOST_WRITERS, Vector, vector_of
 from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.schema import U63, Bytes, Flag, Int, Schema
 
@@ -33,7 +33,8 @@ MAX_RECORD = 16 * 1024 * 1024
 MOST_CHUNKS = MAX_RECORD // 64
 MOST_BEFORE = 32
 """Former contents that are remembered."""
-MOST_WRITERS = 1000
+LONGEST_CHUNK = 1024 * 1024
+"""Bytes of a chunk when it is open."""
 FILE, FOLDER, LINK = "file", "folder", "link"
 NODE = 8
 
@@ -194,8 +195,11 @@ def _target(raw: bytes) -> str:
 
 
 def write(entry: Entry, vector: Vector, keys: FolderKeys) -> Record:
-    """Seal and sign; the entry's writer is one of the vector. Raises `BitDustError` ``read-only``."""
+    """Seal and sign; the entry's writer is one of the vector. Raises `BitDustError` ``read-only``, `WireError` for what
+    nobody could read."""
     path, writers = to_bytes(entry.path), sorted(vector)
+    if len(writers) > MOST_WRITERS or max(vector.values()) > U63:
+        raise WireError("too-many-writers", "others have written this so that nothing can follow it; rename it")
     inner = _INNER.written((
         path, KINDS.index(entry.kind), entry.ids, entry.mtime, b"".join(entry.before), writers.index(entry.writer),
         vector[entry.writer] - entry.made, entry.executable, to_bytes(entry.target),
@@ -226,6 +230,8 @@ def read(raw: bytes, keys: FolderKeys | None = None) -> Record:
     ident, vector, deleted, names, lengths, sealed = _BODY.read(body)
     if len(names) % NAME or len(lengths) * NAME != len(names) * 4:
         raise WireError("bad-field", "each chunk has a name of 16 bytes and a length of four")
+    if any(int.from_bytes(lengths[at : at + 4], "big") > LONGEST_CHUNK for at in range(0, len(lengths), 4)):
+        raise WireError("bad-field", f"a chunk has at most {LONGEST_CHUNK} bytes")
     if len(vector) % (2 * NODE):
         raise WireError("bad-field", "a vector is a writer and its counter, 16 bytes each")
     pairs = [

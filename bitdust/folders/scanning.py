@@ -15,7 +15,8 @@ from attrs import define, field
 from bitdust.folders.ignoring import IgnoreList
 from bitdust.folders.items import Local, Seen, local_from
 from bitdust.folders.journal import Journal
-from bitdust.folders.paths import LONGEST_PATH, parent
+from bitdust.folders.paths import DEEPEST, LONGEST_PATH, parent
+from bitdust.folders.portions import Taken
 from bitdust.folders.reading import Changing, read_entry
 from bitdust.folders.records import FILE, FOLDER, Entry
 from bitdust.folders.tree import Special, Tree, local_of
@@ -103,7 +104,7 @@ class Scan:
                 self._list(self._folders.popleft())
                 self._tell_replaced()
         if pairs:
-            self.found.changed += self._journal.notice(pairs, self.overwrite).changed
+            self._told(self._journal.notice(pairs, self.overwrite))
         if self._files or self._folders:
             return True
         self._tell_missing()
@@ -128,7 +129,11 @@ class Scan:
             else:
                 gone.append(path)
         if gone:
-            self.found.changed += self._journal.miss(gone, self.overwrite).changed
+            self._told(self._journal.miss(gone, self.overwrite))
+
+    def _told(self, taken: Taken) -> None:
+        self.found.changed += taken.changed
+        self.found.warnings.update(taken.unwritten)
 
     def _is_gone(self, path: str) -> bool:
         try:
@@ -184,7 +189,7 @@ class Scan:
                 known, row = row, next(rows, None)
             if may_ignore and self._ignored.ignores(os.fsdecode(raw)):
                 continue
-            if len(raw) > LONGEST_PATH:
+            if len(raw) > LONGEST_PATH or raw.count(b"/") >= DEEPEST:
                 self._warn(os.fsdecode(raw[:MOST_SHOWN]), OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG)))
                 continue
             try:
@@ -238,7 +243,7 @@ class Scan:
             one = waiting.pop()
             gone.append(one)
             waiting += items.seen_in(one)
-        self.found.changed += self._journal.miss(reversed(gone), self.overwrite).changed
+        self._told(self._journal.miss(reversed(gone), self.overwrite))
 
     def _warn(self, path: str, error: Exception) -> None:
         reason = getattr(error, "strerror", None) or str(error)

@@ -13,14 +13,16 @@ from twisted.internet.defer import Deferred
 
 from bitdust.batching import Batcher, ThreadQueue
 from bitdust.crypt.files import write_all
+from bitdust.disk.reserve import Reserve
 from bitdust.folders.archive import Archive
 from bitdust.folders.blind import Blind
 from bitdust.folders.database import JOURNAL, read_only
 from bitdust.folders.items import Local
-from bitdust.folders.journal import Journal, Taken
+from bitdust.folders.journal import Journal
 from bitdust.folders.keys import FolderKeys
 from bitdust.folders.packing import unpack
 from bitdust.folders.placing import AT_ONCE, Call, Placed, each, place_all
+from bitdust.folders.portions import Taken
 from bitdust.folders.serving import ChunkSource, Serving
 from bitdust.folders.tree import TEMPORARY, Tree
 from bitdust.folders.wishes import Wishes
@@ -48,7 +50,9 @@ class Store:
         self.journal = Journal(home / JOURNAL, keys, world.wall, world.entropy)
         self.archive = Archive(self.tree, world.wall)
         self.writer = Writer(self.tree, self.archive)
-        self.blind = Blind(self.tree, self.journal)
+        self._percent = 0
+        self.reserve = Reserve(lambda: self._percent)
+        self.blind = Blind(self.tree, self.journal, self.reserve)
         self._work = ThreadQueue(world.run_in_thread)
         self._small: Batcher[Call] = Batcher(lambda calls: self.run(each, calls), AT_ONCE)
         self._placing: Batcher[Transfer] = Batcher(lambda transfers: self.run(place_all, self, transfers), AT_ONCE)
@@ -95,6 +99,7 @@ class Store:
     def follow(self, wishes: Wishes) -> None:
         """What is wanted now; what has been kept for long enough goes, once an hour at most."""
         self.archive.is_on, self.archive.largest = wishes.is_archived, wishes.largest
+        self._percent = wishes.reserve
         with self.journal.change():
             self.journal.note("selective", b"\1" if wishes.is_selective else b"")
         if not 0 <= self._wall() - self._cleaned < CLEAN_EVERY:

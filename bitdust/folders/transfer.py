@@ -120,9 +120,15 @@ class Transfer:
                     break
         if data is None:
             return False
+        self._write_chunk(descriptor, chunk, data)
+        return True
+
+    def _write_chunk(self, descriptor: int, chunk: _Missing, data: bytes) -> None:
+        """Wherever it stands in the file; each time it takes room of the disk. Raises `BitDustError` ``disk-full``."""
+        wanted = len(data) * len(chunk.offsets) if data.strip(b"\0") else 0
+        self._store.reserve.check(self._store.tree.root, wanted, self.entry.path)
         for offset in chunk.offsets:
             Part.write(descriptor, offset, data)
-        return True
 
     def is_whole(self) -> bool:
         return not self._missing
@@ -158,8 +164,7 @@ class Transfer:
                 data = self._store.keys.open_chunk(chunk.id, sealed)
                 if self._store.keys.chunk_id(data) != chunk.id:
                     raise OSError(errno.EIO, "a chunk is not what its record says", self.entry.path)
-                for offset in chunk.offsets:
-                    Part.write(descriptor, offset, data)
+                self._write_chunk(descriptor, chunk, data)
                 self._missing.pop(chunk.id, None)
                 self.have += 1
                 self.left -= chunk.length

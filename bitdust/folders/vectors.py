@@ -6,6 +6,8 @@ from enum import Enum
 from bitdust.wire.encoding import WireError
 
 Vector = Mapping[bytes, int]
+MOST_WRITERS = 1000
+"""In one vector."""
 
 
 class Order(Enum):
@@ -42,6 +44,15 @@ def bumped(vector: Vector, node: bytes, now: int) -> dict[bytes, int]:
     journal was brought back from an old copy does not give a number twice. Nothing else depends on the clock.
     """
     return {**vector, node: max(vector.get(node, 0) + 1, now)}
+
+
+def following(vector: Vector, known: Iterable[Vector], node: bytes, now: int) -> tuple[dict[bytes, int], bytes]:
+    """A version that follows ``vector`` and comes before none of those that are known, and who counts in it: ``node``,
+    or where no other writer has room whoever has counted least."""
+    is_full = len(vector) >= MOST_WRITERS and node not in vector
+    writer = min(vector, key=lambda one: (vector[one], one)) if is_full else node
+    least = 1 + max((one.get(writer, 0) for one in known), default=0)
+    return bumped(vector, writer, max(least, now)), writer
 
 
 def vector_of(pairs: Sequence[tuple[bytes, int]]) -> dict[bytes, int]:

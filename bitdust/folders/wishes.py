@@ -6,6 +6,7 @@ from typing import Self
 from attrs import frozen
 
 from bitdust.config.settings import Settings
+from bitdust.disk.reserve import SETTING as RESERVE
 from bitdust.folders.archive import MB
 from bitdust.folders.config import FolderConfig
 from bitdust.identity.me import Me
@@ -22,6 +23,8 @@ class Wishes:
     archive_days: int
     deletion_days: int
     is_selective: bool
+    reserve: int
+    """Percent of the disk that stay free."""
 
     @classmethod
     def of(cls, config: FolderConfig, settings: Settings) -> Self:
@@ -32,6 +35,7 @@ class Wishes:
             int(settings.get("services/folder-sync/trash-days")),
             int(settings.get("services/folder-sync/deletion-days")),
             config.wants("selective_sync"),
+            int(settings.get(RESERVE)),
         )
 
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from bitdust.folders import exchange, secrets
-from bitdust.folders.journal import Journal, Portion
+from bitdust.folders.journal import Journal
+from bitdust.folders.portions import Portion
 from bitdust.folders.records import origin_of
 from bitdust.folders.secrets import Secret
 from bitdust.testing.grid import GridNode

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.folders.backup.copy import SupplierCopy
 from bitdust.folders.config import FolderConfig
-from bitdust.folders.journal import Taken
+from bitdust.folders.portions import Taken
 from bitdust.folders.secrets import Secret
 from bitdust.signal import Signal
 from tests.unit.backup_kit import FolderShelf

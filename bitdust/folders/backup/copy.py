@@ -31,8 +31,8 @@ from bitdust.folders.backup.lists import Lists
 from bitdust.folders.backup.segments import AT_ONCE, Built, parts, runs
 from bitdust.folders.config import FolderConfig
 from bitdust.folders.fetching import parted
-from bitdust.folders.journal import Taken
 from bitdust.folders.keys import sealed_name
+from bitdust.folders.portions import Taken
 from bitdust.folders.serving import ChunkSource
 from bitdust.folders.store import Store
 from bitdust.outcome import outcome

@@ -11,7 +11,7 @@ from bitdust.blocks.backup.others import FOR_GOOD
 from bitdust.blocks.backup.shelf import Shelf
 from bitdust.folders.backup.formats import LONGEST_HEAD, STATE, RecordReader, Told, read_head
 from bitdust.folders.backup.index import SupplierIndex
-from bitdust.folders.journal import Taken
+from bitdust.folders.portions import Taken
 from bitdust.folders.store import Store
 from bitdust.wire.errors import BitDustError
 
