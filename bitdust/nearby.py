@@ -8,7 +8,8 @@ from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
 from bitdust.config.settings import Settings
-from bitdust.scopes.networks import Household
+from bitdust.scopes.networks import Household, network_of
+from bitdust.wire.addresses import host_of
 from bitdust.wire.networks import HOUSEHOLD, private_network
 from bitdust.world import Network
 
@@ -24,6 +25,13 @@ def household(settings: Settings) -> Household:
 @lru_cache(maxsize=64)
 def _named(networks: str) -> Household:
     return Household(networks.split())
+
+
+def network_name(settings: Settings, address: str) -> str:
+    """The network by which strangers at an address of a session share what there is; empty for the household, and for
+    what is no address."""
+    host = host_of(address)
+    return "" if not host or host in household(settings) else network_of(host)
 
 
 def is_refused(settings: Settings, host: str) -> bool:

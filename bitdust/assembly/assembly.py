@@ -117,7 +117,7 @@ class Assembly:
             folders=folders,
             btsync=BtsyncDoor(folders),
             companions=Companions(around, around.world.home / "devices"),
-            router=Router(around, gateway.addresses),
+            router=Router(around, gateway.addresses, gateway.scopes.is_new),
             suppliers=suppliers,
             customers=customers,
             blocks=blocks,

@@ -29,6 +29,7 @@ from bitdust.companions.pipe import (
 )
 from bitdust.companions.ports import GOING_AWAY, TRY_LATER, Refused
 from bitdust.companions.ports import Row as Shown
+from bitdust.nearby import network_name
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
@@ -38,8 +39,10 @@ from bitdust.wire.table import Answer, Request, Row, Who, ack
 if TYPE_CHECKING:
     from bitdust.companions.sockets import FrameSocket, FrameSockets
 
-MOST_ROUTES, MOST_OF_ONE = 100, 8
-MOST_CLIENTS, MOST_ON_ROUTE = 64, 8
+MOST_ROUTES, MOST_OF_ONE, MOST_OF_NETWORK, MOST_OF_STRANGERS = 100, 8, 16, 75
+"""Ways: of all nodes, of one node, of strangers of one network, and of all strangers together."""
+MOST_CLIENTS, MOST_ON_ROUTE, CLIENTS_OF_NETWORK, CLIENTS_OF_STRANGERS = 64, 8, 16, 48
+"""Apps: on all ways, on one of them, and those of apps that come to strangers' nodes."""
 PACE = 10.0
 """What passing a packet on costs, beside a ping."""
 
@@ -52,9 +55,10 @@ def name_of(peer: tuple[bytes, bytes], label: bytes) -> str:
 class Route:
     """The way to one companion of one node: the port of its machine."""
 
-    def __init__(self, router: "Router", peer: tuple[bytes, bytes], label: bytes) -> None:
+    def __init__(self, router: "Router", peer: tuple[bytes, bytes], label: bytes, network: str) -> None:
+        """``network`` is that of its node, where that is a stranger: keys are cheap, and a network counts as one."""
         self.router = router
-        self.peer, self.label = peer, label
+        self.peer, self.label, self.network = peer, label, network
         self.name = name_of(peer, label)
         self.life = b""
         self.created = self.updated = router.now()
@@ -180,10 +184,13 @@ class Client:
 class Router:
     """I keep ways from `start` to `stop`."""
 
-    def __init__(self, around: Connected, addresses: Callable[[], list[str]]) -> None:
+    def __init__(
+        self, around: Connected, addresses: Callable[[], list[str]], is_stranger: Callable[[bytes], bool]
+    ) -> None:
         """``addresses`` are those at which peers find this node, as ``tcp://host:port``."""
         self.around = around
         self._addresses = addresses
+        self._is_stranger = is_stranger
         self._routes: dict[str, Route] = {}
         self._sockets: FrameSockets | None = None
         self._port: Any = None
@@ -253,6 +260,14 @@ class Router:
         port = self._port.getHost().port if self._port is not None else 0
         return f"ws://{host or '127.0.0.1'}:{port}/?r={route.name}"
 
+    def _network_of(self, peer: tuple[bytes, bytes]) -> str:
+        """Of a stranger's node; empty for the household, and for who is none."""
+        session = session_of(self.around.sessions, *peer) if self._is_stranger(peer[0]) else None
+        return network_name(self.around.settings, session.address) if session is not None else ""
+
+    def _strangers(self) -> list[Route]:
+        return [route for route in self._routes.values() if route.network]
+
     def forget(self, route: Route) -> None:
         """It is over."""
         self._routes.pop(route.name, None)
@@ -265,13 +280,21 @@ class Router:
         peer, label = (request.peer.fingerprint, request.peer.device), request.fields["label"]
         route = self._routes.get(name_of(peer, label))
         if route is None:
-            of_one = sum(one.peer[0] == peer[0] for one in self._routes.values())
-            if len(self._routes) >= MOST_ROUTES or of_one >= MOST_OF_ONE:
-                raise BitDustError("busy", "this router keeps no more ways; ask another one")
-            route = Route(self, peer, label)
+            network = self._network_of(peer)
+            self._need_place(peer, network)
+            route = Route(self, peer, label, network)
             self._routes[route.name] = route
         route.live(request.fields["life"])
         return ack(url=self.url_of(route), device=self.around.me.device.id)
+
+    def _need_place(self, peer: tuple[bytes, bytes], network: str) -> None:
+        of_one = sum(one.peer[0] == peer[0] for one in self._routes.values())
+        is_full = len(self._routes) >= MOST_ROUTES or of_one >= MOST_OF_ONE
+        if network:
+            strangers = [one.network for one in self._strangers()]
+            is_full = is_full or len(strangers) >= MOST_OF_STRANGERS or strangers.count(network) >= MOST_OF_NETWORK
+        if is_full:
+            raise BitDustError("busy", "this router keeps no more ways; ask another one")
 
     def _route_of(self, request: Request) -> Route:
         route = self._routes.get(name_of((request.peer.fingerprint, request.peer.device), request.fields["label"]))
@@ -304,6 +327,11 @@ class Router:
             raise Refused(404, "there is no such way")
         if len(route.clients) >= MOST_ON_ROUTE:
             raise Refused(503, "too many are connected on this way")
+        if route.network:
+            strangers = [(one.network, len(one.clients)) for one in self._strangers()]
+            of_network = sum(count for network, count in strangers if network == route.network)
+            if of_network >= CLIENTS_OF_NETWORK or sum(count for _, count in strangers) >= CLIENTS_OF_STRANGERS:
+                raise Refused(503, "too many are connected on ways like this one")
         return lambda: self._connected(route, socket)
 
     def _connected(self, route: Route, socket: "FrameSocket") -> Client:

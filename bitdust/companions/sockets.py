@@ -15,6 +15,8 @@ from bitdust.crypt.noise import MOST
 MAX_HANDSHAKE = 1 << 16
 HANDSHAKE_TIMEOUT = 10.0
 LAST_WORDS = 2.0
+LIVELY = 60.0
+"""Seconds between two looks whether an app is there: who has answered no ping from one to the next is gone."""
 MAX_REASON = 123
 NOT_BINARY = 1003
 
@@ -53,6 +55,8 @@ class FrameSocket(_Protocol):  # type: ignore[misc]
         self._make: Callable[[], End] | None = None
         self._end: End | None = None
         self._late: IDelayedCall | None = None
+        self._look: IDelayedCall | None = None
+        self._is_there = self._is_read = True
 
     def connectionMade(self) -> None:
         """A TCP connection; the handshake must follow soon."""
@@ -64,6 +68,8 @@ class FrameSocket(_Protocol):  # type: ignore[misc]
         """It is gone."""
         self._sockets.closed(self)
         self._stop_timer()
+        if self._look is not None and self._look.active():
+            self._look.cancel()
         end, self._end = self._end, None
         if end is not None:
             end.lost()
@@ -82,6 +88,21 @@ class FrameSocket(_Protocol):  # type: ignore[misc]
         self.transport.registerProducer(self, True)
         if self._make is not None:
             self._end = self._make()
+        self._look = self._sockets.clock.callLater(LIVELY, self._look_for_it)
+
+    def _look_for_it(self) -> None:
+        """A phone that lost its network says nothing any more, and would keep its place for ever."""
+        if not self._is_there and self._is_read:
+            self.break_off()
+            return
+        self._is_there = False
+        if self.state == self.STATE_OPEN:
+            self.sendPing()
+        self._look = self._sockets.clock.callLater(LIVELY, self._look_for_it)
+
+    def onPong(self, payload: bytes) -> None:
+        """It is there."""
+        self._is_there = True
 
     def consumeData(self) -> None:
         """No endless handshake."""
@@ -93,6 +114,7 @@ class FrameSocket(_Protocol):  # type: ignore[misc]
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         """One whole message."""
+        self._is_there = True
         if not isBinary:
             self.close(NOT_BINARY, "send binary frames")
         elif self._end is not None:
@@ -107,6 +129,8 @@ class FrameSocket(_Protocol):  # type: ignore[misc]
 
     def read_on(self, on: bool) -> None:
         """Read from the companion, or not."""
+        self._is_read = on
+        self._is_there = self._is_there or on
         (self.transport.resumeProducing if on else self.transport.pauseProducing)()
 
     def close(self, code: int, reason: str) -> None:

@@ -49,6 +49,10 @@ class Scopes:
         role = next((role for who, role in self._roles if who & held), Role.STRANGER)
         return Role.NEWCOMER if role is Role.CUSTOMER and self.is_newcomer(fingerprint) else role
 
+    def is_new(self, fingerprint: bytes) -> bool:
+        """Whether somebody is a stranger, or hardly more."""
+        return self.role(fingerprint) in NEW
+
     def peer(self, role: Role, fingerprint: bytes) -> Scope:
         """The scope of one peer in a role."""
         key = (role, fingerprint)

@@ -84,7 +84,7 @@ class RouterCase(SynchronousTestCase):
             world, Settings(SETTINGS), Events(), Registry(self.clock, self.clock.seconds), Budget(), me,  # type: ignore[arg-type]
             Anything(get=lambda fingerprint: None), sessions, Anything(send=self.send),
         )  # fmt: skip
-        self.router = Router(around, lambda: ["tcp://198.51.100.1:7771"])
+        self.router = Router(around, lambda: ["tcp://198.51.100.1:7771"], lambda peer: False)
         self.successResultOf(Deferred.fromCoroutine(self.router.start()))
 
     def tearDown(self) -> None:
@@ -183,7 +183,7 @@ class WaysTests(RouterCase):
 
     def test_a_port_that_is_taken(self) -> None:
         """It is said which."""
-        other = Router(self.router.around, list)
+        other = Router(self.router.around, list, lambda peer: False)
         starting = Deferred.fromCoroutine(other.start())
         self.assertEqual(self.failureResultOf(starting, BitDustError).value.code, "port-taken")
 
