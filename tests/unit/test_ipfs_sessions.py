@@ -305,7 +305,10 @@ class ServingTests(SynchronousTestCase):
         self.shared = "everybody"
         self.friends: set[bytes] = set()
         values = SimpleNamespace(get=lambda key: self.shared)
-        partners = SimpleNamespace(ledger=lambda key: self.ledgers.setdefault(key, Ledger()))
+        self.networks: dict[bytes, str] = {}
+        partners = SimpleNamespace(
+            ledger=lambda key: self.ledgers.setdefault(key, Ledger()), network=lambda key: self.networks.get(key[0], "")
+        )
         self.serving = Serving(self.clock, values, lambda: self.store, partners, Counts(), self.has_role)
 
     def has_role(self, who: Who, fingerprint: bytes) -> bool:
@@ -374,3 +377,24 @@ class ServingTests(SynchronousTestCase):
         self.assertNoResult(self.asks(b"friend", "blocks"))
         self.clock.advance(3600)
         self.assertNoResult(self.asks(b"stranger", "blocks"))
+
+    def test_keys_of_one_network(self) -> None:
+        """They share the bytes of a day, the requests that wait, and a turn: one more key brings nothing more."""
+        self.store.size = MOST_BYTES
+        names = [f"key {number}".encode() for number in range(int(STRANGERS_DAY / MOST_BYTES) + 1)]
+        self.networks = dict.fromkeys(names, "203.0.113.0/24")
+        for name in names[:-1]:
+            answer = self.asks(name, "blocks")
+            self.store.reading[-1].callback(None)
+            self.successResultOf(answer)
+        self.assertEqual(self.code(self.asks(names[-1], "blocks")), "busy")
+        self.assertNoResult(self.asks(b"elsewhere", "blocks"))
+        for number in range(AT_ONCE - 1 + MOST_WAITING):
+            self.asks(names[number]).addErrback(lambda _: None)
+        self.assertEqual(self.code(self.asks(names[-1])), "busy")
+        modest = self.asks(b"modest")
+        self.serving._ledger((b"", b"203.0.113.0/24")).sent_bytes = 1000
+        self.store.reading[-1].callback(None)
+        self.store.reading[-1].callback(None)
+        self.successResultOf(modest)
+        self.serving.stop()

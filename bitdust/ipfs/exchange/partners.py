@@ -10,6 +10,7 @@ from typing import Any
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
+from bitdust.nearby import network_name
 from bitdust.surroundings import Connected
 from bitdust.wire.table import Who
 
@@ -75,6 +76,7 @@ class Partners:
     def __init__(self, around: Connected, has_role: Callable[[Who, bytes], bool]) -> None:
         self._clock: IReactorTime = around.world.clock
         self._sessions = around.sessions
+        self._settings = around.settings
         self._me = around.me
         self._has_role = has_role
         self._ledgers: dict[Key, Ledger] = {}
@@ -93,6 +95,13 @@ class Partners:
     def ledgers(self) -> dict[Key, Ledger]:
         """All that are remembered."""
         return dict(self._ledgers)
+
+    def network(self, key: Key) -> str:
+        """The network from which a stranger has come, whose keys count as one; empty for friends, and the household."""
+        if self._has_role(ASKED, key[0]):
+            return ""
+        session = next((one for one in self._sessions.sessions() if key_of(one) == key), None)
+        return network_name(self._settings, session.address) if session is not None else ""
 
     def name(self, key: Key) -> None:
         """A person wants this peer to be asked, as long as it stays connected."""

@@ -1,11 +1,13 @@
 """I answer partners that ask for blocks: those who may, each in its turn, and no more than is fair.
 
 A few requests are read from the disk at a time. Of all peers that wait, the one comes next that has had the least of
-this node beside what it has given. Whoever is neither friend nor device of mine has a share of bytes a day.
+this node beside what it has given. Whoever is neither friend nor device of mine has a share of bytes a day. Keys cost
+nothing: in all of this strangers of one network count as one.
 """
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from attrs import define
@@ -15,7 +17,7 @@ from twisted.internet.interfaces import IReactorTime
 from bitdust.blocks.store import BlockStore
 from bitdust.blocks.values import Row
 from bitdust.config.settings import Settings
-from bitdust.ipfs.exchange.partners import ASKED, Counts, Key, Partners
+from bitdust.ipfs.exchange.partners import ASKED, Counts, Key, Ledger, Partners
 from bitdust.ipfs.exchange.stream import BlockStream
 from bitdust.ipfs.exchange.wire import ABSENT, LATER, MOST_BYTES, cids_of
 from bitdust.ipld.cid import Cid
@@ -31,7 +33,7 @@ AT_ONCE = 4
 MOST_WAITING = 16
 """Requests of one peer that wait."""
 STRANGERS_DAY = float(1 << 30)
-"""Bytes a day for who is neither friend nor device of mine."""
+"""Bytes a day for who is neither friend nor device of mine, or for all of those of one network."""
 REMEMBERED = 1024
 T = TypeVar("T")
 
@@ -65,22 +67,25 @@ class Serving:
         self._busy = 0
         self._waiting: dict[Key, deque[Waiting]] = {}
         self._shares: dict[Key, Allowance] = {}
+        self._networks: dict[Key, Ledger] = {}
         self.refused = 0
 
     async def haves(self, request: Request) -> Answer:
         """Which of these blocks are here."""
         key, cids = self._admit(request)
-        return ack(sizes=[_size_of(row) for row in await self._in_turn(key, lambda: self._store().rows(cids))])
+        account = self._account(key)
+        return ack(sizes=[_size_of(row) for row in await self._in_turn(account, lambda: self._store().rows(cids))])
 
     async def blocks(self, request: Request) -> Answer:
         """Those of these blocks that are here, as many as one answer holds."""
         key, cids = self._admit(request)
-        share = self._share(key)
+        account = self._account(key)
+        share = self._share(key, account)
         if share is not None and share.left() <= 0:
             raise BitDustError("busy", "you have had your share of this node's blocks; come again later")
-        sizes = self._cut(await self._in_turn(key, lambda: self._store().rows(cids)))
+        sizes = self._cut(await self._in_turn(account, lambda: self._store().rows(cids)))
         there = [(cid, size) for cid, size in zip(cids, sizes, strict=True) if size >= 0]
-        source = BlockStream(there, lambda cid: self._block(key, cid))
+        source = BlockStream(there, lambda cid: self._block(key, account, cid))
         if share is not None:
             share.spend(float(source.size))
         return Answer(Command.DATA, {"sizes": sizes}, source)
@@ -94,16 +99,17 @@ class Serving:
             sizes.append(size if size < 0 or fits else LATER)
         return sizes
 
-    async def _block(self, key: Key, cid: Cid) -> bytes:
-        data = await self._in_turn(key, lambda: self._store().get(cid))
-        ledger = self._partners.ledger(key)
-        ledger.sent_bytes, ledger.sent = ledger.sent_bytes + len(data), ledger.sent + 1
+    async def _block(self, key: Key, account: Key, cid: Cid) -> bytes:
+        data = await self._in_turn(account, lambda: self._store().get(cid))
+        for one in {key, account}:
+            ledger = self._ledger(one)
+            ledger.sent_bytes, ledger.sent = ledger.sent_bytes + len(data), ledger.sent + 1
         self._counts.blocks_sent += 1
         self._counts.data_sent += len(data)
         return data
 
-    async def _in_turn(self, key: Key, read: "Callable[[], Deferred[T]]") -> T:
-        await self._turn(key)
+    async def _in_turn(self, account: Key, read: "Callable[[], Deferred[T]]") -> T:
+        await self._turn(account)
         try:
             return await read()
         finally:
@@ -124,16 +130,19 @@ class Serving:
         self._partners.ledger(key).messages += 1
         return key, cids_of(request.fields)
 
-    def _share(self, key: Key) -> Allowance | None:
+    def _account(self, key: Key) -> Key:
+        """Whose turns and bytes those of a peer are: a stranger's are those of its network."""
+        network = self._partners.network(key)
+        return (b"", network.encode()) if network else key
+
+    def _ledger(self, account: Key) -> Ledger:
+        return _remembered(self._networks, account, Ledger) if not account[0] else self._partners.ledger(account)
+
+    def _share(self, key: Key, account: Key) -> Allowance | None:
         if self._has_role(ASKED, key[0]):
             return None
-        found = self._shares.pop(key, None)
-        if found is None:
-            found = Allowance(self._clock, STRANGERS_DAY / 86_400, STRANGERS_DAY)
-        self._shares[key] = found
-        if len(self._shares) > REMEMBERED:
-            del self._shares[next(iter(self._shares))]
-        return found
+        day = partial(Allowance, self._clock, STRANGERS_DAY / 86_400, STRANGERS_DAY)
+        return _remembered(self._shares, account, day)
 
     # whose turn it is
 
@@ -165,7 +174,7 @@ class Serving:
         self._busy -= 1
         if not self._waiting:
             return
-        key = min(self._waiting, key=lambda one: self._partners.ledger(one).debt)
+        key = min(self._waiting, key=lambda one: self._ledger(one).debt)
         waiting = self._waiting[key].popleft()
         self._forget(key)
         self._busy += 1
@@ -177,6 +186,15 @@ class Serving:
             for waiting in list(queue):
                 waiting.turn.errback(CancelledError())
         self._waiting.clear()
+
+
+def _remembered(kept: dict[Key, T], key: Key, make: Callable[[], T]) -> T:
+    """One of the last that were needed, or a new one."""
+    found = kept.pop(key, None)
+    kept[key] = found = make() if found is None else found
+    if len(kept) > REMEMBERED:
+        del kept[next(iter(kept))]
+    return found
 
 
 def _size_of(row: Row | None) -> int:

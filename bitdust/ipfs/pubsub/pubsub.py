@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from bitdust.ipfs.exchange.partners import Partners
+from bitdust.ipfs.exchange.partners import Partners, key_of
 from bitdust.ipfs.pubsub.message import LONGEST_TOPIC, MOST_DATA, MOST_TOPICS, TopicMessage
 from bitdust.ipfs.pubsub.neighbour import Neighbour
 from bitdust.ipfs.pubsub.queues import Queue, Subscription
@@ -22,7 +22,8 @@ from bitdust.wire.table import Answer, Request, ack
 
 MESH = 8
 """Neighbours to which one message goes."""
-MOST_NEIGHBOURS = 64
+MOST_NEIGHBOURS, OF_STRANGERS, OF_NETWORK = 64, 16, 4
+"""Neighbours: all of them, those that are no partners, and those of one network."""
 MOST_SUBSCRIPTIONS = 256
 FRESH = 120.0
 """Seconds around its time in which a message counts."""
@@ -77,11 +78,20 @@ class PubSub:
 
     def _meet(self, session: Any) -> Neighbour | None:
         neighbour = self._neighbours.get(session)
-        if neighbour is None and len(self._neighbours) < MOST_NEIGHBOURS and session.ended is None:
+        if neighbour is None and self._has_place(session) and session.ended is None:
             neighbour = Neighbour(self._registry, self._outbox, session, self.my_topics, self._left)
             self._neighbours[session] = neighbour
             neighbour.machine.send("start")
         return neighbour
+
+    def _has_place(self, session: Any) -> bool:
+        """Keys cost nothing: strangers have few places, those of one network fewer, and partners all others."""
+        if len(self._neighbours) >= MOST_NEIGHBOURS or self._partners.may_ask(key_of(session)):
+            return len(self._neighbours) < MOST_NEIGHBOURS
+        strangers = [one for one in map(key_of, self._neighbours) if not self._partners.may_ask(one)]
+        network = self._partners.network(key_of(session))
+        of_network = sum(self._partners.network(one) == network for one in strangers) if network else 0
+        return len(strangers) < OF_STRANGERS and of_network < OF_NETWORK
 
     def _left(self, neighbour: Neighbour) -> None:
         self._neighbours.pop(neighbour.session, None)
@@ -167,7 +177,7 @@ class PubSub:
             raise BitDustError("not-allowed", "this node takes part in topics with its friends alone")
         neighbour = self._meet(sessions[0])
         if neighbour is None:
-            raise BitDustError("busy", f"this node has {MOST_NEIGHBOURS} neighbours already")
+            raise BitDustError("busy", "this node has as many neighbours as it wants already")
         return neighbour
 
     async def said(self, request: Request) -> Answer:
