@@ -204,8 +204,8 @@ class Syncthing:
 
 
 def _children(pid: int) -> list[int]:
-    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [int(word) for word in text.split()]
+    """Of all its threads: a Go program begins processes in any of them."""
+    return [int(word) for path in Path(f"/proc/{pid}/task").glob("*/children") for word in path.read_text().split()]
 
 
 def _free_ports(count: int) -> list[int]:

@@ -6,14 +6,14 @@ come meanwhile, so that what was written without knowing each other is seen as s
 """
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from attrs import evolve
 
 from bitdust.folders.database import open_database
-from bitdust.folders.deciding import Versioned, decide, heads_with, is_conflict
+from bitdust.folders.deciding import Versioned, decide, heads_with
 from bitdust.folders.items import Items, Local
 from bitdust.folders.keys import FolderKeys
 from bitdust.folders.paths import to_bytes
@@ -329,28 +329,13 @@ class Journal:
             self.note("node", self.node)
         return following(vector, known, self.node, int(self._wall() * 1000))
 
-    def retract(self, ident: bytes, without: Collection[bytes]) -> bool:
-        """What this node wrote and deleted again, and nobody has any more, though others have decided for it: there is
-        none. Conflict copies of what it wrote and replaced are the same. Whether it is so.
-
-        ``without`` are the devices that have just said that they do not have it: a device that is away may have it.
-        """
-        with self.change():
-            known = {bytes(device) for (device,) in self.database.execute("SELECT device FROM peers")}
-            if not without or not known.issubset(without):
-                return False
-            heads = self.heads(ident)
-            entry = self.entry(heads)
-            base = self.items.base(ident)
-            was_deleted = is_conflict(entry.path) or (base is not None and read(base).deleted)
-            mine = entry.writer == self.node and was_deleted and self.keys.secret.may_write
-            if not mine or entry.deleted or self.items.local(entry.path) is not None:
-                return False
-            vector, writer = self._next(heads[0].vector, heads)
-            gone = entry.followed(Entry(entry.path, entry.kind, writer=writer, made=vector[writer], deleted=True))
-            self._merge(write(gone, vector, self.keys))
-            self._find_last()
-        return True
+    def say(self, ident: bytes, shown: Entry) -> None:
+        """This node's word of what a path is, after all that is known of it here. Within `change`."""
+        heads = self.heads(ident)
+        vector, writer = self._next(heads[0].vector, heads)
+        made = self.entry(heads).followed(evolve(shown, writer=writer, made=vector[writer]))
+        self._merge(write(made, vector, self.keys), made)
+        self._find_last()
 
     # peers
 

@@ -19,6 +19,7 @@ from bitdust.folders.fetching import Fetcher, Wanted
 from bitdust.folders.items import Item, Local
 from bitdust.folders.reading import ranges, read_place
 from bitdust.folders.records import FILE, FOLDER, LINK, Entry
+from bitdust.folders.retracting import retract
 from bitdust.folders.store import Store
 from bitdust.folders.writing import Part, part_of
 from bitdust.outcome import outcomes
@@ -212,7 +213,7 @@ class Transfer:
         self._has_ended = True
         error, fetcher = getattr(why, "value", why), self._parent.fetcher
         if getattr(error, "code", "") == "nobody-has" and not fetcher.is_doubtful(self):
-            self._store.run(self._store.journal.retract, self.task.item.id, self._parent.witnesses())
+            self._store.run(retract, self._store.journal, self.task.item.id, self._parent.witnesses())
         fetcher.drop(self)
         self._parent.transfer_ended(self, why)
 

@@ -1,14 +1,12 @@
 """Conflicts and causality of folders: cases 1 to 25 of the survival checklist, without a network."""
 
 import os
-import shutil
 import time
 from pathlib import Path
 
 from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.folders.listing import choose
 from bitdust.wire.errors import BitDustError
 from tests.unit.folder_kit import Replica, plain_secret, settle
 
@@ -352,50 +350,3 @@ class RenameTests(ReplicaCase):
         self.same({"b": b"1"})
         (version,) = bob.store.archive.versions("b")
         self.assertEqual(version.size, 1)
-
-
-class NobodyHasItTests(ReplicaCase):
-    """Two edits of a path, each deleted by somebody who knew it, and each known as former to the other one."""
-
-    def crossed(self) -> tuple[Replica, Replica, Replica]:
-        alice, bob, carol = (self.replica(name) for name in ("alice", "bob", "carol"))
-        alice.write("a", "of alice", 1_800_000_100)
-        alice.scan()
-        carol.sync(alice)
-        bob.write("a", "of bob", 1_800_000_200)
-        bob.scan()
-        carol.remove("a")
-        carol.scan()
-        carol.pull(bob)
-        bob.remove("a")
-        bob.scan()
-        alice.pull(bob)
-        return alice, bob, carol
-
-    def test_deleted_again(self) -> None:
-        """What its writer has deleted, and nobody has any more, is taken back by the writer, whatever was decided."""
-        settle(*self.crossed())
-        self.same({})
-
-    def test_no_change(self) -> None:
-        """A file that is read again while something else is due in its place, and is as it was, is no new version."""
-        alice, bob, carol = self.crossed()
-        alice.pull(carol)
-        last = alice.store.journal.last
-        self.assertEqual(alice.due(), ["a"])
-        alice.scan(), alice.scan()
-        self.assertEqual((alice.store.journal.last, alice.due()), (last, ["a"]))
-
-    def test_not_wanted_for_a_while(self) -> None:
-        """What its writer lets go from one disk, and wants again when nobody is here, is not taken back."""
-        alice = self.replica("alice")
-        alice.write("a", "of alice", 1_700_000_000)
-        alice.scan()
-        ident = alice.store.journal.keys.path_id(b"a")
-        choose(alice.store.journal, "a", False)
-        alice.apply()
-        choose(alice.store.journal, "a", True)
-        shutil.rmtree(alice.root / ".sync/Archive", ignore_errors=True)
-        alice.apply()
-        self.assertEqual({path for path, _ in alice.failures}, {"a"})
-        self.assertFalse(alice.store.journal.entry(alice.store.journal.heads(ident)).deleted)
