@@ -1,20 +1,23 @@
 """A watcher of files: who wants to know that something below a folder changed is told which paths, a moment later.
 
-With the package ``watchdog`` the system reports changes as they happen; without it, or where the system has no more
-watches to give, the folder is compared with what it was every minute. `Watch.how` says which of the two it is. Both are
-hints: whoever must not miss anything still compares by itself now and then.
+On Linux, and elsewhere with the package ``watchdog``, the system reports changes as they happen; without it, or where
+the system has no more watches to give, the folder is compared with what it was every minute. `Watch.how` says which of
+the two it is. Both are hints: whoever must not miss anything still compares by itself now and then.
 """
 
 import contextlib
 import importlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
+
+from bitdust.inotify import LIBRARY, FolderWatch
 
 QUIET = 0.5
 """Seconds without a change before what has gathered is reported."""
@@ -44,8 +47,11 @@ class Watch(Protocol):
 class Watcher(Protocol):
     """What `bitdust.world.World` has: a way to watch folders."""
 
-    def watch(self, folder: Path, changed: Changed) -> Watch:
-        """Call ``changed`` with the paths that were made, changed, moved or removed in ``folder`` or below it."""
+    def watch(self, folder: Path, changed: Changed, without: Collection[str] = ()) -> Watch:
+        """Call ``changed`` with the paths that were made, changed, moved or removed in ``folder`` or below it.
+
+        What is below ``without``, names in the folder itself, need not be reported.
+        """
 
 
 class Gathering:
@@ -104,11 +110,14 @@ class RescanWatcher:
         self._every = every
         self._reason = reason
 
-    def watch(self, folder: Path, changed: Changed, reason: str = "") -> "RescanWatch":
+    def watch(self, folder: Path, changed: Changed, without: Collection[str] = (), reason: str = "") -> "RescanWatch":
         """See `Watcher`."""
         because = reason or self._reason
         how = f"by a comparison every {self._every:.0f} s" + (f" ({because})" if because else "")
-        return RescanWatch(self._clock, self._run_in_thread, folder, changed, self._every, how)
+        compared = partial(signatures, folder, without)
+        return RescanWatch(
+            self._clock, self._run_in_thread, compared, Gathering(self._clock, folder, changed), (self._every, how)
+        )
 
 
 class RescanWatch:
@@ -117,14 +126,18 @@ class RescanWatch:
     log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, run_in_thread: RunInThread, folder: Path, changed: Changed, every: float, how: str
+        self,
+        clock: IReactorTime,
+        run_in_thread: RunInThread,
+        compared: Callable[[], dict[str, Signature]],
+        gathering: Gathering,
+        means: tuple[float, str],
     ) -> None:
-        self.how = how
+        self._every, self.how = means
         self._clock = clock
         self._run_in_thread = run_in_thread
-        self._folder = folder
-        self._every = every
-        self._gathering = Gathering(clock, folder, changed)
+        self._compared = compared
+        self._gathering = gathering
         self._known: dict[str, Signature] | None = None
         self._call: IDelayedCall | None = None
         self._closed = False
@@ -132,7 +145,7 @@ class RescanWatch:
 
     def _read(self) -> None:
         self._call = None
-        self._run_in_thread(signatures, self._folder).addCallbacks(self._compare, self._failed)
+        self._run_in_thread(self._compared).addCallbacks(self._compare, self._failed)
 
     def _compare(self, found: dict[str, Signature]) -> None:
         if self._known is not None:
@@ -143,7 +156,7 @@ class RescanWatch:
         self._again()
 
     def _failed(self, failure: Any) -> None:
-        self.log.failure("{folder} could not be compared with what it was", failure, folder=str(self._folder))
+        self.log.failure("a watched folder could not be compared with what it was", failure)
         self._again()
 
     def _again(self) -> None:
@@ -158,19 +171,93 @@ class RescanWatch:
             self._call.cancel()
 
 
-def signatures(folder: Path) -> dict[str, Signature]:
+def signatures(folder: Path, without: Collection[str] = ()) -> dict[str, Signature]:
     """What can be seen of each path below a folder without reading it; what cannot be listed is left out."""
     found: dict[str, Signature] = {}
-    waiting = [os.fspath(folder)]
+    root = os.fspath(folder)
+    waiting = [root]
     while waiting:
-        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+        here = waiting.pop()
+        with contextlib.suppress(OSError), os.scandir(here) as entries:
             for entry in entries:
+                if here == root and entry.name in without:
+                    continue
                 with contextlib.suppress(OSError):
                     status = entry.stat(follow_symlinks=False)
                     found[entry.path] = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
     return found
+
+
+class InotifyWatcher:
+    """Watches by what Linux reports. Folders that the system takes no watch for are compared instead."""
+
+    log = Logger()
+
+    def __init__(
+        self, from_thread: Callable[..., Any], clock: IReactorTime, rescan: RescanWatcher, library: Any
+    ) -> None:
+        self._from_thread = from_thread
+        self._clock = clock
+        self._rescan = rescan
+        self._library = library
+
+    def watch(self, folder: Path, changed: Changed, without: Collection[str] = ()) -> "InotifyWatch":
+        """See `Watcher`."""
+
+        def compared(error: Exception) -> Watch:
+            reason = getattr(error, "strerror", None) or str(error)
+            self.log.warn("{folder} is not watched: {why}", folder=str(folder), why=reason)
+            return self._rescan.watch(folder, changed, without, reason)
+
+        return InotifyWatch(self._from_thread, Gathering(self._clock, folder, changed), compared).begin(
+            lambda report, broken: FolderWatch(folder, without, report, broken, self._library)
+        )
+
+
+class InotifyWatch:
+    """One folder of which Linux reports changes, as long as it has watches for it."""
+
+    def __init__(
+        self, from_thread: Callable[..., Any], gathering: Gathering, compared: Callable[[Exception], Watch]
+    ) -> None:
+        self._from_thread = from_thread
+        self._gathering = gathering
+        self._compared = compared
+        self._folder: FolderWatch | None = None
+        self._instead: Watch | None = None
+        self._is_closed = False
+
+    def begin(self, watch: Callable[[Callable[..., Any], Callable[..., Any]], FolderWatch]) -> "InotifyWatch":
+        """Watch it, or have it compared."""
+        try:
+            self._folder = watch(self._reported, lambda error: self._from_thread(self._broken, error))
+        except OSError as error:
+            self._broken(error)
+        return self
+
+    @property
+    def how(self) -> str:
+        """See `Watch`."""
+        return self._instead.how if self._instead is not None else NotifyWatch.how
+
+    def _reported(self, paths: Collection[bytes]) -> None:
+        self._from_thread(self._gathering.add, [Path(os.fsdecode(path)) for path in paths])
+
+    def _broken(self, error: Exception) -> None:
+        if not self._is_closed:
+            self._instead = self._compared(error)
+
+    def close(self) -> None:
+        """See `Watch`."""
+        self._is_closed = True
+        self._gathering.close()
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            folder.close()
+        if self._instead is not None:
+            self._instead.close()
 
 
 class NotifyWatcher:
@@ -189,7 +276,7 @@ class NotifyWatcher:
         self._observer: Any = None
         self._watches: set[NotifyWatch] = set()
 
-    def watch(self, folder: Path, changed: Changed) -> Watch:
+    def watch(self, folder: Path, changed: Changed, without: Collection[str] = ()) -> Watch:
         """See `Watcher`."""
         gathering = Gathering(self._clock, folder, changed)
         if self._observer is None:
@@ -200,7 +287,7 @@ class NotifyWatcher:
         except OSError as error:
             self.log.warn("{folder} is not watched: {why}", folder=str(folder), why=error.strerror or str(error))
             self._end_when_unused()
-            return self._rescan.watch(folder, changed, error.strerror or str(error))
+            return self._rescan.watch(folder, changed, without, error.strerror or str(error))
         watch = NotifyWatch(gathering, lambda: self._drop(watch, handle))
         self._watches.add(watch)
         return watch
@@ -255,7 +342,7 @@ class Unwatched:
 
     how = "not at all"
 
-    def watch(self, folder: Path, changed: Changed) -> "Unwatched":
+    def watch(self, folder: Path, changed: Changed, without: Collection[str] = ()) -> "Unwatched":
         """Nothing is ever reported."""
         return self
 
@@ -264,11 +351,17 @@ class Unwatched:
 
 
 def system_watcher(
-    reactor: Any, run_in_thread: RunInThread, load: Callable[[str], Any] = importlib.import_module
+    reactor: Any,
+    run_in_thread: RunInThread,
+    load: Callable[[str], Any] = importlib.import_module,
+    library: Any = LIBRARY,
 ) -> Watcher:
     """The best watcher that this installation has."""
+    rescan = RescanWatcher(reactor, run_in_thread)
+    if library is not None:
+        return InotifyWatcher(reactor.callFromThread, reactor, rescan, library)
     try:
         observer = load("watchdog.observers").Observer
     except ImportError:
         return RescanWatcher(reactor, run_in_thread, reason="the package watchdog is not installed")
-    return NotifyWatcher(reactor, reactor.callFromThread, observer, RescanWatcher(reactor, run_in_thread))
+    return NotifyWatcher(reactor, reactor.callFromThread, observer, rescan)

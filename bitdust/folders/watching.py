@@ -19,7 +19,7 @@ class Watching:
     def begin(self) -> None:
         """May be called again."""
         if self._watch is None:
-            self._watch = self._watcher.watch(self._root, self._reported)
+            self._watch = self._watcher.watch(self._root, self._reported, (HOUSEKEEPING,))
 
     def end(self) -> None:
         """Report nothing any more; `begin` may follow."""
@@ -33,12 +33,11 @@ class Watching:
         return self._watch.how if self._watch is not None else ""
 
     def _reported(self, paths: frozenset[Path]) -> None:
-        found = set()
-        for path in paths:
-            if path != self._root and self._root not in path.parents:
-                continue
-            relative = "" if path == self._root else str(path.relative_to(self._root))
-            if relative.split("/", maxsplit=1)[0] != HOUSEKEEPING:
+        root, found = str(self._root), set()
+        begin = root.rstrip("/") + "/"
+        for text in map(str, paths):
+            relative = text.removeprefix(begin) if text != root else ""
+            if relative != text and relative.split("/", maxsplit=1)[0] != HOUSEKEEPING:
                 found.add(relative)
         if found:
             self._report(found)

@@ -1,7 +1,7 @@
 """Worlds of nodes that live in one process: one clock, hosts in memory, entropy from a seed, no threads."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class MemoryWatcher:
         self._clock = clock
         self.watches: list[MemoryWatch] = []
 
-    def watch(self, folder: Path, changed: Changed) -> MemoryWatch:
+    def watch(self, folder: Path, changed: Changed, without: Collection[str] = ()) -> MemoryWatch:
         """See `bitdust.watching.Watcher`."""
         watch = MemoryWatch(self, folder, Gathering(self._clock, folder, changed))
         self.watches.append(watch)

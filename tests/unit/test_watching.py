@@ -194,7 +194,7 @@ class MeansTests(SynchronousTestCase):
         def load(name: str) -> Any:
             raise ImportError(name)
 
-        watch = system_watcher(Clock(), maybeDeferred, load).watch(Path(self.mktemp()), lambda paths: None)
+        watch = system_watcher(Clock(), maybeDeferred, load, None).watch(Path(self.mktemp()), lambda paths: None)
         watch.close()
         self.assertIn("watchdog is not installed", watch.how)
 
@@ -228,12 +228,16 @@ class MeansTests(SynchronousTestCase):
 class RealFilesTests(TestCase):
     """The system's own reports, on real files."""
 
+    def means(self) -> Any:
+        """The best that there is."""
+        return system_watcher(reactor, deferToThread)
+
     def setUp(self) -> None:
         self.folder = Path(self.mktemp()).resolve()
         (self.folder / "inside").mkdir(parents=True)
         self.seen: set[Path] = set()
         self.waiting: tuple[set[Path], Deferred[None]] | None = None
-        self.watcher = system_watcher(reactor, deferToThread)
+        self.watcher = self.means()
         self.watch = self.watcher.watch(self.folder, self.changed)
         self.addCleanup(self.watch.close)
 
@@ -287,6 +291,13 @@ class RealFilesTests(TestCase):
         inside.close()
         (self.folder / "y").write_text("y")
         await self.until(self.folder / "y")
+
+
+class WatchdogTests(RealFilesTests):
+    """The same by the package, as where the system is another one."""
+
+    def means(self) -> Any:
+        return system_watcher(reactor, deferToThread, library=None)
 
 
 class SettingsFollowerTests(SynchronousTestCase):

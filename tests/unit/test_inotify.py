@@ -1,0 +1,152 @@
+"""What Linux reports of files: folders that move, queues that overflow, systems that have no watches left."""
+
+import ctypes
+import errno
+import os
+import struct
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust import inotify
+from bitdust.inotify import FolderWatch, events
+from bitdust.watching import QUIET, InotifyWatcher, RescanWatcher
+
+ENOUGH = 20.0
+
+
+class Library:
+    """The system's calls, of which watches can run out."""
+
+    def __init__(self) -> None:
+        self.left = 1000
+        self.inotify_rm_watch = inotify.LIBRARY.inotify_rm_watch  # type: ignore[union-attr]
+        self.inotify_init1 = inotify.LIBRARY.inotify_init1  # type: ignore[union-attr]
+
+    def inotify_add_watch(self, descriptor: int, path: bytes, mask: int) -> int:
+        if not self.left:
+            ctypes.set_errno(errno.ENOSPC)
+            return -1
+        self.left -= 1
+        return int(inotify.LIBRARY.inotify_add_watch(descriptor, path, mask))  # type: ignore[union-attr]
+
+
+class EventTests(SynchronousTestCase):
+    def test_events(self) -> None:
+        """Watch, mask and name of each event are read; names come with zeros behind them, or not at all."""
+        raw = struct.pack("iIII", 1, 2, 0, 8) + b"abc".ljust(8, b"\0") + struct.pack("iIII", 3, 4, 0, 0)
+        self.assertEqual(list(events(raw)), [(1, 2, b"abc"), (3, 4, b"")])
+
+
+class FolderWatchTests(SynchronousTestCase):
+    """The watch alone; its thread's reports are asked for here, when there are some."""
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).resolve()
+        (self.folder / "a/b").mkdir(parents=True)
+        (self.folder / "own").mkdir()
+        self.reports: list[set[str]] = []
+        self.errors: list[Exception] = []
+        self.library = Library()
+        self.patch(FolderWatch, "_run", lambda watch: None)
+        self.watch = FolderWatch(self.folder, ("own",), self.reported, self.errors.append, self.library)
+        self.addCleanup(self.watch.close)
+
+    def reported(self, paths: Any) -> None:
+        self.reports.append({os.path.relpath(os.fsdecode(path), self.folder) for path in paths})
+
+    def now(self) -> set[str]:
+        """What has been reported since the last time."""
+        self.watch._take(os.read(self.watch._events, 65536))
+        return self.reports.pop() if self.reports else set()
+
+    def test_moved_folders(self) -> None:
+        """What happens in a folder that was moved is reported under its new name; what was in it when it came as well;
+        and nothing of one that has left."""
+        (self.folder / "a").rename(self.folder / "c")
+        (self.folder / "c/b/x").write_text("x")
+        self.assertLessEqual({"a", "c", "c/b", "c/b/x"}, self.now())
+        (self.folder / "c/b/y").write_text("y")
+        self.assertEqual(self.now(), {"c/b/y"})
+        (self.folder / "c").rename(self.folder.with_name("elsewhere"))
+        self.assertEqual(self.now(), {"c"})
+        (self.folder.with_name("elsewhere") / "b/z").write_text("z")
+        (self.folder / "last").write_text("last")
+        self.assertEqual(self.now(), {"last"})
+
+    def test_swapped_folders(self) -> None:
+        """Folders that have taken each other's names are known by these."""
+        (self.folder / "d/e").mkdir(parents=True)
+        self.now()
+        for old, new in (("a", "t"), ("d", "a"), ("t", "d")):
+            (self.folder / old).rename(self.folder / new)
+        self.now()
+        (self.folder / "a/e/x").write_text("x")
+        (self.folder / "d/b/y").write_text("y")
+        self.assertEqual(self.now(), {"a/e/x", "d/b/y"})
+
+    def test_without(self) -> None:
+        """Names that need no watch get none; the same name deeper down does."""
+        (self.folder / "own/x").write_text("x")
+        (self.folder / "own2").write_text("x")
+        (self.folder / "a/own").mkdir()
+        (self.folder / "own/y").mkdir()
+        self.assertEqual(self.now(), {"own2", "a/own"})
+        (self.folder / "a/own/x").write_text("x")
+        self.assertEqual(self.now(), {"a/own/x"})
+
+    def test_overflow(self) -> None:
+        """Where the system has left events out all is looked at, and watched, anew."""
+        self.watch._take(struct.pack("iIII", -1, inotify.OVERFLOW, 0, 0))
+        self.assertEqual(self.reports.pop(), {"."})
+        (self.folder / "a/b/x").write_text("x")
+        self.assertEqual(self.now(), {"a/b/x"})
+
+    def test_the_folder_itself(self) -> None:
+        """A folder that is moved away is reported."""
+        self.folder.rename(self.folder.with_name("moved"))
+        self.assertEqual(self.now(), {"."})
+
+    def test_no_such_folder(self) -> None:
+        """What is not there cannot be watched, and leaves no descriptor open."""
+        before = len(os.listdir("/proc/self/fd"))
+        nowhere = self.folder / "nowhere"
+        self.assertRaises(FileNotFoundError, FolderWatch, nowhere, (), self.reported, self.errors.append)
+        self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+
+
+class NoWatchesTests(SynchronousTestCase):
+    """Systems that give no more watches: the folder is compared, and says so."""
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).resolve()
+        self.folder.mkdir()
+        self.clock, self.library = Clock(), Library()
+        self.reports: list[frozenset[Path]] = []
+        rescan = RescanWatcher(self.clock, maybeDeferred)
+        self.watcher = InotifyWatcher(lambda call, *args: call(*args), self.clock, rescan, self.library)
+
+    def test_case_55_none_from_the_start(self) -> None:
+        """A folder for which there is none is compared every minute."""
+        self.library.left = 0
+        watch = self.watcher.watch(self.folder, self.reports.append)
+        self.assertEqual(watch.how, "by a comparison every 60 s (no watches are left)")
+        (self.folder / "x").write_text("x")
+        self.clock.pump([60.0, QUIET])
+        self.assertEqual(self.reports, [{self.folder / "x"}])
+        watch.close()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_case_55_none_later(self) -> None:
+        """A folder in which one that is new gets none is compared from then on."""
+        watch = self.watcher.watch(self.folder, self.reports.append)
+        self.assertEqual(watch.how, "as the system reports them")
+        self.library.left = 0
+        (self.folder / "new").mkdir()
+        watch._folder._thread.join(ENOUGH)
+        self.assertEqual(watch.how, "by a comparison every 60 s (no watches are left)")
+        watch.close()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
