@@ -17,6 +17,7 @@ as many places as the mandate allows have spares            ``no-space``
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 
@@ -26,13 +27,15 @@ from bitdust.crypt.device import check_record
 from bitdust.wire.encoding import WireError
 from bitdust.wire.healing import SpareCertificate, SpareVote, Terms
 from bitdust.wire.mandate import Mandate
-from bitdust.wire.records import Family
+from bitdust.wire.records import MAX_SUPPLIERS, Family
 from bitdust.wire.signed import Signed
 from bitdust.wire.table import Document
 
 LONGEST = 4
 """A vote lasts so many times as long as the owner lets anybody wait: another member may be lost and be healed before a
 certificate is over that it has voted for."""
+OF_PLACE, MOST_JUDGED = 4, 64
+"""Certificates of one place, and of a whole family, that are judged: an honest member has two of a place at most."""
 SKEW = 3600
 """Seconds by which clocks may differ."""
 Documents = Callable[[bytes], Document | None]
@@ -107,9 +110,8 @@ class Bench:
             self._need_time(vote, self.now)
         document = self.documents(vote.voter)
         device = document.device(signed.device) if document is not None else None
-        if device is None or device.revoked is not None:
+        if device is None or device.revoked is not None or not is_signed(signed, device.key):
             raise WireError("bad-signature", "no device of the voter that counts has signed this vote")
-        _check_signature(signed, device.key)
 
     def _need_time(self, vote: SpareVote, now: float) -> None:
         if vote.ends <= now:
@@ -132,7 +134,7 @@ class Bench:
 
     def with_all(self, certificates: Iterable[SpareCertificate]) -> "Bench":
         """The same with those of these that count. A spare votes as well: one certificate may need another."""
-        bench, left = self, sorted(certificates, key=lambda one: (-one.ends, one.to_bytes()))
+        bench, left = self, few(certificates)
         while True:
             unused = []
             for certificate in left:
@@ -155,10 +157,43 @@ def _lasts(certificate: SpareCertificate) -> tuple[int, int]:
     return certificate.ends, certificate.time
 
 
-@lru_cache(4096)
-def _check_signature(signed: Signed, public: bytes) -> None:
-    """Raises `WireError`; what was found good once is good for ever, and certificates are judged again and again."""
-    check_record(signed, public)
+def few(certificates: Iterable[SpareCertificate]) -> list[SpareCertificate]:
+    """Those that are judged, of more than can be true: of each place the ones that last longest."""
+    counted: Counter[int] = Counter()
+    found: list[SpareCertificate] = []
+    for one in sorted(certificates, key=lambda one: (-one.ends, one.to_bytes())):
+        if counted[one.terms.place] < OF_PLACE and len(found) < MOST_JUDGED:
+            counted[one.terms.place] += 1
+            found.append(one)
+    return found
+
+
+@lru_cache(2 * MOST_JUDGED * MAX_SUPPLIERS)
+def is_signed(signed: Signed, public: bytes) -> bool:
+    """Whether a device has signed it: what was found once stays so, and certificates are judged again and again."""
+    try:
+        check_record(signed, public)
+    except WireError:
+        return False
+    return True
+
+
+def signatures(certificates: Iterable[SpareCertificate], documents: Documents) -> list[tuple[Signed, bytes]]:
+    """All votes with the keys that are to have signed them."""
+    found: list[tuple[Signed, bytes]] = []
+    for certificate in certificates:
+        for vote, signed in zip(certificate.votes, certificate.signed, strict=True):
+            document = documents(vote.voter)
+            device = document.device(signed.device) if document is not None else None
+            if device is not None and device.revoked is None:
+                found.append((signed, device.key))
+    return found
+
+
+def prove(pairs: Iterable[tuple[Signed, bytes]]) -> None:
+    """Look at signatures, in a thread: what was found, good or bad, is remembered for who judges the certificates."""
+    for signed, key in pairs:
+        is_signed(signed, key)
 
 
 def is_majority(family: Family, votes: int) -> bool:

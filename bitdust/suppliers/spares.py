@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.automats.spare_decision import SpareDecision
-from bitdust.crypt.spare_votes import Bench
+from bitdust.crypt.spare_votes import Bench, few, prove, signatures
 from bitdust.identity.awaited import FAMILY
 from bitdust.identity.document import IdentityDocument
 from bitdust.outcome import outcome
@@ -122,19 +122,24 @@ class OwnSpares:
             self._outbox.send(supplier, Command.RETRIEVE, fields, deadline=ASK_SECONDS, max_answer=MAX_DOSSIER)
         )
         if asked.error is None and self._is_open:
-            self.take(Dossier.from_bytes(bytes(asked.value.payload)))
+            await self.take(bytes(asked.value.payload))
 
-    def take(self, dossier: Dossier) -> None:
+    async def take(self, payload: bytes) -> None:
         """Keep what counts of a dossier that a member has given. Raises `WireError`."""
+        in_thread = self._around.world.run_in_thread
+        documents, came = await in_thread(_read, payload)
         family = self._family.current
-        if family is None or family.mandate is None:
+        if not self._is_open or family is None or family.mandate is None:
             return
         named = {*family.holders, *family.mandate.spares}
-        for xml in dossier.identities:
-            document = IdentityDocument.parse(xml)
+        for document in documents:
             if document.fingerprint in named:
                 self._identities.keep(document)
-        came = [SpareCertificate.from_bytes(one) for one in dossier.certificates]
+        await in_thread(prove, signatures(came, self._identities.get))
+        if self._is_open and self._family.current is family:
+            self._take(family, came)
+
+    def _take(self, family: Family, came: list[SpareCertificate]) -> None:
         came = [one for one in came if not self._dismissals.has(one.terms)]
         known, connected = [*self._found.values()], self._around.sessions.connected
         # One of an older record still says where pieces are, where nobody has said anything else since.
@@ -290,3 +295,11 @@ class OwnSpares:
             self._book.release(spare)
         self._report("spare-dismissed", position)
         self._done(position)
+
+
+def _read(payload: bytes) -> tuple[list[IdentityDocument], list[SpareCertificate]]:
+    """The documents and certificates of a dossier, in a thread. Raises `WireError`."""
+    dossier = Dossier.from_bytes(payload)
+    return list(map(IdentityDocument.parse, dossier.identities)), few(
+        map(SpareCertificate.from_bytes, dossier.certificates)
+    )

@@ -185,7 +185,7 @@ class Inbox:
             row = self._row_for(session, request)
             if row.gathers and packet.size > SMALL:
                 incoming.take(Resource.PAYLOADS, packet.size)
-            session.reading.charge(row.cost - 1.0)
+            session.reading.charge(row.cost - 1.0 + row.cost_kib * packet.size / 1024)
         except BitDustError as error:
             incoming.machine.send("refuse", fail(error.code, str(error), **error.details))
             return

@@ -161,7 +161,7 @@ class Row:
     cover the request. ``gathers`` says that the handler has the whole payload in memory before it does anything: so
     much is set aside before a byte of it is read. ``becomes`` names the machine and the event that the packet becomes,
     where there is one. ``cost`` is what it costs this node, beside a ping: who may ask a hundred things may ask ten
-    that cost ten.
+    that cost ten; ``cost_kib`` is the same of each KiB of the payload.
     """
 
     command: Command
@@ -175,6 +175,7 @@ class Row:
     becomes: tuple[str, str] | None = field(default=None, kw_only=True)
     gathers: bool = field(default=False, kw_only=True)
     cost: float = field(default=1.0, kw_only=True)
+    cost_kib: float = field(default=0.0, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         if (Who.CAPABILITY in self.who) != (self.authorise is not None):

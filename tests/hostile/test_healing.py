@@ -1,16 +1,21 @@
 """One member of a family lies to the spare that is to stand in for another one; the others are honest."""
 
 from attrs import evolve
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.crypt import spare_votes
+from bitdust.crypt.device import check_record
+from bitdust.crypt.spare_votes import OF_PLACE, few
 from bitdust.customers.healing.book import MOST, CaseFile, Sighting
+from bitdust.customers.healing.rows import SERVICE
 from bitdust.wire.encoding import encode
-from bitdust.wire.healing import SpareClaim
+from bitdust.wire.healing import SpareCertificate, SpareClaim
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Head
-from tests.unit.healing_kit import AFTER, House, Village
+from tests.unit.healing_kit import AFTER, Council, House, Village
 from tests.unit.kit import Reply
-from tests.unit.supplier_kit import DAY, MIB, FakeDevice, Person, log_of
+from tests.unit.supplier_kit import DAY, MIB, START, FakeDevice, Person, log_of
 from tests.unit.test_healing import VillageCase
 
 
@@ -111,6 +116,48 @@ class MemoryTests(HealingCase):
         self.successResultOf(asked.handle(spare.person, Command.EVENT, fields, dossier))
         asked.clock.advance(61)
         self.successResultOf(asked.handle(stranger, Command.EVENT, fields, dossier))
+
+    def test_votes_without_end(self) -> None:
+        """Of a dossier with thousands of votes, each of which somebody has signed, a few are judged, each signature is
+        looked at once, in a thread, and the sender waits for it longer than it took."""
+        village, spare = self.healed()
+        town = Council(n=64, spares=16, most=16)
+        looked: list[int] = []
+        self.patch(spare_votes, "check_record", lambda signed, public: looked.append(1) or check_record(signed, public))
+        bad = {"signer": town.members[1]}
+        some = [
+            SpareCertificate.of([*(town.vote(seat, place, place, time=START + number) for seat in range(20, 53)),
+                                 town.vote(53, place, place, time=START + number, **bad)])
+            for place in range(4) for number in range(12)
+        ]  # fmt: skip
+        good = [town.majority(place, place) for place in range(10, 16)]
+        bench = town.bench().with_all([*some, *good])
+        self.assertEqual({one.terms.place for one in bench.certificates}, set(range(10, 16)))
+        self.assertLessEqual(len(looked), (4 * OF_PLACE + len(good)) * 34)
+        self.assertEqual(len(few([*some, *good])), 4 * OF_PLACE + len(good))
+        rows = [row for row in village.member(3).table.values() if row.max_payload and row.service == SERVICE]
+        self.assertEqual({row.cost + row.cost_kib * row.max_payload / 1024 > 2000 for row in rows}, {True})
+        asked, waiting = village.member(3), Deferred()
+        asked.run_in_thread = lambda call, *arguments: waiting.addCallback(lambda _: call(*arguments))
+        dossier = village.member(1).councils.dossier(village.owner.fingerprint).to_bytes()
+        fields = {"kind": "spare-certificate", "customer": village.owner.fingerprint}
+        self.assertNoResult(asked.handle(spare.person, Command.EVENT, fields, dossier))
+
+    def test_documents_that_nobody_needs(self) -> None:
+        """People whom a family of nobody names are not kept: it has to be one of a customer, or of who becomes one."""
+        village, _ = self.healed()
+        asked, kept = village.member(3), []
+        asked.identities.keep = kept.append
+        customer = village.owner.fingerprint
+        dossier = village.member(1).councils.dossier(customer)
+        asked.councils._identities.keep = kept.append
+        fields = {"kind": "spare-certificate", "customer": b"x" * 32}
+        asking = asked.handle(Person("stranger"), Command.EVENT, fields, dossier.to_bytes())
+        self.assertEqual(self.failureResultOf(asking).value.code, "bad-field")
+        self.assertEqual(kept, [])
+        self.successResultOf(asked.handle(Person("other"), Command.EVENT, fields | {"customer": customer},
+                                          dossier.to_bytes()))  # fmt: skip
+        self.assertEqual(len(kept), len(dossier.identities))
 
     def counted(self, house: House) -> int:
         """Names that a member remembers of spares that read."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from attrs import define
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 
 from bitdust.automats.kernel import Registry
 from bitdust.identity.awaited import FAMILY
@@ -206,6 +206,7 @@ class Town(StoredAsSaid):
         numbers = itertools.count()
         self.registry = Registry(self.clock, lambda: START + self.clock.seconds())
         self.world = SimpleNamespace(
+            run_in_thread=maybeDeferred,
             clock=self.clock,
             home=self.folder,
             wall=lambda: START + self.clock.seconds(),

@@ -123,8 +123,9 @@ class House(Shop):
         self.me = Supplier(person.name)
         self.documents = {one.fingerprint: one.document for one in village.council.people.values()}
         self.identities = SimpleNamespace(
-            get=self.document_of, keep=lambda document: None, hold=lambda document: None, is_proven=lambda who: False
-        )
+            get=self.document_of, accept=lambda document: "", keep=lambda document: None, hold=lambda document: None,
+            is_proven=lambda who: False,
+        )  # fmt: skip
         self.world.home = folder
         self.settings.values["services/customer-family/healing-rate"] = MIB
         self.outbox = SimpleNamespace(send=self.send)

@@ -6,7 +6,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.spare_votes import spares_in_order
-from bitdust.customers.healing import councils
+from bitdust.customers.healing import councils, dossiers
 from bitdust.wire.encoding import encode
 from bitdust.wire.healing import SpareClaim
 from bitdust.wire.packet import Command
@@ -20,7 +20,7 @@ class VillageCase(SynchronousTestCase):
         """A village whose spares wait."""
         village = Village(Path(self.mktemp()), **changes)
         self.addCleanup(village.stop)
-        self.patch(councils, "IdentityDocument", FakeParser(village.council.people))
+        self.patch(dossiers, "IdentityDocument", FakeParser(village.council.people))
         village.start_spares()
         return village
 

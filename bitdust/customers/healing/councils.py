@@ -4,7 +4,6 @@ A family record, certificates and identity documents come from anybody, each pro
 anything newer. A vote is given only for what this node has seen itself.
 """
 
-from collections import Counter
 from functools import lru_cache
 from operator import is_
 
@@ -12,16 +11,15 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from bitdust.crypt.device import check_record
 from bitdust.crypt.spare_votes import LONGEST, Bench
 from bitdust.customers.contracts import RENEW_AFTER, RENEWED
 from bitdust.customers.healing.book import CaseFile, HealingBook, Sighting
+from bitdust.customers.healing.dossiers import Dossiers, Shown
 from bitdust.customers.records import Counts
 from bitdust.customers.store import SupplierStore
-from bitdust.identity.document import WITHOUT_END, IdentityDocument
+from bitdust.identity.document import WITHOUT_END
 from bitdust.peers.presence import Presence
 from bitdust.surroundings import Connected
-from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.healing import VERSION, WITH_INSTEAD, Dossier, SpareCertificate, SpareVote, Terms
 from bitdust.wire.mandate import Mandate
@@ -38,22 +36,12 @@ SPARE_PART = 2
 """A spare is waited for only so long a part of that time: nothing is with it that would not be elsewhere too."""
 SURE = 7
 """While the owner was in touch within this part of that time, nobody is looked for at all."""
-MOST_DOSSIERS = 20
-"""Of one peer in a minute, with questions for room. Anybody may bring one, and to read it costs many signatures."""
 
 
 @lru_cache(1000)
 def signer(data: bytes) -> bytes:
     """Id of the device that signed a family record; it is asked for with each look at a family."""
     return Signed.from_bytes(data, Family.KIND).device
-
-
-@frozen
-class Shown:
-    """A family record that its customer signed."""
-
-    family: Family
-    signed: Signed
 
 
 @frozen
@@ -86,8 +74,7 @@ class Councils:
         self._looked: dict[bytes, dict[bytes, float]] = {}
         self._judged: dict[bytes, Judged] = {}
         self._read: dict[bytes, tuple[bytes, Family]] = {}
-        self._dossiers: Counter[bytes] = Counter()
-        self._dossiers_since = 0.0
+        self.dossiers = Dossiers(around)
         self.book = book
 
     # what is remembered
@@ -172,47 +159,21 @@ class Councils:
 
     # what comes
 
-    def admit(self, peer: bytes) -> None:
-        """A peer brings a dossier, or asks for room. Raises ``busy`` where it has done so too often lately."""
-        now = self._clock.seconds()
-        if now - self._dossiers_since >= 60.0:
-            self._dossiers, self._dossiers_since = Counter(), now
-        self._dossiers[peer] += 1
-        if self._dossiers[peer] > MOST_DOSSIERS:
-            raise BitDustError("busy", f"{MOST_DOSSIERS} questions of yours were answered in this minute; come again")
-
-    def read(self, dossier: Dossier) -> Shown:
-        """The family of a dossier, proven; documents of those whom it names are known from then on.
-
-        Raises `WireError`.
-        """
-        signed = Signed.from_bytes(dossier.family, Family.KIND)
-        family = Family.from_body(signed.body)
-        named = {family.customer, *family.holders, *(family.mandate.spares if family.mandate is not None else ())}
-        for xml in dossier.identities:
-            document = IdentityDocument.parse(xml)
-            if document.fingerprint in named:
-                self._identities.keep(document)
-        owner = self._identities.get(family.customer)
-        device = owner.device(signed.device) if owner is not None else None
-        if device is None or device.revoked is not None:
-            raise WireError("bad-signature", "no device of the customer that counts has signed its family")
-        check_record(signed, device.key)
-        return Shown(family, signed)
-
-    async def take(self, dossier: Dossier) -> Bench:
+    async def take(self, shown: Shown) -> Bench:
         """Take over whatever is newer; who counts in the family from now on. Raises `BitDustError`."""
-        shown = self.read(dossier)
         customer = shown.family.customer
         known = self.need_bench(customer).family
         if shown.family.revision < known.revision:
             raise BitDustError("stale", f"revision {known.revision} of the family is known", revision=known.revision)
         await self.keep(shown)
-        return self.note(shown.family, [SpareCertificate.from_bytes(one) for one in dossier.certificates])
+        return self.note(shown.family, shown.certificates)
 
     def keep(self, shown: Shown) -> "Deferred[int]":
-        """Keep a family record as its customer's newest; fails ``stale``, ``conflict``, ``no-contract``."""
+        """Keep a family record as its customer's newest, and who is in it; fails ``stale``, ``conflict``,
+        ``no-contract``."""
         customer = shown.family.customer
+        for document in shown.documents:
+            self._identities.keep(document)
         return self._store.store_signed(customer, shown.family.revision, shown.signed, self.counting(customer))
 
     def counting(self, customer: bytes) -> Counts:

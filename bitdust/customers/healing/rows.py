@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from bitdust.crypt.spare_votes import Bench
 from bitdust.customers.contract_commands import KEYRING
 from bitdust.customers.healing.councils import Councils
+from bitdust.customers.healing.dossiers import Shown
 from bitdust.customers.healing.election import Elections
 from bitdust.customers.healing.standins import StandIns
 from bitdust.customers.rows import refusal
@@ -27,8 +28,8 @@ SERVICE = "service_customer_family"
 Handler = Callable[[Request], Awaitable[Answer]]
 _CUSTOMER = Bytes(32)
 MOST_RINGS = 3
-DOSSIER = 20.0
-"""What it costs to read the signatures of a dossier, beside a ping."""
+DOSSIER, DOSSIER_KIB = 20.0, 0.5
+"""What it costs to read the signatures of a dossier, beside a ping, and of each KiB of it."""
 
 
 @frozen
@@ -74,7 +75,7 @@ class HealingRows:
                 spec.command, spec.kind, Struct({"kind": Choice((spec.kind,)), **spec.fields}), spec.max_payload,
                 Who.ANYONE, SERVICE, self._guarded(spec.handler), becomes=spec.becomes,
                 gathers=bool(spec.max_payload),
-                cost=DOSSIER if spec.max_payload else 1.0,
+                cost=DOSSIER if spec.max_payload else 1.0, cost_kib=DOSSIER_KIB if spec.max_payload else 0.0,
             )
             for spec in self.specs()
         ]  # fmt: skip
@@ -94,7 +95,7 @@ class HealingRows:
 
     async def _offer(self, request: Request) -> Answer:
         """Whether this node would stand in for a place of so many bytes; nothing is set aside for it."""
-        self._councils.admit(request.peer.fingerprint)
+        self._councils.dossiers.admit(request.peer.fingerprint)
         self._stand_ins.need_room(request.fields["customer"], request.fields["room"])
         return ack()
 
@@ -104,20 +105,20 @@ class HealingRows:
             raise BitDustError("not-allowed", "you have no place in this family")
         return bench
 
-    async def _read(self, request: Request) -> Dossier:
-        self._councils.admit(request.peer.fingerprint)
+    async def _read(self, request: Request) -> Shown:
+        self._councils.dossiers.admit(request.peer.fingerprint)
         dossier = Dossier.from_bytes(await request.payload.read_all(MAX_DOSSIER))
-        if self._councils.read(dossier).family.customer != request.fields["customer"]:
+        shown = await self._councils.dossiers.read(dossier)
+        if shown.family.customer != request.fields["customer"]:
             raise BitDustError("bad-field", "the dossier is of another customer")
-        return dossier
+        return shown
 
     async def _vote(self, request: Request) -> Answer:
         """My vote for a spare, where I have seen that the member is gone."""
         fields, peer = request.fields, request.peer.fingerprint
         customer, place, spare = fields["customer"], fields["place"], fields["spare"]
         self._councils.need_bench(customer)
-        dossier = await self._read(request)
-        bench = await self._councils.take(dossier)
+        bench = await self._councils.take(await self._read(request))
         self._need_seat(request, customer)
         self._councils.note_there(customer, peer)
         if place >= bench.family.n:
@@ -129,11 +130,11 @@ class HealingRows:
     async def _certificate(self, request: Request) -> Answer:
         """Take certificates over; one that names this node makes it a supplier of the customer."""
         customer = request.fields["customer"]
-        dossier = await self._read(request)
+        shown = await self._read(request)
         if self._stand_ins.is_to_begin(customer):
-            bench = await self._stand_ins.begin(dossier)
+            bench = await self._stand_ins.begin(shown)
         else:
-            bench = await self._councils.take(dossier)
+            bench = await self._councils.take(shown)
         self.changed.emit(customer)
         return ack(spares=len(bench.certificates))
 

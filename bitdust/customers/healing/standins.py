@@ -6,12 +6,12 @@ from bitdust.automats.spare_rebuild import SpareRebuild
 from bitdust.crypt.spare_votes import SKEW, Bench
 from bitdust.customers.contracts import MAX_TERM_DAYS, Customer, Wish
 from bitdust.customers.healing.councils import Councils
+from bitdust.customers.healing.dossiers import Shown
 from bitdust.customers.healing.rebuild import Rebuilds, SpareWork
 from bitdust.customers.store import SupplierStore
 from bitdust.peers.shown import Names
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.healing import Dossier, SpareCertificate
 from bitdust.wire.sizes import in_words
 
 FOR_PLACES = 0.5
@@ -90,12 +90,10 @@ class StandIns:
         """Whether this node knows nothing of the family yet that a certificate could be compared with."""
         return self._store.is_open and self._councils.bench(customer) is None
 
-    async def begin(self, dossier: Dossier) -> Bench:
+    async def begin(self, shown: Shown) -> Bench:
         """Become a supplier of a customer by a certificate that names this node. Raises `BitDustError`."""
-        shown = self._councils.read(dossier)
         family, owner = shown.family, self._identities.get(shown.family.customer)
-        certificates = [SpareCertificate.from_bytes(one) for one in dossier.certificates]
-        bench = Bench(family, self._identities.get, self._wall()).with_all(certificates)
+        bench = Bench(family, self._identities.get, self._wall()).with_all(shown.certificates)
         place = next((one.terms.place for one in bench.certificates if one.terms.spare == self._me.fingerprint), None)
         if place is None or owner is None:
             raise BitDustError("not-allowed", "no certificate that counts makes this node a spare")
@@ -107,7 +105,7 @@ class StandIns:
         await self._councils.keep(shown)
         idurl = Names.of(self._identities, family.customer).idurl
         self._events.send("customer-spare-accepted", {"idurl": idurl, "position": place, "room": room})
-        return self._councils.note(family, certificates)
+        return self._councils.note(family, shown.certificates)
 
     def _need_new(self, bench: Bench, place: int) -> None:
         """Raises `BitDustError` for votes of before this node's place in the family ended."""
