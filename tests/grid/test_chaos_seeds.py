@@ -13,6 +13,7 @@ SAFETY = (1, 2, 13, 220, 221, 227, 241, 247, 256, 270, 274)
 LIVENESS = (
     1, 2, 4, 7, 8, 9, 14, 16, 19, 22, 25, 28, 31, 32, 36, 40, 42, 43, 44, 46, 47, 49, 55, 57, 67, 69, 70, 71, 72
 )  # fmt: skip
+LIVES = (2, 28, 31, 32)
 """Those that take little time, of many that were run."""
 
 
@@ -45,3 +46,7 @@ class SeedTests(SynchronousTestCase):
     def test_what_can_succeed_comes_to_its_end_in_more_runs(self) -> None:
         """The same with other keys, other owners and other faults."""
         self.check_seeds(LIVENESS[15:], "liveness")
+
+    def test_two_lives_become_one(self) -> None:
+        """Somebody starts over while no supplier can be heard; when all are, both lives come back byte for byte."""
+        self.check_seeds(LIVES, "lives")
