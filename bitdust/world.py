@@ -13,7 +13,7 @@ import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from attrs import field, frozen
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -27,14 +27,13 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
 )
 from twisted.internet.protocol import DatagramProtocol
-from twisted.internet.threads import deferToThreadPool
 from zope.interface import implementer
 
 from bitdust.desktop import Desktop
 from bitdust.resolving import ChoosyEndpoint, MayReach
+from bitdust.threads import Threads
 from bitdust.watching import Unwatched, Watcher, system_watcher
 
-T = TypeVar("T")
 ANY_SIX = "::"
 """Every interface, of IPv6 alone."""
 BACKLOG = 128
@@ -219,10 +218,8 @@ def interface_addresses() -> list[str]:
 
 
 def real_world(reactor: Any, home: Path) -> World:
-    """The World of a daemon: the given reactor and its thread pool."""
-
-    def run_in_thread(call: Callable[..., T], *args: Any) -> "Deferred[T]":
-        return deferToThreadPool(reactor, reactor.getThreadPool(), call, *args)
-
-    watcher = system_watcher(reactor, run_in_thread)
-    return World(reactor, ReactorNetwork(reactor), home, run_in_thread=run_in_thread, watcher=watcher)
+    """The World of a daemon: the given reactor, and threads that end with it."""
+    threads = Threads(reactor)
+    reactor.addSystemEventTrigger("during", "shutdown", threads.stop)
+    watcher = system_watcher(reactor, threads.run)
+    return World(reactor, ReactorNetwork(reactor), home, run_in_thread=threads.run, watcher=watcher)
