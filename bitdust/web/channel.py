@@ -27,6 +27,8 @@ PROGRESS = 1 << 14
 """Bytes of a body without a limit that give their client another `STALLED_TIMEOUT`."""
 AT_ONCE = 16
 ENDLESS_BODY = 4 << 20
+_BASE: Any = HTTPChannel
+"""What is called below each override; Twisted names no types, and `super` is looked up anew at each call."""
 
 BAD_REQUEST = Refusal(400, "bad-request", "this is no HTTP/1.1 request that the node can read")
 LONG_LINE = Refusal(431, "too-large", "the address or a header of the request is too long; put arguments into the body")
@@ -55,7 +57,7 @@ class ApiChannel(HTTPChannel):
     requestFactory: Any
 
     def __init__(self, owner: ChannelOwner) -> None:
-        self._base.__init__()
+        _BASE.__init__(self)
         self._owner = owner
         self._clock = owner.clock
         self._reading = Deadline(owner.clock, self._overdue)
@@ -73,12 +75,12 @@ class ApiChannel(HTTPChannel):
     def connectionMade(self) -> None:
         """Count it."""
         self._owner.channels.opened(self)
-        self._base.connectionMade()
+        _BASE.connectionMade(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Count it no more."""
         self._owner.channels.closed(self)
-        self._base.connectionLost(reason)
+        _BASE.connectionLost(self, reason)
         self._reading.stop()
         self._writing.stop()
         if self._pause is not None:
@@ -102,7 +104,7 @@ class ApiChannel(HTTPChannel):
             return
         if not self._busyReceiving:
             self._answered = 0
-        self._base.dataReceived(data)
+        _BASE.dataReceived(self, data)
         self._take()
 
     def _take(self) -> None:
@@ -149,10 +151,10 @@ class ApiChannel(HTTPChannel):
         """The request is whole."""
         self._arriving = False
         self._streamed = None
-        self._base.allContentReceived()
+        _BASE.allContentReceived(self)
 
     def _overdue(self) -> None:
-        self.break_off() if self._arriving else self._base.timeoutConnection()
+        self.break_off() if self._arriving else _BASE.timeoutConnection(self)
 
     # reading, as fast as the body is taken
 
@@ -192,7 +194,7 @@ class ApiChannel(HTTPChannel):
         """Ask for a body only where somebody takes it."""
         requests: Any = self.requests
         if requests and requests[-1].invites_body():
-            self._base._send100Continue()
+            _BASE._send100Continue(self)
 
     def requestDone(self, request: Any) -> None:
         """Go on with the next request: after some of them in a later turn, and not before the client has read."""
@@ -200,7 +202,7 @@ class ApiChannel(HTTPChannel):
         if self._waitingForTransport:
             self._unread = request
         elif self._answered < AT_ONCE:
-            self._base.requestDone(request)
+            _BASE.requestDone(self, request)
         else:
             self._pause = self._clock.callLater(0, self._go_on, request)
 
@@ -210,23 +212,23 @@ class ApiChannel(HTTPChannel):
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """Pause and resume who makes an answer."""
-        self._base.registerProducer(producer, streaming)
+        _BASE.registerProducer(self, producer, streaming)
 
     def unregisterProducer(self) -> None:
         """The answer is made."""
-        self._base.unregisterProducer()
+        _BASE.unregisterProducer(self)
 
     def pauseProducing(self) -> None:
         """The client does not read: write no more, and where nobody takes a body, read no more."""
         self._writing.set(STALLED_TIMEOUT)
-        self._base.pauseProducing()
+        _BASE.pauseProducing(self)
         if self._streamed is not None and not self._held:
             self._networkProducer.resumeProducing()
 
     def resumeProducing(self) -> None:
         """The client has read what was sent."""
         self._writing.clear()
-        self._base.resumeProducing()
+        _BASE.resumeProducing(self)
         if self._held:
             self._networkProducer.pauseProducing()
         request, self._unread = self._unread, None
@@ -236,7 +238,7 @@ class ApiChannel(HTTPChannel):
     def _go_on(self, request: Any) -> None:
         self._pause = None
         self._answered = 0
-        self._base.requestDone(request)
+        _BASE.requestDone(self, request)
 
     # the end
 
@@ -265,7 +267,7 @@ class ApiChannel(HTTPChannel):
         """Say that no more comes, and read on for a while: closing while the client still sends would reset the
         connection, and the answer would be lost (RFC 9112, 9.6)."""
         self._swallowed = 0
-        self._base.clearLineBuffer()
+        _BASE.clearLineBuffer(self)
         if self._held:
             self._held = False
             self._networkProducer.resumeProducing()
@@ -284,7 +286,7 @@ class ApiChannel(HTTPChannel):
         requests: Any = self.requests
         for request in list(requests):
             request.hang_up()
-        self._base.loseConnection()
+        _BASE.loseConnection(self)
 
     def break_off(self) -> None:
         """Close at once."""
@@ -293,7 +295,3 @@ class ApiChannel(HTTPChannel):
     @property
     def _network(self) -> Any:
         return self.transport
-
-    @property
-    def _base(self) -> Any:
-        return super()
