@@ -15,7 +15,6 @@ from bitdust.automats.kernel.table import ANY, STAY, Definition, Row, TableError
 
 PAPER = "automats"
 """The log file that moves and events are written to, beside the ordinary one."""
-Bound = tuple[tuple[tuple[Callable[[Any], bool], bool], ...], Row, tuple[Callable[[Any], None], ...]]
 
 
 class UnknownEvent(Exception):
@@ -83,7 +82,6 @@ class Machine:
         self._inbox: deque[tuple[str, Any]] = deque()
         self._busy = False
         self._failing = False
-        self._bound: dict[tuple[str, str], tuple[Bound, ...]] = {}
         self._running: dict[str, tuple[Any, float]] = {}
         self._watched: list[Deferred[Any]] = []
         self._stay = 0
@@ -130,12 +128,12 @@ class Machine:
                 "{machine} in {state} gets {event}", paper=PAPER, machine=self.id, state=self._state, event=event
             )
         try:
-            for guards, row, actions in self._rows(event):
-                for guard, wanted in guards:
-                    if guard(payload) is not wanted:
+            for row in self._definition.rows_for(self._state, event):
+                for guard in row.guards:
+                    if getattr(self, guard.name)(payload) is not guard.wanted:
                         break
                 else:
-                    self._follow(row, actions, payload)
+                    self._follow(row, payload)
                     return
         except Exception as error:  # noqa: BLE001 - a broken guard or action becomes the machine's own event
             self._failed(event, error)
@@ -146,24 +144,10 @@ class Machine:
             )
         self._registry.stayed(self, event)
 
-    def _rows(self, event: str) -> tuple[Bound, ...]:
-        key = (self._state, event)
-        found = self._bound.get(key)
-        if found is None:
-            found = self._bound[key] = tuple(
-                (
-                    tuple((getattr(self, guard.name), guard.wanted) for guard in row.guards),
-                    row,
-                    tuple(getattr(self, action) for action in row.actions),
-                )
-                for row in self._definition.rows_for(*key)
-            )
-        return found
-
-    def _follow(self, row: Row, actions: tuple[Callable[[Any], None], ...], payload: Any) -> None:
+    def _follow(self, row: Row, payload: Any) -> None:
         if row.next == STAY:
-            for action in actions:
-                action(payload)
+            for action in row.actions:
+                getattr(self, action)(payload)
             self._registry.stayed(self, row.event)
             return
         old = self._state
@@ -173,8 +157,8 @@ class Machine:
         self.since = self._registry.wall()
         self._start_timers()
         try:
-            for action in actions:
-                action(payload)
+            for action in row.actions:
+                getattr(self, action)(payload)
         finally:
             self._record(old, row.event)
 

@@ -6,6 +6,7 @@ A row is ``state event guard next actions…``; ``-`` means none, ``=`` stay, ``
 
 import re
 from collections.abc import Iterable
+from functools import cache
 
 from attrs import field, frozen
 
@@ -81,6 +82,7 @@ def is_timer(event: str) -> bool:
     return event.startswith("timer-")
 
 
+@cache
 def timer_seconds(event: str) -> float:
     """The interval in a timer's name, in seconds."""
     match = _TIMER.fullmatch(event)
