@@ -21,8 +21,8 @@ AT_ONCE = 2
 class LeasePort(Protocol):
     """What a lease asks of its store."""
 
-    def store(self, lease: "Lease", blocks: Sequence[Block], changes: Sequence[Change]) -> "Deferred[None]":
-        """Fires when all of it is on the disk."""
+    async def store(self, lease: "Lease", blocks: Sequence[Block], changes: Sequence[Change]) -> None:
+        """Return when all of it is on the disk."""
 
     def hold(self, lease: "Lease", cid: Cid) -> "Deferred[Row]":
         """Fires when a block stays, with all below it that is here."""
@@ -88,7 +88,8 @@ class Lease:
     def _flush(self) -> None:
         blocks, self._gathered, self._size = self._gathered, [], 0
         self._running += 1
-        self._port.store(self, blocks, ()).addCallbacks(lambda _: None, self._failed).addCallback(self._flushed, blocks)
+        storing = Deferred.fromCoroutine(self._port.store(self, blocks, ()))
+        storing.addErrback(self._failed).addCallback(self._flushed, blocks)
 
     def _failed(self, failure: object) -> None:
         self._error = self._error or getattr(failure, "value", None)

@@ -119,11 +119,8 @@ class BlockStore:
         self._leases.add(lease)
         return lease
 
-    def store(self, lease: Lease, blocks: Sequence[Block], changes: Sequence[Change]) -> "Deferred[None]":
+    async def store(self, lease: Lease, blocks: Sequence[Block], changes: Sequence[Change]) -> None:
         """See `Lease.commit`."""
-        return Deferred.fromCoroutine(self._store(lease, blocks, changes))
-
-    async def _store(self, lease: Lease, blocks: Sequence[Block], changes: Sequence[Change]) -> None:
         opened: list[Pin] = await self._threads.write(Store(self._ledger, lease.held, blocks, changes))
         if opened:
             for pin in opened:

@@ -22,6 +22,8 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.sizes import in_words
 
 SETTING = "services/block-store/storage-max"
+AHEAD = 1024 * 1024
+"""Bytes for which the disk is asked once whether it has room, and not for each small add."""
 
 
 class Barrier(Protocol):
@@ -45,6 +47,7 @@ class Ledger:
         """Set while there is one."""
         self.packed = 0
         """Bytes of all packs."""
+        self._granted = 0
         self.doubted: set[int] = set()
         """Blocks that could not be read when that was last tried: they are stored again when somebody brings them."""
 
@@ -64,7 +67,10 @@ class Ledger:
                 needed=size,
                 available=max(0, left),
             )
-        self._reserve.check(self.packs.folder, size, "blocks")
+        if size > self._granted:
+            left = self._reserve.check(self.packs.folder, size, "blocks")
+            self._granted = min(AHEAD, left)
+        self._granted -= size
 
     def add(self, blocks: Sequence[Block]) -> list[Place]:
         """Bring blocks to the end of the last pack. Raises `OSError`."""

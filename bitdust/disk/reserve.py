@@ -52,8 +52,9 @@ class Reserve:
             path = path.parent
         return self.usage(path)
 
-    def check(self, path: Path, size: int, what: str) -> None:
-        """Raises `BitDustError` ``disk-full`` when ``size`` bytes would go into the reserve."""
+    def check(self, path: Path, size: int, what: str) -> int:
+        """How much may still be written; raises `BitDustError` ``disk-full`` when ``size`` bytes would go into the
+        reserve."""
         left = self.left(path)
         if size > left:
             raise BitDustError(
@@ -63,6 +64,7 @@ class Reserve:
                 needed=size,
                 available=left,
             )
+        return left
 
 
 def no_reserve() -> Reserve:
