@@ -1,7 +1,6 @@
 """IPFS as one room: what its commands ask for, over the block store."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from copy import copy
 from itertools import count
 from pathlib import Path as Folder
 from typing import Protocol
@@ -140,7 +139,8 @@ class IpfsRoom:
     def visit(self, offline: bool, is_patient: bool, is_local: bool = False) -> "IpfsRoom":
         """Myself for one call, which `leave` ends. A patient one waits for what nobody has yet; offline no other node
         is asked, and where it ``is_local``, no supplier either."""
-        room = copy(self)
+        room = object.__new__(type(self))
+        room.__dict__.update(self.__dict__)
         room._is_offline, room._is_local = offline, is_local
         if is_local:
             room.mfs = self.mfs.local()

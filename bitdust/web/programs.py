@@ -5,6 +5,7 @@ neither, and a Host that is not this machine, behind which a name was made to po
 """
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from attrs import frozen
@@ -47,6 +48,7 @@ class Programs:
             return False
 
 
+@lru_cache(256)
 def host_of(host: bytes | None) -> str | None:
     """The name or address in a Host header, without its port."""
     if host is None:

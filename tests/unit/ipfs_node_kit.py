@@ -99,7 +99,7 @@ class NodeCase(IpfsCase):
     def live(self, path: str, **options: str) -> Any:
         """Rows of a command as they come."""
         row, _ = all_commands().find(path) or self.fail(path)
-        given = {one.names[0]: one.default for one in row.all_options} | options
+        given = {one.names[0]: one.default for one in row.all_options.all} | options
         answer = self.run_now(row.run(self.room, Call({}, given)))
         assert isinstance(answer, Lines)
         self.assertTrue(answer.live)

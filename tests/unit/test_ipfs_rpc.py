@@ -21,6 +21,7 @@ from bitdust.web.ipfs.arguments import (
     Argument,
     BadCall,
     Option,
+    Options,
     fields,
     read_arguments,
     read_options,
@@ -59,15 +60,15 @@ class ArgumentTests(SynchronousTestCase):
             (DURATION, "300ms", 0.3),
             (DURATION, "0", 0.0),
         ):
-            self.assertEqual(read_options([("x", text)], [Option(("x",), option)]), {"x": value})
+            self.assertEqual(read_options([("x", text)], Options([Option(("x",), option)])), {"x": value})
         wrong = ((BOOL, "yes"), (INT, "1.5"), (INT, "9" * 30), (UINT, "-1"), (DURATION, "5"), (DURATION, ""))
         for option, text in wrong:
-            error = self.assertRaises(BadCall, read_options, [("x", text)], [Option(("x", "y"), option)])
+            error = self.assertRaises(BadCall, read_options, [("x", text)], Options([Option(("x", "y"), option)]))
             self.assertIn("for option '-x'", str(error))
 
     def test_names(self) -> None:
         """Aliases count, unknown options are ignored, the last value wins, and repeated ones are gathered."""
-        options = [Option(("recursive", "r"), BOOL, default=False), Option(("topic",), several=True)]
+        options = Options([Option(("recursive", "r"), BOOL, default=False), Option(("topic",), several=True)])
         given = [("r", "1"), ("what", "x"), ("topic", "a"), ("topic", "b"), ("recursive", "0")]
         self.assertEqual(read_options(given, options), {"recursive": False, "topic": ["a", "b"]})
         self.assertEqual(read_options([], options), {"recursive": False, "topic": []})

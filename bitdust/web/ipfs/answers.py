@@ -25,6 +25,7 @@ COMMON = (
 JSON_TYPE = b"Content-Type: application/json\r\n"
 LINES = JSON_TYPE + b"X-Chunked-Output: 1\r\n"
 TEXT_TYPE = b"Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n"
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 CODES = {"bad-argument": 1, "bad-call": 1, "forbidden": 4}
 """What an error is in the eyes of the RPC: 1 is the client's fault, 4 is forbidden, 0 is all else."""
 
@@ -57,7 +58,7 @@ def _row(code: int, message: str) -> Row:
 
 def dump(value: Any) -> bytes:
     """JSON as Go writes it: nothing but what has to be escaped is, and one line end."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
+    return _JSON(value).encode("utf-8", "replace") + b"\n"
 
 
 async def reply_to(answer: Answer, headers: bytes = b"") -> Reply:

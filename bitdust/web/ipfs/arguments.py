@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 from bitdust.ipfs.durations import read_duration
 from bitdust.wire.errors import BitDustError
@@ -116,10 +116,24 @@ def _text(quoted: bytes) -> str:
     return unquote_to_bytes(quoted.replace(b"+", b" ")).decode("utf-8", "surrogateescape")
 
 
-def read_options(given: Fields, options: Sequence[Option]) -> dict[str, Any]:
+@define(eq=False)
+class Options:
+    """All options of a command, found by any of their names."""
+
+    all: Sequence[Option]
+    by_name: Mapping[str, Option] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.by_name = {name: option for option in self.all for name in option.names}
+
+    def defaults(self) -> dict[str, Any]:
+        """What counts where nothing is given, by first names."""
+        return {option.names[0]: [] if option.several else option.default for option in self.all}
+
+
+def read_options(given: Fields, options: Options) -> dict[str, Any]:
     """Every option by its first name; the last value of one that is given twice counts. Raises `BadCall`."""
-    by_name: Mapping[str, Option] = {name: option for option in options for name in option.names}
-    values = {option.names[0]: [] if option.several else option.default for option in options}
+    values, by_name = options.defaults(), options.by_name
     for name, text in given:
         option = by_name.get(name)
         if option is None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from bitdust.web.ipfs.arguments import BOOL, DURATION, Argument, BadCall, Option
+from bitdust.web.ipfs.arguments import BOOL, DURATION, Argument, BadCall, Option, Options
 from bitdust.web.ipfs.calls import Calls
 from bitdust.web.ipfs.upload import Upload
 
@@ -106,10 +106,12 @@ class Command:
     asks_peers: bool = False
     aliases: tuple[str, ...] = ()
 
-    @property
-    def all_options(self) -> tuple[Option, ...]:
-        """Its own ones, and those of all commands."""
-        return (*self.options, *GLOBAL)
+    all_options: Options = field(init=False, eq=False, repr=False)
+    """Its own ones, and those of all commands."""
+
+    @all_options.default
+    def _all_options(self) -> Options:
+        return Options((*self.options, *GLOBAL))
 
 
 @define(eq=False)
@@ -163,5 +165,5 @@ def _below(level: Row, name: str, row: Command | None, with_options: bool) -> Ro
 
 
 def _node(name: str, row: Command | None, with_options: bool) -> Row:
-    options = row.all_options if row is not None and with_options else ()
+    options = row.all_options.all if row is not None and with_options else ()
     return {"Name": name, "Subcommands": [], "Options": [{"Names": list(option.names)} for option in options]}
