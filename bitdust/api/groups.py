@@ -224,7 +224,8 @@ async def message_send_group(context: Context, group_key_id: str, data: Any) -> 
 def _mine(context: Context, key_id: str) -> Group:
     group = context.groups.find(key_id)
     if group.mine is None:
-        raise BitDustError("not-a-group", f"{key_id} belongs to somebody else, who alone lets people in")
+        text = f"{key_id} belongs to somebody else, who alone lets people in and shuts them out"
+        raise BitDustError("not-a-group", text)
     return group
 
 

@@ -61,6 +61,7 @@ BEFORE = Param("before", default=None, help="only older ones than this message: 
 AFTER = Param("after", default=None, help="the first ones behind this message: its id or number")
 INDEXING = "older messages are still being indexed: there may be more"
 MORE = "the page is full: go on with before or after, the number of its first or last message"
+NO_TALK = (*NO_PERSON, "no-conversation")
 NO_MESSAGE = ("no-message", "busy", "damaged-history", "disk-full", "disk-error")
 
 
@@ -69,7 +70,7 @@ NO_MESSAGE = ("no-message", "busy", "damaged-history", "disk-full", "disk-error"
     params=(RECIPIENT, SENDER, KIND, OFFSET, LIMIT, BEFORE, AFTER),
     service=SERVICE,
     returns=f"[{DOCUMENT}]",
-    errors=(*NO_PERSON, *NO_MESSAGE, "bad-argument"),
+    errors=(*NO_TALK, *NO_MESSAGE, "bad-argument"),
 )
 async def message_history(
     context: Context,
@@ -126,7 +127,7 @@ async def message_conversations_list(
     ),
     service=SERVICE,
     returns=f"[{DOCUMENT}]",
-    errors=("bad-query", *NO_PERSON, *NO_MESSAGE, "bad-argument"),
+    errors=("bad-query", *NO_TALK, *NO_MESSAGE, "bad-argument"),
     example={"query": "hello", "recipient_id": "bob@id.example", "message_type": PRIVATE},
 )
 async def message_search(
@@ -165,7 +166,7 @@ async def message_search(
     ),
     service=SERVICE,
     returns="{conversation_id, unread}",
-    errors=(*NO_PERSON, *NO_MESSAGE, "no-conversation"),
+    errors=(*NO_TALK, *NO_MESSAGE),
 )
 async def message_mark_read(context: Context, conversation_id: str, message_id: str | None) -> Envelope:
     """You have read a conversation, up to one message or to its end."""
@@ -174,7 +175,7 @@ async def message_mark_read(context: Context, conversation_id: str, message_id: 
     number = await _number(context, wanted, message_id)
     last = await history.named([number]) if number is not None else await history.page(wanted, Page(1))
     if not last:
-        raise BitDustError("no-conversation", f"there is no message in the conversation {wanted.conversation}")
+        raise BitDustError("no-conversation", f"nothing was written with {conversation_id[:200]!r} yet")
     await history.mark_read(last[0].message.conversation, last[0].position)
     left = await history.conversations((), (last[0].message.conversation,))
     return ok({"conversation_id": left[0].name, "unread": left[0].unread})
@@ -195,7 +196,7 @@ async def message_mark_read(context: Context, conversation_id: str, message_id: 
     ),
     service=SERVICE,
     returns="{local_path, messages, bytes}",
-    errors=("exists", "bad-path", *NO_PERSON, *NO_MESSAGE, "bad-argument"),
+    errors=("exists", "bad-path", *NO_TALK, *NO_MESSAGE, "bad-argument"),
     local_files=True,
 )
 async def message_export(
@@ -308,8 +309,23 @@ async def _conversation(context: Context, given: str) -> str:
     if _PAIR.fullmatch(given):
         return given
     if _GROUP.fullmatch(given):
-        return given if _CONVERSATION.fullmatch(given) else context.groups.conversation(given)
+        return await _group(context, given)
     return conversation_of(context.me.fingerprint, await _person(context, given))
+
+
+async def _group(context: Context, given: str) -> str:
+    """The conversation of a group that is known here, or of which something is in the history, be its key forgotten."""
+    name: str = given if _CONVERSATION.fullmatch(given) else context.groups.conversation(given)
+    if context.groups.called(name) != name:
+        return name
+    found: list[str] = await context.people.history.groups_called(given.partition("$")[0])
+    if name in found:
+        return name
+    if name == given and len(found) == 1:
+        return found[0]
+    several = f"; several had that alias: {', '.join(found)}" if found else ""
+    text = f"there is no group {given[:100]!r}, and nothing in the history that was said in it{several}"
+    raise BitDustError("no-conversation", f"{text}; see groups_list")
 
 
 async def _person(context: Context, given: str) -> bytes:

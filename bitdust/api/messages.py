@@ -13,6 +13,7 @@ from bitdust.people.messages.desk import KEPT
 from bitdust.people.messages.incoming import CONSUMED
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.messages import MASTER
+from bitdust.wire.names import GROUP_PREFIX, BadName
 
 RECIPIENT = Param(
     "recipient_id",
@@ -71,6 +72,8 @@ async def message_send(
     ``stored`` while it is here alone.
     """
     check_text(data)
+    if recipient_id.startswith(GROUP_PREFIX):
+        raise BadName(f"{recipient_id[:100]!r} is a group and no person; see message_send_group")
     person = await find_person(context, recipient_id)
     alias = recipient_id.split("$", 1)[0] if "$" in recipient_id else MASTER
     sent = await context.people.messages.send(person.fingerprint, data, alias[:100])

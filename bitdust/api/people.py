@@ -10,7 +10,7 @@ from bitdust.identity.document import IdentityDocument
 from bitdust.people.names.search import Bearer
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.names import idurl_of
+from bitdust.wire.names import IDURL, BadName, check_whole, idurl_of
 from bitdust.wire.nicknames import is_nickname
 
 FINGERPRINT_DIGITS = 64
@@ -31,14 +31,27 @@ async def find_person(context: Context, user: str) -> IdentityDocument:
         return await _by_fingerprint(context, friends[0])
     if is_nickname(user) and context.dht.running:
         return await _by_nickname(context, user)
+    check_whole(user)
+    if not {"@", "/"} & set(user):
+        kinds = "global id such as alice@host, identity URL, fingerprint, nickname, or alias of a friend"
+        raise BadName(f"{user[:100]!r} is no {kinds}")
     idurl = idurl_of(user)
     if context.me.present and idurl in context.me.document.sources:
         return context.me.document
-    known = context.cache.by_idurl(idurl)
-    if known is None:
-        known = await context.client.look_up(idurl)
-        context.cache.accept(known, idurl)
-    return known
+    return context.cache.by_idurl(idurl) or await _by_name(context, idurl)
+
+
+async def _by_name(context: Context, idurl: IDURL) -> IdentityDocument:
+    """The document that is where the name leads."""
+    try:
+        found: IdentityDocument = await context.client.look_up(idurl)
+    except BitDustError as error:
+        if error.code != "not-found" or idurl.is_nowhere:
+            raise
+        text = f"nobody is called {idurl.name} at {idurl.netloc}: {error}; see how the name is written"
+        raise BitDustError("not-found", text) from error
+    context.cache.accept(found, idurl)
+    return found
 
 
 async def _by_fingerprint(context: Context, fingerprint: bytes) -> IdentityDocument:

@@ -298,7 +298,8 @@ def _maker(context: Context, share: Share, version: str) -> Row:
 def _mine(context: Context, key_id: str) -> Share:
     share = context.shares.find(key_id)
     if share.mine is None:
-        raise BitDustError("not-a-share", f"{key_id} belongs to somebody else, who alone lets people in")
+        text = f"{key_id} belongs to somebody else, who alone lets people in and shuts them out"
+        raise BitDustError("not-a-share", text)
     return share
 
 

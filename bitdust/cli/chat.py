@@ -11,11 +11,13 @@ import click
 from bitdust.cli.client import ApiClient, ApiError
 from bitdust.cli.groups import Aliased
 from bitdust.cli.main import Session
-from bitdust.cli.messages import data_of, line_of, send, text_of, who_of
-from bitdust.cli.output import printable, show_table
+from bitdust.cli.messages import data_of, fate_of, line_of, send, sent, text_of, who_of
+from bitdust.cli.output import in_commands, printable, sentences, show_table
 
 POLL_SECONDS = 30.0
 AGAIN = 2.0
+PATIENCE = 3.0
+"""Seconds for which a line keeps the person who typed it; it goes on its way afterwards too."""
 LAST = 20
 HELP = "/who  who is here    /with ID  write to somebody    /history [N]  what was written    /quit  or Ctrl-C"
 Row = dict[str, Any]
@@ -74,7 +76,8 @@ class Chat:
         else:
             self.turn_to(who)
         while not self._ended.is_set():
-            self.typed(click.prompt(self._who or "…", prompt_suffix="> ", default="", show_default=False))
+            who, for_programs = self._who or "…", self._session.as_json
+            self.typed(click.prompt(who, prompt_suffix="> ", default="", show_default=False, err=for_programs))
 
     def _say_for_people(self, text: str) -> None:
         if not self._session.as_json:
@@ -101,16 +104,17 @@ class Chat:
             elif word:
                 self.say(line.strip())
         except (ApiError, click.BadParameter) as error:
-            click.echo(f"Error: {printable(str(error))}", err=True)
+            click.echo(f"Error: {in_commands(printable(str(error)))}", err=True)
 
     def say(self, text: str) -> None:
         """Send a line."""
         if self._who is None:
             click.echo("to whom? /with ID", err=True)
             return
-        answer = self._session.call("message_send", recipient_id=self._who, data=data_of(text))
-        if isinstance(answer, dict) and not answer.get("consumed"):
-            self._say_for_people("  (stored; nobody is reading it now)")
+        envelope = sent(self._session, self._who, data_of(text), PATIENCE)
+        result = envelope.get("result") or {}
+        if "state" in result and not result.get("consumed"):
+            self._say_for_people(f"  ({sentences(fate_of(envelope))})")
 
     def turn_to(self, who: str) -> None:
         """Write to somebody from now on."""

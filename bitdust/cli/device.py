@@ -175,7 +175,7 @@ def generate(session: Session, name: str, file: Path | None) -> None:
     url = (row["instance"] or {}).get("connected_routers") or [row["url"]]
     text = "&".join((url[0] or "", made["server_public_key"], made["client_code"], made["client_key"]))
     if file is None:
-        click.echo(text)
+        session.say(text)
         return
     from bitdust.crypt.files import write_safely
 

@@ -101,15 +101,16 @@ def leave(session: Session, key_id: str, erase_key: bool) -> None:
 
 @group.command("send")
 @click.argument("key_id")
-@click.argument("text")
+@click.argument("words", metavar="TEXT", nargs=-1, required=True)
 @click.option("--object", "is_object", is_flag=True, help="TEXT is a JSON object.")
 @click.pass_obj
-def send(session: Session, key_id: str, text: str, is_object: bool) -> None:
+def send(session: Session, key_id: str, words: tuple[str, ...], is_object: bool) -> None:
     """Write to all members."""
+    text = " ".join(words)
     try:
         data: Any = json.loads(text) if is_object else text_data(text)
     except ValueError as error:
-        raise click.ClickException(f"this is no JSON: {error}") from error
+        raise click.BadParameter(f"this is no JSON: {error}", param_hint="TEXT") from None
     session.say(_answer(session, "message_send_group", group_key_id=key_id, data=data))
 
 

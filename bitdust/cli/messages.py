@@ -15,6 +15,8 @@ from bitdust.cli.output import age, printable, show_json, show_table
 
 WORDS = LIST_WORDS | {"conversations": "list", "find": "search", "to": "send", "show": "history", "write": "send"}
 AT_ONCE = 500
+GROUP = "group_"
+"""How key ids of groups begin."""
 Row = dict[str, Any]
 WITH = click.option("--with", "who", metavar="ID|ALIAS", default=None, help="Only what you and this person wrote.")
 
@@ -98,15 +100,34 @@ def read(session: Session, who: str) -> None:
 
 
 @message.command("send")
-@click.argument("who", metavar="ID|ALIAS")
+@click.argument("who", metavar="ID|ALIAS|KEY_ID")
 @click.argument("text", nargs=-1, required=True)
+@click.option("--timeout", type=float, default=15.0, show_default=True, help="Seconds to wait until it has arrived.")
 @click.pass_obj
-def send(session: Session, who: str, text: tuple[str, ...]) -> None:
-    """Write to somebody; a TEXT that begins with { is a JSON object that is sent as it stands."""
-    envelope = session.envelope("message_send", recipient_id=who, data=data_of(" ".join(text)))
+def send(session: Session, who: str, text: tuple[str, ...], timeout: float) -> None:
+    """Write to somebody, or to a group; a TEXT that begins with { is a JSON object that is sent as it stands.
+
+    The message is stored before anything is waited for, and goes on its way after the timeout too.
+    """
+    envelope = sent(session, who, data_of(" ".join(text)), timeout)
+    session.say(fate_of(envelope), **(envelope.get("result") or {}))
+
+
+def sent(session: Session, who: str, data: Row, timeout: float) -> Row:
+    """The answer of the node, which waits so many seconds for the recipient's; a group is written to as one."""
+    if who.startswith(GROUP):
+        return session.envelope("message_send_group", group_key_id=who, data=data)
+    arguments = {"recipient_id": who, "data": data, "ping_timeout": 0, "message_ack_timeout": timeout}
+    return session.envelope("message_send", **arguments)
+
+
+def fate_of(envelope: Row) -> str:
+    """What became of a message that was sent."""
     result = envelope.get("result") or {}
     arrived = "a program there has it" if result.get("consumed") else "nobody is reading it now"
-    session.say(envelope.get("message") or f"{result.get('state', 'sent')}; {arrived}", **result)
+    if "state" not in result:
+        return str(envelope.get("message", "done"))
+    return str(envelope.get("message") or f"{result['state']}; {arrived}")
 
 
 def data_of(text: str) -> Row:
@@ -115,7 +136,8 @@ def data_of(text: str) -> Row:
         try:
             data = json.loads(text)
         except ValueError as error:
-            raise click.BadParameter(f"no JSON object: {error}", param_hint="TEXT") from None
+            text = f"what begins with {{ is sent as a JSON object, and this is no JSON object: {error}"
+            raise click.BadParameter(text, param_hint="TEXT") from None
         return dict(data)
     return text_data(text)
 

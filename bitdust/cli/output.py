@@ -68,6 +68,12 @@ COMMANDS = {
     "supplier_change": "bitdust supplier replace",
     "configs_list": "bitdust config list",
     "services_list": "bitdust services",
+    "shares_list": "bitdust share list",
+    "friends_list": "bitdust friend list",
+    "groups_list": "bitdust group list",
+    "group_join": "bitdust group join",
+    "message_send_group": "bitdust group send",
+    "keys_list": "bitdust key list",
 }
 """What a person types for a method of the API that a text of the node names."""
 

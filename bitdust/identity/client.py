@@ -39,6 +39,7 @@ from bitdust.world import World
 
 TIMEOUT = 10.0
 WORK_WANTED = 428
+KNOWN = "services/identity-propagate/known-servers"
 """The HTTP status of a server that wants work for a new name."""
 _PORT = re.compile(r"[0-9]{1,5}")
 NETWORK_ERROR = "network connection error"
@@ -168,7 +169,7 @@ class IdentityClient:
     def servers(self) -> list[Server]:
         """Configured ID servers, the preferred ones first."""
         preferred = parse_servers(self._settings.get("services/identity-propagate/preferred-servers"))
-        known = parse_servers(self._settings.get("services/identity-propagate/known-servers"))
+        known = parse_servers(self._settings.get(KNOWN))
         return list(dict.fromkeys([*preferred, *known]))
 
     def fetch(self, idurl: IDURL) -> "Deferred[IdentityDocument]":
@@ -309,7 +310,7 @@ class IdentityClient:
         except BitDustError:
             raise
         except NotReached as error:
-            text = f"{error.text}, a private address, and no configured ID server"
+            text = f"{error.text}, a private address, and no ID server that {KNOWN} names"
             raise BitDustError("not-allowed", text) from error
         except defer.TimeoutError as error:
             raise BitDustError("network-error", f"{url} gave no answer within {TIMEOUT:.0f} seconds") from error

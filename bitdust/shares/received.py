@@ -12,6 +12,7 @@ from bitdust.signal import Signal
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import encode
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import GROUP_PREFIX
 from bitdust.wire.packet import Command
 from bitdust.wire.schema import Choice, Struct
 from bitdust.wire.table import Answer, Request, Row, Who, ack
@@ -59,7 +60,8 @@ class Received:
         for share in self.all():
             if share.alias == alias and is_owner(share.owner):
                 return share
-        raise BitDustError("key-not-found", f"nobody gave {alias!r} to this node; see: bitdust share list")
+        listing = "groups_list" if alias.startswith(GROUP_PREFIX) else "shares_list"
+        raise BitDustError("key-not-found", f"nobody gave {alias!r} to this node; see {listing}")
 
     async def _take(self, request: Request) -> Answer:
         data = await request.payload.read_all(MAX_OFFER)

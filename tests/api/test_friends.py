@@ -62,6 +62,17 @@ class FriendsTests(PeopleCase):
         self.context.people.friends.load()
         self.assertEqual(self.code("friend_add", trusted_user_id="bob@id.example"), "damaged-friends")
 
+    def test_what_to_do(self) -> None:
+        """Who is no word for a person, or nobody at an ID server, is refused in words that say what may be written."""
+        refused = self.call("friend_add", trusted_user_id="no name")["errors"][0]
+        for part in ("alice@host", "identity URL", "fingerprint", "nickname", "alias"):
+            self.assertIn(part, refused)
+        missing = BitDustError("not-found", "http://id.example/bobb.xml does not exist")
+        self.context.client = Anything(look_up=lambda idurl: fail(missing))
+        answer = self.call("friend_add", trusted_user_id="bobb@id.example")
+        self.assertEqual(answer["code"], "not-found")
+        self.assertIn("nobody is called bobb at id.example", answer["errors"][0])
+
     def test_two_of_one_alias(self) -> None:
         """An alias that two friends bear names neither: the error lists who they are."""
         self.context.cache.accept(self.carol)

@@ -80,6 +80,21 @@ class HistoryTests(MessagesCase):
         self.assertEqual(self.result("message_history", id="ab" * 32), [])
         self.assertEqual(self.result("message_history", message_type="personal_message"), [])
 
+    def test_a_group_that_is_gone(self) -> None:
+        """What was said in a group is found by its key id though the key was forgotten; an unknown one is an error."""
+        self.patch(self.context.groups, "called", lambda name: name)
+        self.patch(self.context.groups, "conversation", lambda key_id: key_id)
+        owner = CAROL.hex()
+        self.keep(to_group("all", self.bob.fingerprint, f"group_abc${owner}", data={"message": "all"}))
+        for name in ("group_abc$carol@id.example", f"group_abc${owner}", "group_abc"):
+            self.assertEqual(self.texts("message_history", id=name), ["all"], name)
+        for method, more in (("message_history", {}), ("message_search", {"query": "all"})):
+            answer = self.call(method, id="group_abcd$carol@id.example", **more)
+            self.assertEqual(answer["code"], "no-conversation")
+            self.assertIn("groups_list", answer["errors"][0])
+        self.keep(to_group("other", self.bob.fingerprint, f"group_abc${'cd' * 32}"))
+        self.assertIn("several", self.call("message_history", id="group_abc$carol@id.example")["errors"][0])
+
     def test_pages(self) -> None:
         """By offset from the newest back, and on from a message by its id or number."""
         self.fill(5)
@@ -171,7 +186,8 @@ class ExportTests(MessagesCase):
         self.assertEqual(self.code("message_export", destination_filepath=str(path)), "exists")
         self.assertEqual(path.read_text(), "mine")
         self.assertEqual(self.code("message_export", destination_filepath="here"), "bad-path")
-        self.assertEqual(self.code("message_export", destination_filepath=f"{path}.no/x"), "disk-error")
+        answer = self.call("message_export", destination_filepath=f"{path}.no/x")
+        self.assertEqual((answer["code"], answer["errors"]), ("bad-path", [f"there is no folder {path}.no; make it first"]))
 
 
 class ReceiveTests(MessagesCase):

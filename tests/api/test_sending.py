@@ -55,6 +55,13 @@ class SendTests(SendingCase):
             self.assertEqual(self.send(data)["status"], "OK")
         self.assertEqual(len(self.sent), 3)
 
+    def test_a_group(self) -> None:
+        """The key id of a group names no person: nothing goes to its creator alone."""
+        refused = self.call("message_send", recipient_id="group_abc$bob@id.example", data={"text": "to all"})
+        self.assertEqual(refused["code"], "bad-name")
+        self.assertIn("message_send_group", refused["errors"][0])
+        self.assertEqual(self.sent, [])
+
     def test_a_key_id(self) -> None:
         """The name of a key before the person is the key that the message is addressed to."""
         self.arrived = succeed(STORED)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,12 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.api.methods import TABLE
 from bitdust.cli import lock as lock_module
 from bitdust.cli.calls import parse_argument
 from bitdust.cli.client import ApiClient, NotRunning
 from bitdust.cli.lock import AlreadyRunning, ProcessLock, running_pid
 from bitdust.cli.main import ALIASES, COMMANDS, cli, main
-from bitdust.cli.output import age, printable, size, text
+from bitdust.cli.output import age, in_commands, printable, size, text
 from bitdust.cli.settings import SHORT_NAMES
 
 
@@ -271,6 +273,17 @@ class ArgumentTests(SynchronousTestCase):
 
 
 class OutputTests(SynchronousTestCase):
+    def test_methods_in_texts(self) -> None:
+        """Where a text of the node says which method helps, the command line says which command does."""
+        package = Path(in_commands.__code__.co_filename).parent.parent
+        texts = [path.read_text() for path in package.rglob("*.py") if path.parent.name != "cli"]
+        named = {found for text in texts for found in re.findall(r'; see ([a-z]+(?:_[a-z]+)+)"', text)}
+        self.assertIn("keys_list", named)
+        for method in named:
+            self.assertIsNotNone(TABLE.named(method), method)
+            _, *words = in_commands(method).split()
+            self.assertEqual(run("nowhere", *words, "--help").exit_code, 0, method)
+
     def test_words(self) -> None:
         """Values are told in few words."""
         self.assertEqual([text(None), text(True), text([]), text(["a", 1])], ["-", "yes", "-", "a, 1"])

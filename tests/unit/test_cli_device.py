@@ -87,6 +87,7 @@ class DeviceTests(NodeCase):
         asked = ("device_authorization_generate", {"name": "phone", "wait_listening": True})
         text = "ws://127.0.0.1:8281/&aa&123456&bb\n"
         self.assertEqual(self.asks("device key phone", asked), text)
+        self.prints_json("device key phone", {"message": text.strip()})
         file = self.home / "access"
         self.cli("device", "generate-client-code", "phone", str(file))
         self.assertEqual((file.read_text(), stat.S_IMODE(file.stat().st_mode)), (text, 0o600))

@@ -44,7 +44,7 @@ class GroupTests(NodeCase):
             (f"group join {KEY}", "group_join", key),
             (f"group leave {KEY}", "group_leave", key | {"erase_key": False}),
             (f"group leave {KEY} --erase-key", "group_leave", key | {"erase_key": True}),
-            (f"group send {KEY} hello", "message_send_group", key | {"data": {"message": "hello"}}),
+            (f"group send {KEY} hello all", "message_send_group", key | {"data": {"message": "hello all"}}),
             (f'group say {KEY} {{"a":1}} --object', "message_send_group", key | {"data": {"a": 1}}),
         ):
             self.answers[method] = {"message": "so it is"}
@@ -53,5 +53,5 @@ class GroupTests(NodeCase):
     def test_no_object(self) -> None:
         """What is no JSON is refused before anything is asked."""
         self.asked.clear()
-        self.refuses(f"group send {KEY} nonsense --object", "no JSON")
+        self.refuses(f"group send {KEY} nonsense --object", "no JSON", 2)
         self.assertEqual(self.asked, [])

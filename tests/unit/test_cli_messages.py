@@ -71,11 +71,20 @@ class MessageTests(NodeCase):
         self.answers["message_mark_read"] = {"result": {"conversation_id": "a&b", "unread": 0}}
         self.assertIn("0 messages", self.asks("message read bob", ("message_mark_read", {"conversation_id": "bob"})))
         self.answers["message_send"] = {"result": {"consumed": True, "state": "delivered"}}
-        sent = ("message_send", {"recipient_id": "bob", "data": {"message": "hello you"}})
+        waits = {"recipient_id": "bob", "ping_timeout": 0, "message_ack_timeout": 15.0}
+        sent = ("message_send", waits | {"data": {"message": "hello you"}})
         self.assertIn("delivered; a program there has it", self.asks("message send bob hello you", sent))
         self.asks("chat to bob hello you", sent)
-        self.asks('message send bob {"a":1}', ("message_send", {"recipient_id": "bob", "data": {"a": 1}}))
+        soon = ("message_send", waits | {"data": {"a": 1}, "message_ack_timeout": 2.0})
+        self.asks('message send bob {"a":1} --timeout 2', soon)
         self.refuses("message send bob {oops", "no JSON object", 2)
+
+    def test_to_a_group(self) -> None:
+        """The key id of a group takes a text to all of its members, and never to its creator alone."""
+        key = "group_1$alice@id.example"
+        self.answers["message_send_group"] = {"result": {"message_id": "ab"}, "message": "message sent"}
+        sent = ("message_send_group", {"group_key_id": key, "data": {"message": "hello all"}})
+        self.assertIn("message sent", self.asks(f"chat send {key} hello all", sent))
 
     def test_nothing_to_send(self) -> None:
         """A text in which nothing is goes to nobody."""
@@ -97,7 +106,7 @@ class ChatTests(NodeCase):
         }
         self.answers["message_conversations_list"] = {"result": [TALK, TALK | {"label": "bob@id.example"}]}
         self.answers["message_history"] = {"result": [stored("hello", 7)]}
-        self.answers["message_send"] = {"result": {"consumed": False}}
+        self.answers["message_send"] = {"result": {"consumed": False, "state": "delivered"}}
 
     def chat(self, typed: str, *words: str) -> str:
         with mock.patch.object(Chat, "_listen"):
@@ -107,9 +116,9 @@ class ChatTests(NodeCase):
         """The last lines are shown and read; each line that is typed is sent; the end of input ends it."""
         printed = self.chat("how are you?\n", "bob@id.example")
         self.assertIn("bob@id.example: hello", printed)
-        self.assertIn("nobody is reading it now", printed)
-        sent = {"recipient_id": "bob@id.example", "data": {"message": "how are you?"}}
-        self.assertIn(("message_send", sent), self.asked)
+        self.assertIn("(delivered; nobody is reading it now)", printed)
+        waits = {"recipient_id": "bob@id.example", "ping_timeout": 0, "message_ack_timeout": chat_module.PATIENCE}
+        self.assertIn(("message_send", waits | {"data": {"message": "how are you?"}}), self.asked)
         self.assertIn(("message_mark_read", {"conversation_id": "bob@id.example"}), self.asked)
 
     def test_commands(self) -> None:
@@ -122,6 +131,24 @@ class ChatTests(NodeCase):
             self.assertIn(part, printed)
         self.assertIn(("message_history", {"recipient_id": "Bob", "limit": 3}), self.asked)
         self.assertNotIn("never sent", json.dumps(self.asked))
+
+    def test_somebody_away(self) -> None:
+        """A line for somebody who is away keeps nobody for long, and says what becomes of it."""
+        self.answers["message_send"] = {"result": {"state": "stored"}, "message": "it goes on its way later"}
+        self.assertIn("(it goes on its way later)", self.chat("hello\n", "bob@id.example"))
+
+    def test_a_group(self) -> None:
+        """What is typed in a group goes to all of its members."""
+        key = "group_1$alice@id.example"
+        self.answers["message_send_group"] = {"result": {"message_id": "ab"}, "message": "message sent"}
+        self.assertNotIn("message sent", self.chat("hello\n", key))
+        self.assertIn(("message_send_group", {"group_key_id": key, "data": {"message": "hello"}}), self.asked)
+
+    def test_for_programs(self) -> None:
+        """Every line of the standard output is JSON."""
+        with mock.patch.object(Chat, "_listen"):
+            printed = self.cli("--json", "chat", "bob@id.example", input="/quit\n").stdout
+        self.assertEqual([json.loads(line)["number"] for line in printed.splitlines()], [7])
 
     def test_what_comes(self) -> None:
         """A poll goes on behind the last message, and shows each line once; as JSON for programs."""

@@ -30,7 +30,7 @@ class Export:
     def write(self, path: Path, wanted: Filter) -> "Deferred[dict[str, Any]]":
         """Fires with {local_path, messages, bytes} when all of it is on the disk, under that name.
 
-        Fails with `BitDustError` ``exists``, ``disk-full``, ``disk-error``.
+        Fails with `BitDustError` ``bad-path``, ``exists``, ``disk-full``, ``disk-error``.
         """
         return Deferred.fromCoroutine(self._write(path, wanted))
 
@@ -57,6 +57,8 @@ class Export:
 
 
 def _begin(disk: Disk, path: Path, temporary: Path) -> int:
+    if not path.parent.is_dir():
+        raise BitDustError("bad-path", f"there is no folder {path.parent}; make it first")
     if path.exists() or path.is_symlink():
         raise BitDustError("exists", f"{path} exists already; take another name")
     try:

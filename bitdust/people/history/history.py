@@ -238,6 +238,10 @@ class History:
         """Conversations, those with the newest messages first."""
         return self._read(reading.conversations, kinds, names, limit, offset)
 
+    def groups_called(self, alias: str) -> "Deferred[list[str]]":
+        """Names of conversations of groups with an alias."""
+        return self._read(reading.groups_called, alias)
+
     def counts(self) -> "Deferred[dict[str, int]]":
         """How many ``conversations``, ``messages`` and ``unread`` ones there are."""
         return self._read(reading.counts)

@@ -173,6 +173,12 @@ def conversations(
     ]
 
 
+def groups_called(database: sqlite3.Connection, alias: str) -> list[str]:
+    """Names of conversations of groups with an alias, whoever made them."""
+    rows = database.execute("SELECT name FROM conversations WHERE name>? AND name<?", (f"{alias}$", f"{alias}%"))
+    return [name for (name,) in rows]
+
+
 def counts(database: sqlite3.Connection) -> dict[str, int]:
     """How many conversations and messages there are, and how many of those were not read."""
     query = "SELECT count(*), coalesce(sum(last - first + 1), 0), coalesce(sum(unread), 0) FROM conversations"
