@@ -111,6 +111,8 @@ class Replicas:
         self._machines: dict[bytes, Replica] = {}
         self._refused_at: dict[bytes, float] = {}
         self.acknowledged: Signal[[bytes]] = Signal()
+        self.refused: Signal[[str]] = Signal()
+        """A supplier takes nothing any more: the code with which it began to refuse."""
 
     def place_at(self, suppliers: Iterable[bytes]) -> None:
         """From now on these suppliers, and no others, are brought the record; whoever was given up on is tried again.
@@ -134,7 +136,10 @@ class Replicas:
 
     def _delivered(self, supplier: bytes, result: Any) -> Any:
         if isinstance(result, Failure):
+            is_news = supplier not in self._refused_at
             self._refused_at.setdefault(supplier, self._registry.clock.seconds())
+            if is_news:
+                self.refused.emit(str(getattr(result.value, "code", "")))
         else:
             self._refused_at.pop(supplier, None)
         return result

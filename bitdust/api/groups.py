@@ -34,6 +34,7 @@ WHO = Param(
     example="bob@id.example",
 )
 NO_GROUP = ("key-not-found", "bad-name", "not-a-group")
+NOT_SAID = ("bad-message", "too-large", "busy", "disk-full", "disk-error")
 MEMBER = (Right.READ, Right.LIST, Right.LOG)
 QUOTA = 256 * 1024 * 1024
 """Bytes that one member may write."""
@@ -211,7 +212,7 @@ async def group_remove(context: Context, group_key_id: str, trusted_user_id: str
     params=(KEY_ID, Param("data", Kind.JSON, help="a JSON object of at most 600 KB", example={"message": "Hola!"})),
     service="private_groups",
     returns="{message_id}",
-    errors=(*NO_GROUP, "not-open", "not-connected", "bad-message", "too-large", "busy", "disk-full", "disk-error"),
+    errors=(*NO_GROUP, "not-open", "not-connected", "not-allowed", *NOT_SAID),
 )
 async def message_send_group(context: Context, group_key_id: str, data: Any) -> Envelope:
     """Write to all members of a group. It is on the disk here when the answer comes, and goes to the suppliers of the

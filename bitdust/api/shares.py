@@ -88,7 +88,8 @@ async def share_create(
     if active:
         await context.shares.open(share)
     row = share_row(context, context.shares.find(alias))
-    return ok(key_row(context, made, False) | row, message=f"new share {row['key_id']} was made")
+    later = "" if row["suppliers"] else "; it takes files once suppliers are hired: set services/customer/enabled"
+    return ok(key_row(context, made, False) | row, message=f"new share {row['key_id']} was made{later}")
 
 
 @method(
@@ -261,7 +262,8 @@ async def share_close(context: Context, key_id: str) -> Envelope:
 async def share_history(context: Context, key_id: str | None, limit: int) -> Envelope:
     """What was stored in shares and is still there, the newest first, and by whom; ``time`` is in seconds since the
     epoch."""
-    shares = [context.shares.find(key_id)] if key_id else context.shares.all()
+    can_be_read = [one for one in context.shares.all() if one.mine is None or context.storage.is_open]
+    shares = [context.shares.find(key_id)] if key_id else can_be_read
     rows: list[Row] = []
     for share in shares:
         rows += await _stored(context, share)

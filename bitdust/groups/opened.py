@@ -30,7 +30,7 @@ from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.keepers import Keepers
 from bitdust.wire.messages import GROUP, INCOMING, OUTGOING, Message
-from bitdust.wire.names import idurl_of
+from bitdust.wire.names import IDURL, idurl_of
 from bitdust.wire.records import Family
 
 FOLDER = "groups"
@@ -108,6 +108,12 @@ class Discussion(ABC):
         if member.fingerprint not in self.members():
             self._vouched[member.fingerprint] = member.document
 
+    def heard_from(self, people: set[bytes]) -> None:  # noqa: B027  its creator knows the names of all
+        """These have said something."""
+
+    def end(self) -> None:  # noqa: B027  there is nothing to end
+        """It is closed: nobody is looked for any more."""
+
     def read_by(self, member: bytes) -> None:  # noqa: B027  only its creator minds
         """A member has read it at this node."""
 
@@ -176,6 +182,7 @@ class Discussion(ABC):
             for ended in await outcomes([self._history.add(message) for message in found]):
                 if ended.error is not None:
                     raise ended.error
+            self.heard_from({message.sender for message in found})
             for gap in await self.log.handed_on(said):
                 self._report_gap(gap)
             self._is_wanted_again = True
@@ -260,6 +267,9 @@ class TheirGroup(Guest, Discussion):
         history: GroupHistory, people: FindsPeople,
     ) -> None:  # fmt: skip
         self._read: Given | None = None
+        self._nameless: dict[bytes, float] = {}
+        self._unproven: list[bytes] = []
+        self._proving: Deferred[Any] = succeed(None)
         Guest.__init__(self, around, share, report, looks_up)
         Discussion.__init__(self, around, share.owner, share.alias, history, people)
         self.begin(around, MemberPorts(self._ports, self))
@@ -284,10 +294,33 @@ class TheirGroup(Guest, Discussion):
         await super().find(who)
         name = dict(zip(self._share.members, self._share.names, strict=False)).get(who)
         if name and self._identities.get(who) is None:
-            idurl = idurl_of(name)
-            found = await outcome(self._looks_up.look_up(idurl))
-            if found.error is None and found.value.fingerprint == who:
-                self._identities.accept(found.value, idurl)
+            await self._prove(who, idurl_of(name))
+
+    def heard_from(self, people: set[bytes]) -> None:
+        """Who reads a group wants to read names: they are looked up once somebody speaks."""
+        now, is_proven = self._world.clock.seconds(), self._identities.is_proven
+        self._nameless = {who: at for who, at in self._nameless.items() if now - at < LOOK_AGAIN}
+        new = {who for who in people if not is_proven(who)} - {*self._nameless, self._me.fingerprint}
+        self._nameless |= dict.fromkeys(new, now)
+        self._unproven += sorted(new)
+        if new and self._proving.called:
+            self._proving = Deferred.fromCoroutine(self._prove_names())
+
+    async def _prove_names(self) -> None:
+        while self._unproven:
+            who = self._unproven.pop(0)
+            document = self._identities.get(who)
+            if document is not None:
+                await self._prove(who, document.idurl)
+
+    def end(self) -> None:
+        self._unproven = []
+        self._proving.cancel()
+
+    async def _prove(self, who: bytes, idurl: IDURL) -> None:
+        found = await outcome(self._looks_up.look_up(idurl))
+        if found.error is None and found.value.fingerprint == who:
+            self._identities.accept(found.value, idurl)
 
     def keepers(self) -> Keepers | None:
         return self._given().keepers

@@ -252,6 +252,7 @@ class GroupsRoom:
             opened.keeper_list.changed.connect(self._keepers_changed(opened))
             self._shares.donations.refresh()
         opened.log.grown.connect(lambda device: self._grown(opened, device))
+        opened.log.shut_out.connect(lambda: opened.machine.send("news"))
         opened.hand_on()
         opened.machine.send("open")
         return opened
@@ -296,13 +297,18 @@ class GroupsRoom:
         opened = self._opened.pop(place, None)
         if opened is not None:
             opened.machine.send("shutdown")
+            opened.end()
             await opened.log.close()
 
     async def say(self, group: Group, data: dict[str, Any]) -> Message:
-        """Write to all members. Raises ``not-open``, ``not-connected``, ``bad-message``, ``too-large``, disk errors."""
+        """Write to all members. Raises ``not-open``, ``not-connected``, ``not-allowed``, ``bad-message``,
+        ``too-large``, disk errors."""
         opened = group.opened
         if opened is None:
             raise BitDustError("not-open", f"the group {group.key_id} is not joined; see group_join")
+        if opened.is_shut_out:
+            text = f"nothing was sent: who keeps {group.key_id} does not let you in any more ({opened.reason})"
+            raise BitDustError("not-allowed", f"{text}; ask its creator")
         if not opened.log.end() and opened.machine.state != "CONNECTED":
             raise BitDustError("not-connected", f"the group {group.key_id} was never read yet: {opened.reason}")
         return await opened.say(data)

@@ -69,6 +69,8 @@ class OpenShare(ABC):
         self.key_id = key_id
         self._report = report
         self.reason = ""
+        self.is_shut_out = False
+        """Whether those who hold it say that this person is not let in."""
         self.machine = SharedAccessCoordinator(around.registry, key_id, self)
 
     @abstractmethod
@@ -108,12 +110,15 @@ class OpenShare(ABC):
         return family is not None and len(self.online()) >= family.k
 
     def report_open(self) -> None:
-        self.reason = ""
+        self.reason, self.is_shut_out = "", False
         self._report(self.key_id, True)
 
     def report_closed(self, reason: Any) -> None:
         error = getattr(reason, "value", reason)
-        self.reason = str(error) if isinstance(error, BaseException) else "too few of its suppliers can be reached"
+        if isinstance(error, BaseException):
+            self.is_shut_out = getattr(error, "code", "") == "not-allowed"
+        few = "too few of its suppliers can be reached" if self.family() is not None else "no suppliers are hired yet"
+        self.reason = str(error) if isinstance(error, BaseException) else few
         self._report(self.key_id, False)
 
     def session(self, fingerprint: bytes, up: bool) -> None:
@@ -151,7 +156,7 @@ class Guest(OpenShare):
     def renew(self, share: GivenShare) -> None:
         """The owner gave something newer, or I changed what I say of it."""
         self._share = share
-        self.machine.send("news")
+        self.machine.send("open" if self.machine.state == "DISCONNECTED" else "news")
 
     def family(self) -> Family:
         return self._share.owner_family()

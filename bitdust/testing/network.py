@@ -229,6 +229,8 @@ class MemoryClient:
 
         def knock(waited: float, pause: float) -> None:
             nonlocal call
+            if not self._host.alive:  # a host that died knocks no more
+                return
             if self._hears():
                 self._open(protocolFactory, connected)
             elif waited + pause < self._timeout:

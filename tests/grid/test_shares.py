@@ -154,6 +154,22 @@ class SharesTests(SharesCase):
         self.grid.until(lambda: self.bob.is_on("shared_data"), 300, "shares")
         self.grid.until(lambda: bool(self.api(self.bob, "shares_list")), 600, "the key")
 
+    def test_without_storage(self) -> None:
+        """Who has no suppliers may make a share, and hears that it takes no files yet; shares of others are there."""
+        key = self.create()
+        self.put(self.alice, key, "cake")
+        dave = self.add_visitor("dave")
+        made = self.envelope(dave, "share_create")
+        self.assertIn("services/customer/enabled", made["message"])
+        self.api(self.alice, "share_grant", key_id=key, trusted_user_id=self.name(dave))
+        self.api(dave, "share_open", key_id=key)
+        (stored,) = self.api(dave, "share_history")
+        self.assertEqual(stored["remote_path"].partition(":")[2], "cake")
+        mine = made["result"]["key_id"]
+        self.assertEqual(self.code(dave, "share_history", key_id=mine), "catalog-closed")
+        info = self.api(dave, "share_info", key_id=mine)
+        self.assertEqual((info["state"], info["reason"]), ("DISCONNECTED", "no suppliers are hired yet"))
+
     def test_refused(self) -> None:
         """The master key, keys of others, oneself, nobody and unknown shares are refused with a code each."""
         key = self.create()

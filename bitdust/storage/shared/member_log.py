@@ -38,6 +38,7 @@ from bitdust.wire.table import Peer
 
 DROPPED = "dropped:"
 """How many entries of a device's part were dropped unread; its id in hex follows."""
+NOT_ALLOWED = "not-allowed"
 AT_ONCE = 200
 """Entries that are opened in one go."""
 MOST_GIVEN = 512
@@ -92,9 +93,12 @@ class MemberLog:
         """There is more, which this device has brought: the one that wrote it, or this one where it was fetched."""
         self.acknowledged: Signal[[]] = Signal()
         """A supplier holds more of what this device wrote."""
+        self.shut_out: Signal[[]] = Signal()
+        """One of those who keep it does not let this device write any more."""
         self._writer.written.connect(self._written)
         self.acknowledged.connect(self._shorten)
         self._replicas.acknowledged.connect(lambda supplier: self.acknowledged.emit())
+        self._replicas.refused.connect(self._refused)
 
     async def open(self) -> None:
         """Open the file. Raises ``damaged-catalog``, ``disk-full``."""
@@ -106,6 +110,10 @@ class MemberLog:
         """Stop everything; the file stays."""
         self._replicas.stop()
         await self.catalog.close()
+
+    def _refused(self, code: str) -> None:
+        if code == NOT_ALLOWED:
+            self.shut_out.emit()
 
     def place(self) -> None:
         """Suppliers came, went or changed: bring them what they lack."""
@@ -165,7 +173,8 @@ class MemberLog:
         return sum(int(value) for (value,) in rows)
 
     async def pull(self, suppliers: Iterable[bytes], least: int = 1) -> None:
-        """Take over what these suppliers hold. Fails as the first of them did where fewer than ``least`` answered."""
+        """Take over what these suppliers hold. Fails as the first of them did where fewer than ``least`` answered, and
+        where nobody did and somebody says that this person is not let in."""
         requests, asked = LogRequests(self._access, self._holders), list(suppliers)
         answers = await outcomes(Deferred.fromCoroutine(self._heads_of(requests, who)) for who in asked)
         seen = [one for answer in answers if answer.error is None for one in answer.value]
@@ -184,6 +193,9 @@ class MemberLog:
         self._note_lacks(who for who, answer in zip(asked, answers, strict=True) if answer.error is None)
         self.place()
         failed = [answer.error for answer in answers if answer.error is not None]
+        if len(answers) == len(failed):
+            failed.sort(key=lambda error: getattr(error, "code", "") != NOT_ALLOWED)
+            least = max(least, any(getattr(error, "code", "") == NOT_ALLOWED for error in failed))
         if len(answers) - len(failed) < least:
             raise failed[0] if failed else BitDustError("too-few-suppliers", "too few suppliers can be asked")
 
