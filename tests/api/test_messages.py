@@ -187,7 +187,8 @@ class ExportTests(MessagesCase):
         self.assertEqual(path.read_text(), "mine")
         self.assertEqual(self.code("message_export", destination_filepath="here"), "bad-path")
         answer = self.call("message_export", destination_filepath=f"{path}.no/x")
-        self.assertEqual((answer["code"], answer["errors"]), ("bad-path", [f"there is no folder {path}.no; make it first"]))
+        self.assertEqual(answer["code"], "bad-path")
+        self.assertEqual(answer["errors"], [f"there is no folder {path}.no; make it first"])
 
 
 class ReceiveTests(MessagesCase):
