@@ -72,6 +72,7 @@ class HistoryTests(MessagesCase):
         names = ("bob@id.example", "http://id.example/bob.xml", "master$bob@id.example", self.bob.fingerprint.hex())
         for name in (*names, self.with_bob):
             self.assertEqual(self.texts("message_history", id=name), ["in", "out"])
+        self.patch(self.context.groups, "called", lambda name: f"{name}$bob@id.example")
         self.assertEqual(self.texts("message_history", recipient_id="group_abc"), ["all"])
         self.assertEqual(self.texts("message_history", id="group_abc", message_type="group_message"), ["all"])
         self.assertEqual(self.texts("message_history", sender_id="bob@id.example"), ["in", "all"])
