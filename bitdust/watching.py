@@ -23,7 +23,7 @@ QUIET = 0.5
 """Seconds without a change before what has gathered is reported."""
 LONGEST = 5.0
 """Seconds after which it is reported even where changes go on."""
-MOST_PATHS = 1000
+MOST_PATHS = 10_000
 """More paths than that are reported as the watched folder itself: look everywhere."""
 RESCAN_EVERY = 60.0
 READS = frozenset(("opened", "closed_no_write"))

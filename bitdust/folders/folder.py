@@ -24,7 +24,7 @@ from bitdust.folders.problems import code_of
 from bitdust.folders.records import origin_of
 from bitdust.folders.scanning import Found, Scan
 from bitdust.folders.store import Store
-from bitdust.folders.transfer import TRANSFERS, Task, Transfer, room_beside
+from bitdust.folders.transfer import OnTheWay, Task, Transfer
 from bitdust.folders.tree import Missing
 from bitdust.folders.watching import Watching
 from bitdust.folders.wishes import Wishes, device_name
@@ -66,7 +66,7 @@ class Folder:
         self.received = self.sent = 0
         self.is_meeting = False
         self._to_look_at: set[str] = {""}
-        self._transfers: dict[bytes, Transfer] = {}
+        self._transfers = OnTheWay()
         self._is_filling = self._fill_again = self._due = False
         self._failed: set[bytes] = set()
         self._ignored: set[bytes] = set()
@@ -229,11 +229,11 @@ class Folder:
     async def _fill(self) -> None:
         """Begin as many transfers as there may be."""
         self._fill_again = True
-        while self._fill_again and self.is_meeting and (room := room_beside(self.transfers())):
+        while self._fill_again and self.is_meeting and (room := self._transfers.room):
             self._fill_again = False
-            skip = [*self._transfers, *self._failed, *self._ignored]
+            skip = [*self._transfers.items(), *self._failed, *self._ignored]
             for task in await self.store.run(self.store.tasks, room, skip):
-                if room_beside(self.transfers()):
+                if self._transfers.room:
                     self._begin(task)
 
     def _begin(self, task: Task) -> None:
@@ -244,7 +244,8 @@ class Folder:
             self._ignored.add(ident)
             self._fill_again = True
             return
-        transfer = self._transfers[ident] = Transfer(self, task)
+        transfer = Transfer(self, task)
+        self._transfers.add(transfer)
         transfer.machine.send("start")
 
     def _filled(self, result: Any) -> None:
@@ -261,7 +262,7 @@ class Folder:
 
     def transfer_ended(self, transfer: Transfer, why: Any) -> None:
         """See `bitdust.folders.transfer.Parent`."""
-        self._transfers.pop(transfer.task.item.id, None)
+        self._transfers.drop(transfer)
         error, path = getattr(why, "value", why), transfer.entry.path
         if transfer.machine.state == "DONE":
             self.warnings.pop(path, None)
@@ -269,7 +270,7 @@ class Folder:
         elif self.is_meeting:
             self._failed.add(transfer.task.item.id)
             self._not_brought(path, error)
-        if room_beside(self.transfers()) >= TRANSFERS // 2:
+        if self._transfers.has_much_room:
             self.work()
 
     def _not_brought(self, path: str, error: Any) -> None:
@@ -287,7 +288,7 @@ class Folder:
 
     def transfers(self) -> list[Transfer]:
         """Those that are on their way."""
-        return list(self._transfers.values())
+        return list(self._transfers)
 
     def rest(self) -> None:
         self._is_short = False
@@ -320,7 +321,7 @@ class Folder:
         return device_name(self.around.settings, self.around.me)
 
     def left(self) -> int:
-        return sum(transfer.left for transfer in self._transfers.values())
+        return sum(transfer.left for transfer in self._transfers)
 
     def take(self, peer: FolderPeer, payload: bytes, run: bytes, upto: int) -> "Deferred[Any]":
         return Deferred.fromCoroutine(self._take(peer, payload, run, upto))

@@ -23,6 +23,8 @@ from bitdust.folders.tree import Special, Tree, local_of
 
 PORTION = 500
 """Files that are read, or folders that are listed, before others have their turn."""
+MANY_BESIDE = 20
+"""Paths in one folder for which the folder is listed instead of looking at each of them."""
 MOST_SHOWN = 100
 """Bytes of a path that is too long."""
 PORTION_BYTES = 32 * 1024 * 1024
@@ -50,6 +52,10 @@ class Scan:
         self._ignored = ignored
         self._now = now
         self._folders: deque[str] = deque()
+        self._flat: deque[str] = deque()
+        """Folders in which much has happened, though not in those below."""
+        self._named: set[bytes] = set()
+        """Paths that somebody has told of in these."""
         self._files: deque[str] = deque()
         self._missing: deque[str] = deque()
         self._going: list[tuple[str, bool]] = []
@@ -63,14 +69,25 @@ class Scan:
         if not paths or "" in paths:
             self._folders.append("")
             return
-        for path in sorted({self._known_root(path) for path in paths}):
-            self._one(path)
+        beside: dict[str, list[str]] = {}
+        seen: dict[str, bool] = {"": True}
+        for path in {self._known_root(path, seen) for path in paths}:
+            beside.setdefault(parent(path), []).append(path)
+        for folder, found in sorted(beside.items()):
+            if len(found) > MANY_BESIDE:
+                self._flat.append(folder)
+                self._named.update(map(os.fsencode, found))
+                continue
+            for path in sorted(found):
+                self._one(path)
 
-    def _known_root(self, path: str) -> str:
+    def _known_root(self, path: str, seen: dict[str, bool]) -> str:
         """The outermost part of a path that is in no folder which was seen before."""
         above = parent(path)
-        while above and self._journal.items.local(above) is None:
-            path, above = above, parent(above)
+        if above not in seen:
+            seen[above] = self._journal.items.local(above) is not None
+        if not seen[above]:
+            return self._known_root(above, seen)
         return path
 
     def _one(self, path: str) -> None:
@@ -95,22 +112,23 @@ class Scan:
         self._tree.check(ident)
         done = size = 0
         pairs: list[tuple[Local, Entry]] = []
-        while (self._files or self._folders) and done < PORTION and size < PORTION_BYTES:
+        while (self._files or self._flat or self._folders) and done < PORTION and size < PORTION_BYTES:
             done += 1
             if self._files:
                 path = self._files.popleft()
                 size += self._read(path, pairs)
             else:
-                self._list(self._folders.popleft())
+                is_flat = bool(self._flat)
+                self._list((self._flat or self._folders).popleft(), is_flat)
                 self._tell_replaced()
         if pairs:
             self._told(self._journal.notice(pairs, self.overwrite))
-        if self._files or self._folders:
+        if self._files or self._flat or self._folders:
             return True
-        self._tell_missing()
+        self._tell_missing(ident)
         return bool(self._missing or self._going)
 
-    def _tell_missing(self) -> None:
+    def _tell_missing(self, ident: bytes) -> None:
         """A portion of what is not there any more, the deepest first.
 
         It comes last: who hears of a move knows the new place before the old one goes.
@@ -129,6 +147,7 @@ class Scan:
             else:
                 gone.append(path)
         if gone:
+            self._tree.check(ident)  # what has gone together with the folder itself is not deleted
             self._told(self._journal.miss(gone, self.overwrite))
 
     def _told(self, taken: Taken) -> None:
@@ -161,17 +180,19 @@ class Scan:
             return local.size
         return 0
 
-    def _list(self, folder: str) -> None:
+    def _list(self, folder: str, is_flat: bool = False) -> None:
         try:
             with self._tree.folder(folder) as descriptor:
-                self._compare_all(descriptor, folder)
-        except FileNotFoundError:
-            return
+                self._compare_all(descriptor, folder, is_flat)
+        except (FileNotFoundError, NotADirectoryError):
+            if folder:
+                self._missing.append(folder)
         except OSError as error:
             self._warn(folder, error)
 
-    def _compare_all(self, descriptor: int, folder: str) -> None:
-        """What is in a folder and what was seen there, both in the order of their bytes, beside each other.
+    def _compare_all(self, descriptor: int, folder: str, is_flat: bool) -> None:
+        """What is in a folder and what was seen there, both in the order of their bytes, beside each other; ``is_flat``
+        where folders in it are as they were unless they are named.
 
         Of a hundred thousand files nearly all are as they were: for them nothing is made that is not needed.
         """
@@ -196,7 +217,7 @@ class Scan:
                 state = os.lstat(name, dir_fd=descriptor)
                 if known is None or not _as_seen(state, known):
                     self._otherwise(os.fsdecode(raw), state, known)
-                elif known[1] == FOLDER:
+                elif known[1] == FOLDER and (not is_flat or raw in self._named):
                     self._folders.append(os.fsdecode(raw))
             except FileNotFoundError:
                 if known is not None:

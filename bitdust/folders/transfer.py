@@ -6,7 +6,7 @@ Folders, links and deletions take that way too, with nothing to fetch.
 import errno
 import os
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from typing import Any, Protocol
 
@@ -27,8 +27,11 @@ from bitdust.wire.errors import BitDustError
 
 AT_ONCE = 16
 """Chunks of one file that are asked for together."""
-TRANSFERS, TRANSFER_BYTES = 128, 64 * 1024 * 1024
-"""Items that are brought to the disk at a time, and how much of them may be on its way."""
+TRANSFERS, TRANSFER_BYTES = 384, 64 * 1024 * 1024
+"""Items that are brought to the disk at a time, and how much of them may be on its way: while some wait for the disk,
+others wait for peers."""
+AT_A_TIME = 128
+"""So many begin together."""
 LARGE = 8 * 1024 * 1024
 """No more than that is on its way of one."""
 LANES = 6
@@ -222,7 +225,42 @@ class Transfer:
         self.machine.send("stop")
 
 
-def room_beside(transfers: Collection[Transfer]) -> int:
-    """How many transfers may begin beside these."""
-    on_the_way = sum(min(transfer.entry.size, LARGE) for transfer in transfers)
-    return TRANSFERS - len(transfers) if on_the_way < TRANSFER_BYTES else 0
+class OnTheWay:
+    """Items that are brought to the disk now, and how many more may be."""
+
+    def __init__(self) -> None:
+        self._by_item: dict[bytes, Transfer] = {}
+        self._size = 0
+
+    def __iter__(self) -> Iterator[Transfer]:
+        return iter(list(self._by_item.values()))
+
+    def __bool__(self) -> bool:
+        return bool(self._by_item)
+
+    def __contains__(self, ident: bytes) -> bool:
+        return ident in self._by_item
+
+    def items(self) -> list[bytes]:
+        """Their ids."""
+        return list(self._by_item)
+
+    def add(self, transfer: Transfer) -> None:
+        """One more."""
+        self._by_item[transfer.task.item.id] = transfer
+        self._size += min(transfer.entry.size, LARGE)
+
+    def drop(self, transfer: Transfer) -> None:
+        """It is over."""
+        if self._by_item.pop(transfer.task.item.id, None) is not None:
+            self._size -= min(transfer.entry.size, LARGE)
+
+    @property
+    def room(self) -> int:
+        """How many may begin beside these."""
+        return TRANSFERS - len(self._by_item) if self._size < TRANSFER_BYTES else 0
+
+    @property
+    def has_much_room(self) -> bool:
+        """Whether it is worth looking for more."""
+        return self.room >= min(AT_A_TIME, TRANSFERS // 2)
