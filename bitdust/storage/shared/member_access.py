@@ -60,6 +60,11 @@ class MemberAccess:
         document = self._document_of(person)
         return document is not None and _may_write(document.device(ident), sequence)
 
+    def beside(self, ident: bytes, known: Iterable[bytes]) -> list[list[bytes]]:
+        """Of each member who names a device, which ones of these are its devices too."""
+        persons = [one for one in self._members() if one.device(ident) is not None]
+        return [[one for one in known if one != ident and person.device(one) is not None] for person in persons]
+
     def _document_of(self, person: bytes) -> IdentityDocument | None:
         return next((one for one in self._members() if one.fingerprint == person), None)
 
@@ -108,6 +113,11 @@ class _AccessNow(MemberAccess):
         if ident not in self._found:
             self._found[ident] = super().device(ident)
         return self._found[ident]
+
+    def beside(self, ident: bytes, known: Iterable[bytes]) -> list[list[bytes]]:
+        """Of each member who names a device, which ones of these are its devices too."""
+        persons = [one for one in self._members() if one.device(ident) is not None]
+        return [[one for one in known if one != ident and person.device(one) is not None] for person in persons]
 
     def _document_of(self, person: bytes) -> IdentityDocument | None:
         return self._by_person.get(person)

@@ -16,8 +16,8 @@ from bitdust.formats.log_entry import Content, Entry, LogName, check_chain, hash
 from bitdust.outcome import outcome, outcomes
 from bitdust.storage.catalog.catalog import Catalog, LogEnd, lamport, log_end
 from bitdust.storage.catalog.database import set_meta
-from bitdust.storage.log.access import LogAccess
 from bitdust.storage.log.recovery import SeenHead, check_order, check_start, insert_entries
+from bitdust.storage.shared.member_access import MemberAccess
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Head
@@ -27,6 +27,8 @@ HEAD = "head:"
 """The signed head of the part of a device, whose id in hex follows."""
 MOST_PART = 32 * 1024 * 1024
 """Bytes of one part, from where its head says that it begins: a device shortens its own before."""
+MOST_OF_PERSON = 8 * MOST_PART
+"""Bytes of the parts of all devices of one person, former ones too: whoever takes a new one each day has no more."""
 AT_ONCE = 4
 """Parts that are read side by side: where many write at once, each takes a way there and back."""
 MOST_TOGETHER = 64
@@ -65,7 +67,7 @@ class Parts:
 
     log = Logger()
 
-    def __init__(self, catalog: Catalog, access: LogAccess, key: str) -> None:
+    def __init__(self, catalog: Catalog, access: MemberAccess, key: str) -> None:
         self._catalog = catalog
         self._access = access
         self._key = key
@@ -141,7 +143,7 @@ class Parts:
     def _keep_whole(self, start: Start, data: Sequence[bytes]) -> "Deferred[None] | None":
         last = start.seen.head.sequence
         try:
-            _need_size(sum(map(len, data)))
+            self._need_room(start.seen.head.device, sum(map(len, data)))
             entries = [one for one in check_chain(list(data), start.log, start.after) if one.sequence <= last]
             is_whole = entries and entries[0].sequence == start.first and entries[-1].sequence == last
             return self._keep(start.seen, start.end, entries) if is_whole else None
@@ -175,7 +177,7 @@ class Parts:
                 if not entries or entries[0].sequence != first:
                     raise WireError("broken-chain", f"entry {first} of a part was not given")
                 size += sum(map(len, got.value))
-                _need_size(size)
+                self._need_room(head.device, size)
             except BitDustError as error:
                 self.log.warn("a part of a log is not taken: {why}", why=got.error or error)
                 return False
@@ -206,10 +208,26 @@ class Parts:
             raise _conflict(end)
         begin, size = self._size(head)
         size += sum(map(len, data))
-        _need_size(size)
+        self._need_room(head.device, size)
         await self._keep(seen, end, entries)
         self._sizes[head.device] = (begin, size)
         return head.sequence
+
+    def _need_room(self, device: bytes, size: int) -> None:
+        """Raises ``no-space`` for a part that is so large, or with which all that name its device have too much."""
+        if size > MOST_PART:
+            text = f"a part of a log has at most {MOST_PART} bytes; its device has to shorten it"
+            raise BitDustError("no-space", text)
+        if len(self._heads) < MOST_OF_PERSON // MOST_PART:
+            return
+        beside = self._access.beside(device, self._heads)
+        if beside and all(size + sum(map(self._size_of, some)) > MOST_OF_PERSON for some in beside):
+            raise BitDustError("no-space", f"the parts of one person have at most {MOST_OF_PERSON} bytes together")
+
+    def _size_of(self, device: bytes) -> int:
+        if device not in self._sizes:
+            self._sizes[device] = self._size(self._heads[device].head)
+        return self._sizes[device][1]
 
     def _size(self, head: Head) -> tuple[int, int]:
         """Counted anew only where the part begins elsewhere than before."""
@@ -252,11 +270,6 @@ def _follows(entry: Entry, end: LogEnd, head: Head) -> bool:
     if entry.sequence == end.sequence + 1:
         return entry.previous == end.hash
     return entry.sequence == head.first
-
-
-def _need_size(size: int) -> None:
-    if size > MOST_PART:
-        raise BitDustError("no-space", f"a part of a log has at most {MOST_PART} bytes; its device has to shorten it")
 
 
 def _conflict(end: LogEnd) -> BitDustError:
