@@ -4,6 +4,7 @@ What a web page can make a browser send is told apart by its headers: a foreign 
 neither, and a Host that is not this machine, behind which a name was made to point here (DNS rebinding).
 """
 
+import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -14,6 +15,8 @@ from bitdust.config.settings import Settings
 from bitdust.config.types import words
 from bitdust.web.dialect import Head
 from bitdust.web.guard import LOCAL_HOSTS
+
+_HOST = re.compile(rb"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::[0-9]*)?")
 
 
 @frozen
@@ -42,18 +45,14 @@ class Programs:
         """Whether an origin, or the address of a page of one, may ask."""
         try:
             parts = urlsplit(page.decode("ascii"))
-            site = f"{parts.scheme}://{parts.netloc}"
-            return site in self.origins() or (parts.scheme in ("http", "https") and parts.hostname in LOCAL_HOSTS)
+            site, host = f"{parts.scheme}://{parts.netloc}", host_of(parts.netloc.encode())
+            return site in self.origins() or (parts.scheme in ("http", "https") and host in LOCAL_HOSTS)
         except ValueError:
             return False
 
 
 @lru_cache(256)
 def host_of(host: bytes | None) -> str | None:
-    """The name or address in a Host header, without its port."""
-    if host is None:
-        return None
-    try:
-        return urlsplit(f"//{host.decode('ascii')}").hostname
-    except ValueError:
-        return None
+    """The name or address in a Host header, without its port; None for anything more than that."""
+    found = _HOST.fullmatch(host or b"")
+    return (found[1] or found[2]).decode("ascii").lower() if found is not None else None
