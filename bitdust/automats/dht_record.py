@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from bitdust.automats.kernel import Machine, Registry
+from bitdust.automats.kernel import Machine, Registry, doubled
 
 LONGEST_PAUSE = 600.0
 
@@ -57,8 +57,8 @@ class DHTRecord(Machine):
 
     def timer_seconds(self, event: str) -> float:
         """The pause after a failure doubles with each one in a row, up to ten minutes."""
-        seconds, doubled = super().timer_seconds(event), min(max(self._failures - 1, 0), 10)
-        return min(LONGEST_PAUSE, seconds * 2.0**doubled) if event == "timer-5sec" else seconds
+        seconds = super().timer_seconds(event)
+        return doubled(seconds, self._failures - 1, LONGEST_PAUSE) if event == "timer-5sec" else seconds
 
     def is_newer(self, payload: Any) -> bool:
         return self._port.revision() > self._revision

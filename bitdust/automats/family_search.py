@@ -7,9 +7,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from bitdust.automats.kernel import Machine, Registry
-
-MOST_DOUBLINGS = 16
+from bitdust.automats.kernel import Machine, Registry, doubled
 
 
 class FamilySearchPort(Protocol):
@@ -65,7 +63,7 @@ class FamilySearch(Machine):
         seconds = super().timer_seconds(event)
         if event != "timer-2sec":
             return seconds
-        return min(self._port.longest_pause(), seconds * 2.0 ** min(self._failures - 1, MOST_DOUBLINGS))
+        return doubled(seconds, self._failures - 1, self._port.longest_pause())
 
     def is_known(self, payload: Any) -> bool:
         return self._port.is_known()

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from bitdust.automats.kernel import Machine, Registry
+from bitdust.automats.kernel import Machine, Registry, doubled
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 300.0
@@ -108,7 +108,7 @@ class FireHire(Machine):
         if not self.failures:
             return IDLE_PAUSE
         longest = LONGEST_PAUSE_WITH_DATA if self._port.is_urgent() else LONGEST_PAUSE
-        pause = min(longest, FIRST_PAUSE * 2.0 ** min(self.failures - 1, 10))
+        pause = doubled(FIRST_PAUSE, self.failures - 1, longest)
         return pause * (0.5 + self._port.jitter())
 
     def is_recovering(self, payload: Any) -> bool:

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from bitdust.automats.kernel import Machine, Registry
+from bitdust.automats.kernel import Machine, Registry, doubled
 
 LONGEST_PAUSE = 3600.0
 
@@ -83,7 +83,7 @@ class FolderBackup(Machine):
         """Pauses after failures double up to an hour."""
         seconds = super().timer_seconds(event)
         if event == "timer-1min" and self.state == "WAITING":
-            return min(LONGEST_PAUSE, seconds * 2.0 ** min(self.failures, 10))
+            return doubled(seconds, self.failures, LONGEST_PAUSE)
         return seconds
 
     def can_keep(self, payload: Any) -> bool:

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from bitdust.automats.kernel import Machine, Registry
+from bitdust.automats.kernel import Machine, Registry, doubled
 
 LONGEST_PAUSE = 60.0
 
@@ -71,7 +71,7 @@ class IdRestorer(Machine):
     def timer_seconds(self, event: str) -> float:
         """The pause doubles with each round, up to a minute."""
         seconds = super().timer_seconds(event)
-        return min(LONGEST_PAUSE, seconds * 2.0 ** min(self._rounds - 1, 10)) if event == "timer-2sec" else seconds
+        return doubled(seconds, self._rounds - 1, LONGEST_PAUSE) if event == "timer-2sec" else seconds
 
     def is_hopeless(self, payload: Any) -> bool:
         return self._port.is_hopeless(payload.value)

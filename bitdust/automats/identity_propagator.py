@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from bitdust.automats.kernel import Machine, Registry
+from bitdust.automats.kernel import Machine, Registry, doubled
 
 
 class IdentityPropagatorPort(Protocol):
@@ -79,7 +79,7 @@ class IdentityPropagator(Machine):
         """After a failure it is tried again soon, and less and less often until it is as often as always."""
         seconds = super().timer_seconds(event)
         if event == "timer-15sec":
-            seconds = min(self._port.interval(), seconds * 2.0 ** min(self._failures, 10))
+            seconds = doubled(seconds, self._failures, self._port.interval())
         return self._port.interval() if event == "timer-5min" else seconds
 
     def is_newer(self, payload: Any) -> bool:

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from bitdust.automats.kernel import Machine, Registry
+from bitdust.automats.kernel import Machine, Registry, doubled
 
 LONGEST_PAUSE = 3600.0
 
@@ -73,7 +73,7 @@ class IpfsProvider(Machine):
     def timer_seconds(self, event: str) -> float:
         """The pause after a failure doubles with each one in a row, up to an hour."""
         seconds = super().timer_seconds(event)
-        return min(LONGEST_PAUSE, seconds * 2.0 ** min(self._failures, 10)) if event == "timer-30sec" else seconds
+        return doubled(seconds, self._failures, LONGEST_PAUSE) if event == "timer-30sec" else seconds
 
     def is_wanted(self, payload: Any) -> bool:
         return self._port.is_wanted()

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from bitdust.automats.kernel import Machine, Registry
+from bitdust.automats.kernel import Machine, Registry, doubled
 
 LONGEST_PAUSE = 600.0
 
@@ -72,7 +72,7 @@ class IpnsPublication(Machine):
         seconds = super().timer_seconds(event)
         if event == "timer-4hour":
             return self._port.period()
-        return min(LONGEST_PAUSE, seconds * 2.0 ** min(self._failures, 10)) if event == "timer-15sec" else seconds
+        return doubled(seconds, self._failures, LONGEST_PAUSE) if event == "timer-15sec" else seconds
 
     def is_online(self, payload: Any) -> bool:
         return self._port.is_online()

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from bitdust.automats.kernel import Machine, Registry
+from bitdust.automats.kernel import Machine, Registry, doubled
 
 LONGEST_PAUSE = 3600.0
 
@@ -57,7 +57,7 @@ class MessageAddressee(Machine):
     def timer_seconds(self, event: str) -> float:
         """Pauses between two looks for somebody unknown double up to an hour."""
         seconds = super().timer_seconds(event)
-        return min(LONGEST_PAUSE, seconds * 2.0 ** min(self.failures, 5)) if event == "timer-5min" else seconds
+        return doubled(seconds, self.failures, LONGEST_PAUSE) if event == "timer-5min" else seconds
 
     def is_known(self, payload: Any) -> bool:
         return self._port.is_known()

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from bitdust.automats.kernel import Machine, Registry
+from bitdust.automats.kernel import Machine, Registry, doubled
 
 FIRST_PAUSE = 5.0
 LONGEST_PAUSE = 3600.0
@@ -100,7 +100,7 @@ class MessageCourier(Machine):
     def timer_seconds(self, event: str) -> float:
         """The pause of `AWAY` doubles up to an hour, half of it by chance."""
         if event == "timer-5sec":
-            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self.failures, 10))
+            pause = doubled(FIRST_PAUSE, self.failures, LONGEST_PAUSE)
             return pause * (0.5 + self._port.jitter())
         return super().timer_seconds(event)
 

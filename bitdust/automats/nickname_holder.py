@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from bitdust.automats.kernel import Machine, Registry
+from bitdust.automats.kernel import Machine, Registry, doubled
 from bitdust.wire.nicknames import POSITIONS
 
 FREE, MINE, OTHERS = "free", "mine", "others"
@@ -91,7 +91,7 @@ class NicknameHolder(Machine):
     def timer_seconds(self, event: str) -> float:
         """The pause after a failure doubles with each one in a row, up to ten minutes."""
         seconds = super().timer_seconds(event)
-        return min(LONGEST_PAUSE, seconds * 2.0 ** min(self._failures, 10)) if event == "timer-5sec" else seconds
+        return doubled(seconds, self._failures, LONGEST_PAUSE) if event == "timer-5sec" else seconds
 
     def is_wanted(self, payload: Any) -> bool:
         return self._port.is_wanted()

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from bitdust.automats.kernel import Machine, Registry
+from bitdust.automats.kernel import Machine, Registry, doubled
 
 LONGEST_PAUSE = 3600.0
 
@@ -82,7 +82,7 @@ class PrekeyKeeper(Machine):
     def timer_seconds(self, event: str) -> float:
         """Pauses after failures double up to an hour."""
         seconds = super().timer_seconds(event)
-        return min(LONGEST_PAUSE, seconds * 2.0 ** min(self.failures, 10)) if event == "timer-1min" else seconds
+        return doubled(seconds, self.failures, LONGEST_PAUSE) if event == "timer-1min" else seconds
 
     def is_due(self, payload: Any) -> bool:
         return self._port.is_due()

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from bitdust.automats.kernel import Machine, Registry
+from bitdust.automats.kernel import Machine, Registry, doubled
 
 LONGEST_PAUSE = 60.0
 
@@ -79,7 +79,7 @@ class Replica(Machine):
         seconds = super().timer_seconds(event)
         if event != "timer-2sec":
             return seconds
-        return float(min(seconds * 2.0 ** min(self._attempts - 1, 10), LONGEST_PAUSE))
+        return doubled(seconds, self._attempts - 1, LONGEST_PAUSE)
 
     def is_current(self, payload: Any) -> bool:
         return self._port.is_current()

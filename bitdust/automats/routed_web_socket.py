@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from bitdust.automats.kernel import Machine, Registry
+from bitdust.automats.kernel import Machine, Registry, doubled
 
 LONGEST_PAUSE = 600.0
 PATIENCE = 3
@@ -75,7 +75,7 @@ class RoutedWebSocket(Machine):
         """Pauses after failures double up to ten minutes, and not all ask at the same time."""
         seconds = super().timer_seconds(event)
         if event == "timer-5sec":
-            seconds = min(LONGEST_PAUSE, seconds * 2.0 ** min(self.failures, 10))
+            seconds = doubled(seconds, self.failures, LONGEST_PAUSE)
         return seconds if event == "timer-30sec" else seconds * (0.75 + 0.5 * self._port.jitter())
 
     def is_lasting(self, payload: Any) -> bool:

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from bitdust.automats.kernel import Machine, Registry
+from bitdust.automats.kernel import Machine, Registry, doubled
 
 LONGEST_PAUSE = 300.0
 
@@ -75,7 +75,7 @@ class SharedAccessCoordinator(Machine):
         seconds = super().timer_seconds(event)
         if event != "timer-2sec":
             return seconds
-        return min(LONGEST_PAUSE, seconds * 2.0 ** min(max(0, self._tries - 1), 10))
+        return doubled(seconds, self._tries - 1, LONGEST_PAUSE)
 
     def has_enough(self, payload: Any) -> bool:
         return self._port.has_enough()

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from bitdust.automats.kernel import Machine, Registry
+from bitdust.automats.kernel import Machine, Registry, doubled
 
 LONGEST_PAUSE = 3600.0
 
@@ -63,7 +63,7 @@ class SharedAccessDonor(Machine):
         seconds = super().timer_seconds(event)
         if self.state != "WAITING":
             return seconds
-        return min(LONGEST_PAUSE, seconds * 2.0 ** min(max(0, self._tries - 1), 10))
+        return doubled(seconds, self._tries - 1, LONGEST_PAUSE)
 
     def deliver(self, payload: Any) -> None:
         self._tries += 1

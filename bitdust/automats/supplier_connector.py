@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from bitdust.automats.kernel import Machine, Registry
+from bitdust.automats.kernel import Machine, Registry, doubled
 
 FIRST_PAUSE = 1.0
 SHORT_PAUSE = 4.0
@@ -103,12 +103,11 @@ class SupplierConnector(Machine):
 
     def timer_seconds(self, event: str) -> float:
         """Pauses double, half of them by chance: up to ten minutes after refusals, else to a share of the absence."""
-        growth = 2.0 ** min(self.failures, 10)
         if event == "timer-1sec":
             longest = min(LONGEST_PAUSE, max(SHORT_PAUSE, SHARE * self._port.absence()))
-            return min(longest, FIRST_PAUSE * growth) * (0.5 + self._port.jitter())
+            return doubled(FIRST_PAUSE, self.failures, longest) * (0.5 + self._port.jitter())
         if event == "timer-1min":
-            return min(LONGEST_REFUSAL, FIRST_REFUSAL * growth) * (0.5 + self._port.jitter())
+            return doubled(FIRST_REFUSAL, self.failures, LONGEST_REFUSAL) * (0.5 + self._port.jitter())
         return super().timer_seconds(event)
 
     def refused(self, payload: Any) -> bool:

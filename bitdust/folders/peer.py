@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 
 from bitdust.automats.folder_peer import FolderPeer as Automat
+from bitdust.automats.kernel import doubled
 from bitdust.folders.config import FolderConfig
 from bitdust.folders.fetching import parted
 from bitdust.folders.journal import RUN, Journal
@@ -163,7 +164,7 @@ class FolderPeer:
         self._host.malformed.pop(self.device, None)
 
     def pause(self) -> float:
-        return min(LONGEST_PAUSE, PAUSE * 2.0 ** min(self._host.malformed.get(self.device, 0), 16))
+        return doubled(PAUSE, self._host.malformed.get(self.device, 0), LONGEST_PAUSE)
 
     def is_wary(self) -> bool:
         return self.device in self._host.malformed

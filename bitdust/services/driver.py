@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred, succeed
 
+from bitdust.automats.kernel import doubled
 from bitdust.automats.local_service import LocalService
 from bitdust.services.graph import boot_order, dependents, root_distances
 from bitdust.services.service import Service, Unhealthy
@@ -56,7 +57,7 @@ class ServiceHandle:
         return maybeDeferred(self.service.health)
 
     def retry(self, failures: int) -> "Deferred[Any]":
-        pause = min(self.service.longest_retry, FIRST_RETRY * 2.0 ** min(failures - 1, 10))
+        pause = doubled(FIRST_RETRY, failures - 1, self.service.longest_retry)
         delay = pause * (0.75 + self._driver.jitter() / 2)
         waiting: Deferred[Any] = Deferred(lambda _: call.cancel() if call.active() else None)
         call = self._driver.clock.callLater(delay, waiting.callback, None)

@@ -19,6 +19,7 @@ from bitdust.automats.kernel import (
     TableError,
     Transition,
     UnknownEvent,
+    doubled,
 )
 from bitdust.automats.kernel.table import is_timer, parse, timer_seconds
 
@@ -540,3 +541,10 @@ class RegistryTests(Case):
 
         first = run()
         self.assertEqual((first, len(first)), (run(), 60))
+
+
+class BackoffTests(SynchronousTestCase):
+    def test_doubled(self) -> None:
+        """A pause doubles with each failure up to the longest, is as it was without one, and never overflows."""
+        self.assertEqual([doubled(2.0, times, 9.0) for times in (-1, 0, 1, 2, 3)], [2.0, 2.0, 4.0, 8.0, 9.0])
+        self.assertEqual((doubled(2.0, 10**6, 300.0), doubled(5.0, 0, 3.0)), (300.0, 3.0))

@@ -1,5 +1,6 @@
 """The automat kernel: declarative state machines on a Twisted clock. It knows nothing of BitDust."""
 
+from bitdust.automats.kernel.backoff import doubled
 from bitdust.automats.kernel.machine import Machine, MachineFinished, UnknownEvent
 from bitdust.automats.kernel.registry import Registry, Transition
 from bitdust.automats.kernel.table import Definition, Guard, Row, TableError
@@ -14,4 +15,5 @@ __all__ = [
     "TableError",
     "Transition",
     "UnknownEvent",
+    "doubled",
 ]

@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from bitdust.automats import supplier_queue
-from bitdust.automats.kernel import Registry
+from bitdust.automats.kernel import Registry, doubled
 from bitdust.wire.records import PieceRef
 
 MOST_BYTES = 4 * 1024 * 1024
@@ -133,7 +133,7 @@ class PieceQueue:
         return getattr(error, "code", "") == "bad-piece"
 
     def pause(self) -> float:
-        return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(max(0, self._refusals - 1), 10))
+        return doubled(FIRST_PAUSE, self._refusals - 1, LONGEST_PAUSE)
 
     def fill(self) -> None:
         rows = self._courier.oldest(self.position, MOST_QUEUED)
