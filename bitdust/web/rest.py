@@ -24,8 +24,10 @@ from bitdust.web.dialect import BodySink, Exchange, Head, Limits, Reply
 from bitdust.web.guard import Refusal
 from bitdust.web.render import is_long, pretty
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.messages import MAX_DATA
 
-MAX_BODY = 1 << 20
+MAX_BODY = MAX_DATA + (1 << 16)
+"""The largest message between people, and what stands around it."""
 MAX_QUERY_FIELDS = 100
 _log = Logger()
 

@@ -18,8 +18,10 @@ from bitdust.web.frames import text_header, whole_text
 from bitdust.web.guard import Guard
 from bitdust.web.subscription import Subscription
 from bitdust.web.talk import Talk, Talks
+from bitdust.wire.messages import MAX_DATA
 
-MAX_MESSAGE = 1 << 20
+MAX_MESSAGE = MAX_DATA + (1 << 16)
+"""The largest message between people, and what stands around it."""
 MAX_HANDSHAKE = 1 << 16
 MAX_REASON = 123
 HANDSHAKE_TIMEOUT = 10.0

@@ -22,6 +22,7 @@ from bitdust.web.render import VERY_LONG_LIST, pretty
 from bitdust.web.rest import MAX_BODY
 from bitdust.web.server import ApiServer
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.messages import MAX_DATA
 from tests.api.fakes import FakeContext
 
 
@@ -262,6 +263,15 @@ class RefusalTests(RestCase):
         for body in ("key=value", "[1]", '{"a": 1', '{"a": 1, "a": 2}', '{"a": NaN}', b"\xff", "[" * 50_000):
             status, _, answer = await self.ask("POST", "/config/set/v1", body)
             self.assertEqual((status, answer["code"]), (400, "not-json"), body[:20])
+
+    async def test_the_largest_message(self) -> None:
+        """A message between people may have a whole megabyte: what stands around it in the body does not count."""
+        data = {"text": "x" * (MAX_DATA - len('{"text":""}'))}
+        body = json.dumps({"recipient_id": "nobody", "data": data})
+        self.assertGreater(len(body), MAX_DATA)
+        status, _, answer = await self.ask("POST", "/message/send/v1", body)
+        self.assertEqual(status, 200, answer)
+        self.assertNotEqual(answer["code"], "too-large")
 
     async def test_large_body(self) -> None:
         """A body over the limit is 413 before it is read."""

@@ -68,6 +68,24 @@ class ForgedTests(HostileCase):
             self.assertEqual(self.bring(self.mallory, self.bob, raw), ["refused"])
         self.assertEqual(self.bob.texts, ["honest"])
 
+    def test_a_stolen_session(self) -> None:
+        """Who has the session of a device and not its key writes in nobody's name: what is sealed is signed inside."""
+        self.begin(self.alice, self.bob)
+        body = self.message(self.alice, self.bob, sequence=2).to_body()
+        of_mallory = self.mallory.me.sign(SIGNED_KIND, body)
+        true = self.alice.me.sign(SIGNED_KIND, body)
+        for forged in (
+            of_mallory,
+            evolve(of_mallory, device=self.alice.me.device.id),
+            evolve(true, body=self.message(self.alice, self.bob, sequence=2, data={"text": "other"}).to_body()),
+            evolve(true, signature=bytes(64)),
+        ):
+            raw = self.sealed(self.alice, self.bob, letter(forged))
+            self.assertEqual(self.bring(self.alice, self.bob, raw), ["refused"])
+        raw = self.sealed(self.alice, self.bob, letter(true))
+        self.assertEqual(self.bring(self.alice, self.bob, raw), ["stored"])
+        self.assertEqual(self.bob.texts, ["honest", "forged"])
+
     def test_a_message_for_another(self) -> None:
         """What alice wrote to mallory does not pass as written to bob, sealed anew by mallory."""
         self.begin(self.mallory, self.bob)
