@@ -20,7 +20,7 @@ WORDS = LIST_WORDS | {
 
 @click.group(cls=Aliased, aliases=WORDS, default="list")
 def friend() -> None:
-    """People whom you have accepted: list, search, add, remove, status."""
+    """People whom you have accepted: list, search, add, remove, status, nickname."""
 
 
 @friend.command("list")
@@ -53,6 +53,20 @@ def search(session: Session, nickname: str) -> None:
         return
     shown = [{**row, "who": called(row)} for row in rows]
     show_table(shown, ["position", "who", "fingerprint", "idurl"], f"nobody is called {nickname}")
+
+
+@friend.command("nickname")
+@click.argument("nickname", required=False)
+@click.pass_obj
+def my_nickname(session: Session, nickname: str | None) -> None:
+    """Your nickname, by which others find you; with NICKNAME another one from now on."""
+    if nickname is None:
+        row = session.call("nickname_get")
+        place = row["reason"] or "not in the DHT yet" if row["position"] is None else f"position {row['position']}"
+        session.say(f"{row['nickname'] or 'no nickname'}: {place}", **row)
+        return
+    envelope = session.envelope("nickname_set", nickname=nickname)
+    session.say(envelope["message"], **envelope["result"])
 
 
 @friend.command("add")

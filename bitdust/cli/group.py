@@ -16,7 +16,7 @@ WORDS = LIST_WORDS | {"new": "create", "make": "create", "invite": "share", "add
 
 @click.group(cls=Aliased, aliases=WORDS, default="list")
 def group() -> None:
-    """People who write to all of each other: list, create, share, join, send, leave, remove, info."""
+    """People who write to all of each other: list, create, share, join, send, reconnect, leave, remove, info."""
 
 
 @group.command("list")
@@ -97,6 +97,15 @@ def join(session: Session, key_id: str) -> None:
 def leave(session: Session, key_id: str, erase_key: bool) -> None:
     """Close a group; what was said stays in your history."""
     session.say(_answer(session, "group_leave", group_key_id=key_id, erase_key=erase_key))
+
+
+@group.command("reconnect")
+@click.argument("key_id")
+@click.pass_obj
+def reconnect(session: Session, key_id: str) -> None:
+    """Look again at once what was said."""
+    row = session.call("group_reconnect", group_key_id=key_id)
+    session.say(f"{row['group_key_id']} is {row['state']}", **row)
 
 
 @group.command("send")

@@ -37,6 +37,18 @@ class FriendTests(NodeCase):
         self.assertIn("nobody is called bobby", self.asks("friend find bobby", ("user_observe", {"nickname": "bobby"})))
         self.prints_json("friend search bobby", [])
 
+    def test_nickname(self) -> None:
+        """My own: which, and where the DHT has it, or why it has it nowhere; another one is set."""
+        mine = {"nickname": "alice", "position": 0, "reason": ""}
+        self.answers["nickname_get"] = {"result": mine}
+        self.assertEqual(self.asks("friend nickname", ("nickname_get", {})), "alice: position 0\n")
+        self.prints_json("friend nickname", mine | {"message": "alice: position 0"})
+        self.answers["nickname_get"] = {"result": mine | {"position": None, "reason": "no DHT"}}
+        self.assertEqual(self.cli("friend", "nickname").output, "alice: no DHT\n")
+        self.answers["nickname_set"] = {"result": mine, "message": "your nickname is alice"}
+        printed = self.asks("friend nickname alice", ("nickname_set", {"nickname": "alice"}))
+        self.assertEqual(printed, "your nickname is alice\n")
+
     def test_status(self) -> None:
         """Somebody is asked for a sign of life."""
         row = {"global_id": "bob@id.example", "idurl": BOB["idurl"], "contact_state": "CONNECTED"}

@@ -35,6 +35,12 @@ class GroupTests(NodeCase):
         self.assertEqual(self.asks("group create friends", made, joined), f"{KEY}\n")
         self.prints_json("group create friends", ROW)
 
+    def test_reconnect(self) -> None:
+        """What was said is looked for at once, and the state is told."""
+        self.answers["group_reconnect"] = {"result": ROW}
+        printed = self.asks(f"group reconnect {KEY}", ("group_reconnect", {"group_key_id": KEY}))
+        self.assertEqual(printed, f"{KEY} is CONNECTED\n")
+
     def test_what_is_said(self) -> None:
         """Each command hands over what it was given, and prints the node's sentence."""
         key, who = {"group_key_id": KEY}, {"group_key_id": KEY, "trusted_user_id": "bob@id.example"}
