@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import tarfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,13 +17,11 @@ from bitdust.cli.client import ApiError
 from bitdust.cli.groups import Aliased
 from bitdust.cli.ipfs_files import files
 from bitdust.cli.ipfs_names import config, identify, key, name
-from bitdust.cli.ipfs_rpc import OFF, Rpc, form, tree, whole
+from bitdust.cli.ipfs_pins import pin, pins, unpin
+from bitdust.cli.ipfs_rpc import OFF, STDIN, Rpc, form, tree, whole
 from bitdust.cli.main import Session
 from bitdust.cli.output import show_json, show_table
 from bitdust.wire.sizes import in_words
-
-PINS = 1000
-"""Rows of pins that are asked for at once."""
 
 
 @click.group(cls=Aliased, aliases={"on": "enable", "off": "disable", "show": "status"}, default="status")
@@ -30,7 +29,7 @@ def ipfs() -> None:
     """Clients of IPFS on this machine: status, enable, add, cat, get, ls, pins, files, name, key, id, config…"""
 
 
-for _group in (files, key, name, identify, config):
+for _group in (files, key, name, identify, config, pin, pins, unpin):
     ipfs.add_command(_group)
 
 
@@ -107,20 +106,24 @@ def _show(session: Session, row: dict[str, Any]) -> None:
 
 
 @ipfs.command("add")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, allow_dash=True, path_type=Path))
+@click.option("--recursive", "-r", is_flag=True, help="Folders too, as they always are.")
+@click.option("--quiet", "-q", is_flag=True, help="Print CIDs alone.")
+@click.option("--quieter", "-Q", is_flag=True, help="Print the last CID alone: that of all.")
 @click.option("--wrap", "-w", is_flag=True, help="Make a directory around them.")
 @click.option("--only-hash", "-n", is_flag=True, help="Store nothing, show the CIDs.")
 @click.option("--pin/--no-pin", default=True, help="Keep them, whatever is collected.")
 @click.option("--cid-version", type=click.Choice(["0", "1"]), default="0", help="Of new CIDs.")
 @click.pass_obj
-def add(session: Session, paths: tuple[Path, ...], wrap: bool, only_hash: bool, pin: bool, cid_version: str) -> None:
-    """Add files and folders; prints a CID for each."""
+def add(session: Session, /, paths: tuple[Path, ...], quiet: bool, quieter: bool, **given: Any) -> None:
+    """Add files and folders, - for standard input; prints a CID for each."""
     rpc = Rpc(session)
     options = {
-        "wrap-with-directory": str(wrap),
-        "only-hash": str(only_hash),
-        "pin": str(pin),
-        "cid-version": cid_version,
+        "wrap-with-directory": str(given["wrap"]),
+        "only-hash": str(given["only_hash"]),
+        "pin": str(given["pin"]),
+        "cid-version": given["cid_version"],
+        "quieter": str(quieter),
     }
     with _progress(session, paths) as sent:
         rows = list(rpc.rows("add", options, **form(paths, sent)))
@@ -128,7 +131,7 @@ def add(session: Session, paths: tuple[Path, ...], wrap: bool, only_hash: bool, 
         show_json(rows)
         return
     for row in rows:
-        click.echo(f"{row['Hash']} {row['Name']}")
+        click.echo(row["Hash"] if quiet or quieter else f"{row['Hash']} {row['Name']}")
 
 
 @contextmanager
@@ -137,7 +140,8 @@ def _progress(session: Session, paths: tuple[Path, ...]) -> Iterator[Callable[[i
     if session.as_json or not sys.stderr.isatty():
         yield lambda size: None
         return
-    total = sum(path.stat().st_size for _, path in tree(paths) if path.is_file() and not path.is_symlink())
+    files_of = tree(tuple(path for path in paths if path != STDIN))
+    total = sum(path.stat().st_size for _, path in files_of if path.is_file() and not path.is_symlink())
     with click.progressbar(length=total, label="adding", file=sys.stderr) as bar:
         yield bar.update
 
@@ -159,16 +163,30 @@ def cat(session: Session, path: str, offset: int, length: int | None) -> None:
 @ipfs.command("get")
 @click.argument("path")
 @click.argument("target", default=".", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--output", "-o", type=click.Path(path_type=Path), help="Bring it here, under this name.")
 @click.pass_obj
-def get(session: Session, path: str, target: Path) -> None:
-    """Bring a file or a folder back into TARGET."""
+def get(session: Session, path: str, target: Path, output: Path | None) -> None:
+    """Bring a file or a folder back into TARGET, under its name or CID."""
+    if output is not None and output.exists():
+        raise ApiError("exists", f"{output} exists; take another name")
     answer = Rpc(session).ask("get", {"archive": "true"}, path)
+    name, now, placed = "", int(time.time()), [target]
+    if output is not None:
+        target, name = output.parent, output.name
+
+    def taken(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
+        """As what is new, since no times are stored with it, and under the name that is wanted."""
+        top, slash, rest = member.name.partition("/")
+        placed[0] = target / (name or top)
+        return tarfile.data_filter(member.replace(name=(name or top) + slash + rest, mtime=now), folder)
+
     target.mkdir(parents=True, exist_ok=True)
     try:
         with tarfile.open(fileobj=answer, mode="r|") as tar:
-            tar.extractall(target, filter="data")
+            tar.extractall(target, filter=taken)
     except (tarfile.TarError, http.client.HTTPException) as error:
         raise ApiError("cut-off", f"not all of it came back: {error}") from None
+    session.say(f"written to {placed[0]}", path=str(placed[0]))
 
 
 @ipfs.command("export")
@@ -215,7 +233,7 @@ def bring(session: Session, files: tuple[Path, ...]) -> None:
 def ls(session: Session, path: str) -> None:
     """What is in a directory."""
     answer = json.loads(Rpc(session).ask("ls", {}, path).read())
-    rows = answer["Objects"][0]["Links"]
+    rows = [row for row in answer["Objects"][0]["Links"] if row["Name"]]
     if session.as_json:
         show_json(rows)
         return
@@ -224,44 +242,16 @@ def ls(session: Session, path: str) -> None:
         {"cid": row["Hash"], "size": row["Size"], "kind": kinds.get(row["Type"], ""), "name": row["Name"]}
         for row in rows
     ]
-    show_table(shown, ["cid", "size", "kind", "name"], "it is empty")
+    show_table(shown, ["cid", "size", "kind", "name"], "" if shown else _without_names(session, path))
 
 
-@ipfs.command("pins")
-@click.pass_obj
-def pins(session: Session) -> None:
-    """What stays, whatever is collected, and what of it is backed up."""
-    rows: list[dict[str, Any]] = []
-    while page := session.call("ipfs_pins", offset=len(rows), limit=PINS):
-        rows += page
-        if len(page) < PINS:
-            break
-    if session.as_json:
-        show_json(rows)
-        return
-    shown = [
-        {**row, "pinned": row["mode"], "backed up": "yes" if row["backed_up"] else f"no, {in_words(row['bytes_left'])}"}
-        for row in rows
-    ]
-    show_table(shown, ["cid", "pinned", "backed up", "name"], "nothing is pinned; bitdust ipfs add FILE")
-
-
-@ipfs.command("pin")
-@click.argument("path")
-@click.pass_obj
-def pin(session: Session, path: str) -> None:
-    """Keep what is here under a path, whatever is collected."""
-    answer = json.loads(Rpc(session).ask("pin/add", {}, path).read())
-    click.echo("\n".join(answer["Pins"]))
-
-
-@ipfs.command("unpin")
-@click.argument("path")
-@click.pass_obj
-def unpin(session: Session, path: str) -> None:
-    """Keep it no more; it goes with the next collection."""
-    answer = json.loads(Rpc(session).ask("pin/rm", {}, path).read())
-    click.echo("\n".join(answer["Pins"]))
+def _without_names(session: Session, path: str) -> str:
+    """What is there where no names are."""
+    at = path if path.startswith("/") else f"/ipfs/{path}"
+    found = json.loads(Rpc(session).ask("files/stat", {}, at).read())
+    if found["Type"] == "directory":
+        return f"{path} is empty"
+    return f"{path} is no directory but a file of {in_words(found['Size'])}: bitdust ipfs cat {path}"
 
 
 @ipfs.command("gc")

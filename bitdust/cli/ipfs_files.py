@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -64,7 +65,8 @@ def stat(session: Session, path: str) -> None:
 @click.pass_obj
 def mkdir(session: Session, path: str, parents: bool) -> None:
     """Make a directory."""
-    Rpc(session).ask("files/mkdir", {"parents": str(parents)}, path)
+    with _hint(path):
+        Rpc(session).ask("files/mkdir", {"parents": str(parents)}, path)
 
 
 @files.command("cp")
@@ -74,7 +76,8 @@ def mkdir(session: Session, path: str, parents: bool) -> None:
 @click.pass_obj
 def copy(session: Session, source: str, target: str, parents: bool) -> None:
     """Give SOURCE, a path here or /ipfs/CID, another name; no bytes are copied."""
-    Rpc(session).ask("files/cp", {"parents": str(parents)}, source, target)
+    with _hint(target):
+        Rpc(session).ask("files/cp", {"parents": str(parents)}, source, target)
 
 
 @files.command("mv")
@@ -122,9 +125,15 @@ def write(session: Session, path: str, source: Path, offset: int | None, parents
         stream = sys.stdin.buffer if str(source) == "-" else source.open("rb")
     except OSError as error:
         raise ApiError("os-error", f"{source} cannot be read: {error.strerror or error}") from None
+    with stream, _hint(path):
+        Rpc(session).ask("files/write", options, path, **one_file(_pieces(stream)))
+
+
+@contextmanager
+def _hint(path: str) -> Iterator[None]:
+    """Say what makes the directories above a path, where one is missing."""
     try:
-        with stream:
-            Rpc(session).ask("files/write", options, path, **one_file(_pieces(stream)))
+        yield
     except ApiError as error:
         if str(error) != MISSING:
             raise

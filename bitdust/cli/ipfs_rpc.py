@@ -4,15 +4,18 @@ import http.client
 import json
 import os
 import secrets
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote, urlencode
 
 from bitdust.cli.client import ApiError
 from bitdust.cli.main import Session
 
 PIECE = 1 << 18
+STDIN = Path("-")
+"""Standard input, in the place of a file."""
 OFF = "IPFS is off: bitdust ipfs enable"
 
 
@@ -88,6 +91,9 @@ def _encoded(parts: Iterator[Part], boundary: str) -> Iterator[bytes]:
 
 def _parts(paths: tuple[Path, ...], sent: Callable[[int], object]) -> Iterator[Part]:
     for top, path in tree(paths):
+        if path == STDIN:
+            yield "", "octet-stream", _pieces(sys.stdin.buffer, sent)
+            continue
         name = quote(os.fsencode(Path(top.absolute().name) / path.relative_to(top)), safe="")
         kind = "symlink" if path.is_symlink() else "x-directory" if path.is_dir() else "octet-stream"
         yield name, kind, _bytes(path, sent)
@@ -106,9 +112,13 @@ def _bytes(path: Path, sent: Callable[[int], object]) -> Iterator[bytes]:
         yield os.fsencode(os.readlink(path))
     elif path.is_file():
         with path.open("rb") as stream:
-            while data := stream.read(PIECE):
-                yield data
-                sent(len(data))
+            yield from _pieces(stream, sent)
+
+
+def _pieces(stream: BinaryIO, sent: Callable[[int], object]) -> Iterator[bytes]:
+    while data := stream.read(PIECE):
+        yield data
+        sent(len(data))
 
 
 def whole(answer: http.client.HTTPResponse) -> Iterator[bytes]:

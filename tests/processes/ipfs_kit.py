@@ -51,8 +51,8 @@ class IpfsCase(TestCase):
     def status(self) -> dict[str, Any]:
         return self.node.client.call("ipfs_status")
 
-    def cli(self, *words: str, code: int = 0) -> str:
+    def cli(self, *words: str, code: int = 0, **options: Any) -> str:
         """What `bitdust ipfs` prints before it ends with a code."""
-        result = CliRunner().invoke(cli, ["--appdir", str(self.node.home), "ipfs", *words])
+        result = CliRunner().invoke(cli, ["--appdir", str(self.node.home), "ipfs", *words], **options)
         self.assertEqual(result.exit_code, code, result.output)
         return f"{result.output}{result.exception}" if code else result.output

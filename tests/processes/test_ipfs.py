@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import time
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -57,6 +58,7 @@ class ClientTests(IpfsCase):
         self.assertEqual(set(client.repo.stat()), names)
         self.credentials()
         self.gateway(root, data)
+        self.folders_by_command()
         self.files_by_command()
         self.names_of_files(client)
         self.nodes_and_values(self.client)
@@ -120,6 +122,25 @@ class ClientTests(IpfsCase):
             self.cli("unauthorize", name)
         logs = b"".join(path.read_bytes() for path in (self.node.home / "logs").glob("*.log"))
         self.assertNotIn(words[-1].encode(), logs)
+
+    def folders_by_command(self) -> None:
+        """Who knows the words of IPFS adds folders and standard input, and gets them back under any name, as new."""
+        folder, began = str(self.base / "d"), time.time() - 2
+        (root,) = self.cli("add", "-r", "-Q", folder).split()
+        self.assertEqual(self.cli("add", "-q", folder).split()[-1], root)
+        (cid,) = self.cli("add", "-q", "-", input="Mary had a little lamb").split()
+        self.assertEqual(cid, LAMB)
+        self.assertIn(f"{LAMB} is no directory but a file of 22 bytes", self.cli("ls", LAMB))
+        self.assertIn(f"{EMPTY} is empty", self.cli("ls", self.client.object.new("unixfs-dir")["Hash"]))
+        there, under = self.base / "there", self.base / "under"
+        self.assertIn(f"written to {there}", self.cli("get", root, "-o", str(there)))
+        self.assertEqual((there / "sub" / "b").read_text(), "there")
+        self.assertGreater((there / "sub" / "b").stat().st_mtime, began)
+        self.assertIn("exists; take another name", self.cli("get", root, "-o", str(there), code=1))
+        self.assertIn(str(under / "b"), self.cli("get", f"{root}/sub/b", str(under)))
+        self.assertEqual((under / "b").read_text(), "there")
+        self.assertIn("--parents", self.cli("files", "mkdir", "/x/y", code=1))
+        self.assertIn("--parents", self.cli("files", "cp", f"/ipfs/{root}", "/x/y", code=1))
 
     def files_by_command(self) -> None:
         """The command line writes, shows, moves and removes files with names."""

@@ -62,6 +62,8 @@ def _add_options(options: Row) -> AddOptions:
 
 
 def _added(rows: list[Added], options: Row) -> Iterator[Row]:
+    if options["silent"]:
+        return
     for one in rows[-1:] if options["quieter"] else rows:
         if options["progress"]:
             yield {"Name": one.name, "Bytes": one.part.filesize}
