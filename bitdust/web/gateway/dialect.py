@@ -38,6 +38,8 @@ WRONG_HOST = "this Host is not allowed; see the setting services/ipfs/allowed-ho
 FOREIGN = "pages of other sites cannot load what is here; a link to it can be followed"
 NO_WORKER = "no page may register a service worker here: it would stand before all other pages"
 GREETING = "This is the gateway of IPFS of this node: /ipfs/CID/path, or /ipns/NAME/path."
+SPACES = (b"/ipfs/", b"/ipns/")
+NOWHERE = "there is nothing but /ipfs/CID/path and /ipns/NAME/path here"
 BROKEN = "the request failed inside the node; logs/stdout.log tells more"
 _log = Logger()
 
@@ -68,6 +70,8 @@ class GatewayDialect:
             return told(403, NO_WORKER)
         if head.path == b"/":
             return told(200, GREETING)
+        if not head.path.startswith(SPACES):
+            return told(404, NOWHERE)
         return _Answering(self._visit, exchange)
 
     def _is_foreign(self, head: Head) -> bool:

@@ -36,6 +36,7 @@ COMMON = (
 cannot read it, nor what another page stored. Elsewhere's pages cannot frame it."""
 FOREVER = b"Cache-Control: private, max-age=29030400, immutable\r\n"
 ASK_AGAIN = b"Cache-Control: private, no-cache\r\n"
+NEVER = b"Cache-Control: no-store\r\n"
 
 
 @frozen
@@ -98,7 +99,7 @@ class Server:
             pieces = archive.tar(self._room.blocks, node, str(found.cid))
         if self._head.method == b"HEAD":
             await get(self._room.blocks, found.cid)
-            return Reply(200, headers + _type(kind))
+            return Reply(200, headers + _type(kind), _nothing())
         return Reply(200, headers + _type(kind), await begun(pieces))
 
     # directories
@@ -148,7 +149,7 @@ class Server:
         if chosen is None:
             return await self._whole(found.cid, node.size, headers + _type(kind))
         if not chosen:
-            return Reply(416, headers + b"Content-Range: bytes */%d\r\n" % node.size)
+            return Reply(416, COMMON + NEVER + b"Content-Range: bytes */%d\r\n" % node.size)
         if len(chosen) > 1:
             return await self._parts(found.cid, node.size, headers, kind, chosen)
         (one,) = chosen
