@@ -7,6 +7,8 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
+from bitdust.automats.kernel import Machine
+from bitdust.blocks.checking import Check
 from bitdust.blocks.pinning import FIRST
 from bitdust.blocks.store import BlockStore
 from bitdust.blocks.values import Change, Mode, Pin, not_here, not_now
@@ -202,9 +204,9 @@ class IpfsRoom:
         finally:
             lease.end()
 
-    async def pin(self, pin: Pin, *changes: Change) -> None:
-        """Pin; what is pinned in this way already is no error."""
-        await self.store.apply(pin, *changes)
+    async def pin(self, *changes: Change) -> None:
+        """Pin, and what else changes with it; what is pinned in this way already is no error."""
+        await self.store.apply(*changes)
 
     async def pins(self, mode: Mode | None = None) -> AsyncIterator[Pin]:
         """All pins of a mode, or of any."""
@@ -262,6 +264,21 @@ class IpfsRoom:
         if not await self.store.remove(cid):
             raise not_here(cid)
 
+    async def verify(self) -> AsyncIterator[Check]:
+        """Read every block that is here, and mend what others have; the check whenever it has gone on, and at its
+        end. Who stops reading stops it."""
+        check = self.store.check()
+        machine = check.machine
+        try:
+            yield check
+            while machine.state not in machine.final:
+                await _next_move(machine)
+                yield check
+        finally:
+            machine.send("stop")
+        if machine.state != "DONE":
+            raise BitDustError("not-checked", "not every block was read; logs/stdout.log says why")
+
     async def collect(self) -> AsyncIterator[Cid]:
         """Collect what nobody needs; each block that goes. Who stops reading does not stop the collection."""
         gone: list[Cid] = []
@@ -284,3 +301,18 @@ class IpfsRoom:
                 await news
         if machine.state != "DONE":
             raise BitDustError("not-collected", "not all that nobody needs was collected; logs/stdout.log says why")
+
+
+async def _next_move(machine: Machine) -> None:
+    """Return when a machine has moved."""
+    moved: Deferred[None] = Deferred()
+
+    def report(_: object) -> None:
+        if not moved.called:
+            moved.callback(None)
+
+    forget = machine.on_transition(report)
+    try:
+        await moved
+    finally:
+        forget()

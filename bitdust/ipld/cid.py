@@ -82,6 +82,8 @@ class Cid:
             raise too_large("a text that is too long for a CID")
         if len(text) == _V0_TEXT and text.startswith("Qm"):
             return cls.from_bytes(multibase.read(multibase.BASE58, text))
+        if text.startswith("Qm"):
+            raise malformed(f"a CID that begins with Qm has {_V0_TEXT} letters, not {len(text)}")
         if len(text) < 2:
             raise malformed("a text that is too short for a CID")
         data = multibase.decode(text)

@@ -325,12 +325,13 @@ class DialectTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_where_commands_are(self) -> None:
-        """The longest path that is a command counts; what stands behind it is its first argument."""
+        """The longest path that is a command counts; one name behind it is its first argument, and more
+        are no command."""
         self.said(None, path="/api/v0/say/a%20b", query="loud=true")
         self.assertEqual((self.calls[-1].arguments, self.calls[-1].options["loud"]), ({"what": "a b"}, True))
         self.said(None, path="/api/v0/say/hello")
         self.assertEqual(self.calls[-1].arguments, {})
-        for path in ("/api/v0/nothing", "/api/v0/", "/", "/api/v1/say"):
+        for path in ("/api/v0/nothing", "/api/v0/", "/", "/api/v1/say", "/api/v0/say/a/b", "/api/v0/say/hello/a/b"):
             self.assertEqual(Talk(self.dialect, path).reply.status, 404)
 
     def test_what_is_refused_before_a_command_begins(self) -> None:

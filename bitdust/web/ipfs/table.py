@@ -132,12 +132,13 @@ class Commands:
         return self
 
     def find(self, path: str) -> tuple[Command, list[str]] | None:
-        """The command at a path behind the base, and the segments behind it, which are its first arguments."""
-        segments = [segment for segment in path.split("/") if segment][:64]
-        for length in range(len(segments), 0, -1):
-            row = self._rows.get("/".join(segments[:length]))
+        """The command at a path behind the base, and the last segment where that stands behind it: it is the first
+        argument. A path of content has several, and goes into the query."""
+        segments = [segment for segment in path.split("/") if segment]
+        for behind in (0, 1):
+            row = self._rows.get("/".join(segments[: len(segments) - behind]))
             if row is not None:
-                return row, segments[length:]
+                return row, segments[len(segments) - behind :]
         return None
 
     def paths(self) -> list[str]:

@@ -1,16 +1,16 @@
 """The exchange of blocks: what is wanted, and what came and went."""
 
 from bitdust.ipfs.exchange.partners import Ledger
-from bitdust.ipfs.peerids import read_peer
 from bitdust.ipfs.room import IpfsRoom
 from bitdust.web.ipfs.arguments import BOOL, Argument, Option
+from bitdust.web.ipfs.commands.kit import peer_of
 from bitdust.web.ipfs.table import Answer, Call, Command, Json, Row
 
 
 async def wantlist(room: IpfsRoom, call: Call) -> Answer:
     """Of this node. Nobody keeps what others want: of them it is empty."""
     named = call.options["peer"] or call.arguments["peer"]
-    is_mine = not named or read_peer(named) == room.nodes.swarm.me()
+    is_mine = not named or peer_of(named) == room.nodes.swarm.me()
     return Json({"Keys": _wanted(room) if is_mine else []})
 
 
@@ -38,7 +38,7 @@ async def stat(room: IpfsRoom, call: Call) -> Answer:
 
 
 async def ledger(room: IpfsRoom, call: Call) -> Answer:
-    peer = read_peer(call.arguments["peer"])
+    peer = peer_of(call.arguments["peer"])
     found = room.nodes.swarm.ledger(peer) or Ledger()
     return Json(
         {

@@ -3,12 +3,12 @@
 import base64
 
 from bitdust import __version__
-from bitdust.ipfs.peerids import multiaddrs, read_peer
+from bitdust.ipfs.peerids import multiaddrs
 from bitdust.ipfs.room import IpfsRoom
-from bitdust.ipld.errors import FormatError
 from bitdust.ipld.peerid import PeerId
-from bitdust.web.ipfs.arguments import Argument, BadCall, Option
+from bitdust.web.ipfs.arguments import Argument, Option
 from bitdust.web.ipfs.commands.key import BASE58, shown
+from bitdust.web.ipfs.commands.kit import peer_of
 from bitdust.web.ipfs.table import Answer, Call, Command, Json, Row
 from bitdust.wire.errors import BitDustError
 
@@ -21,7 +21,7 @@ async def identify(room: IpfsRoom, call: Call) -> Answer:
     """Of another one only what is known is told: its key, and where it is."""
     text, base = call.arguments["peerid"], call.options["peerid-base"]
     mine = (await room.keys.all())[0]
-    peer = mine.id if text is None else _read(text)
+    peer = mine.id if text is None else peer_of(text)
     if peer == mine.id:
         key = b"" if mine.key is None else mine.key.public.encode()
         return Json(_row(peer, base, key, room.addresses(), AGENT))
@@ -30,13 +30,6 @@ async def identify(room: IpfsRoom, call: Call) -> Answer:
     if found is None:
         raise BitDustError("no-peer", NOT_FOUND)
     return Json(_row(peer, base, key, found, ""))
-
-
-def _read(text: str) -> PeerId:
-    try:
-        return read_peer(text)
-    except FormatError as error:
-        raise BadCall(f"invalid peer id {text[:200]!r}: {error}") from None
 
 
 def _row(peer: PeerId, base: str, key: bytes, addresses: list[str], agent: str) -> Row:

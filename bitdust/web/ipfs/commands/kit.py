@@ -3,12 +3,15 @@
 from collections.abc import AsyncIterator
 
 from bitdust.ipfs.paths import parse
+from bitdust.ipfs.peerids import read_peer
 from bitdust.ipfs.reading import resolve
 from bitdust.ipfs.room import IpfsRoom
 from bitdust.ipld.cid import Cid
+from bitdust.ipld.errors import FormatError
 from bitdust.ipld.multibase import BASES, Base
 from bitdust.ipld.multibase import NAMES as NAMES_OF_BASES
 from bitdust.ipld.multihash import NAMES
+from bitdust.ipld.peerid import PeerId
 from bitdust.web.answers import SHORT
 from bitdust.web.ipfs.arguments import Argument, BadCall
 from bitdust.web.ipfs.table import Call, Data, Whole
@@ -30,6 +33,14 @@ def cid_of(text: str) -> Cid:
     if path.root is None or path.segments:
         raise BadCall(f'invalid path "{text[:200]}": this takes a CID')
     return path.root
+
+
+def peer_of(text: str) -> PeerId:
+    """A peer, by its id or an address that ends with it. Raises `BadCall`."""
+    try:
+        return read_peer(text)
+    except FormatError as error:
+        raise BadCall(f"invalid peer id {text[:200]!r}: {error}") from None
 
 
 def base_of(name: str) -> Base:

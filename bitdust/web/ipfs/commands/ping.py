@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 from twisted.internet.task import deferLater
 
-from bitdust.ipfs.peerids import read_peer
 from bitdust.ipfs.room import IpfsRoom
 from bitdust.ipld.peerid import PeerId
 from bitdust.web.ipfs.arguments import INT, Argument, BadCall, Option
+from bitdust.web.ipfs.commands.kit import peer_of
 from bitdust.web.ipfs.table import Answer, Call, Command, Lines, Row
 from bitdust.wire.errors import BitDustError
 
@@ -20,7 +20,7 @@ async def ping(room: IpfsRoom, call: Call) -> Answer:
     count = call.options["count"]
     if not 0 < count <= MOST:
         raise BadCall(f"ping count must be greater than 0, and at most {MOST}")
-    peers = [read_peer(text) for text in call.arguments["peer-id"]]
+    peers = [peer_of(text) for text in call.arguments["peer-id"]]
     if room.nodes.swarm.me() in peers:
         raise BitDustError("bad-argument", "error: can't ping self")
     return Lines(_pings(room, peers, count), live=True)

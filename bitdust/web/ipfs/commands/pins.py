@@ -19,18 +19,18 @@ async def add(room: IpfsRoom, call: Call) -> Answer:
     cids = [await content(room, text) for text in call.arguments["ipfs-path"]]
     for cid in cids:
         await (room.bring(cid) if mode is Mode.RECURSIVE else room.bring_one(cid))
-        await room.pin(Pin(cid, mode))
+    await room.pin(*(Pin(cid, mode) for cid in cids))
     return Json({"Pins": [str(cid) for cid in cids]})
 
 
 async def remove(room: IpfsRoom, call: Call) -> Answer:
     cids = [await content(room, text) for text in call.arguments["ipfs-path"]]
-    for cid in cids:
-        await _remove(room, cid, bool(call.options["recursive"]))
+    pins = [await _removable(room, cid, bool(call.options["recursive"])) for cid in dict.fromkeys(cids)]
+    await room.store.apply(*(Unpin(pin.cid) for pin in pins))
     return Json({"Pins": [str(cid) for cid in cids]})
 
 
-async def _remove(room: IpfsRoom, cid: Cid, recursive: bool) -> None:
+async def _removable(room: IpfsRoom, cid: Cid, recursive: bool) -> Pin:
     pin = await room.store.pin_of(cid)
     if pin is None:
         through = await room.store.pinned_through(cid)
@@ -38,7 +38,7 @@ async def _remove(room: IpfsRoom, cid: Cid, recursive: bool) -> None:
         raise BitDustError("not-pinned", f"{cid} is {why}" if through else why)
     if pin.mode is Mode.RECURSIVE and not recursive:
         raise BitDustError("not-pinned", f"{cid} is pinned recursively")
-    await room.store.apply(Unpin(pin.cid))
+    return pin
 
 
 async def list_pins(room: IpfsRoom, call: Call) -> Answer:

@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator
 
 from bitdust.ipfs.room import IpfsRoom
+from bitdust.ipld.cid import Cid
 from bitdust.web.ipfs.arguments import BOOL, Option
 from bitdust.web.ipfs.commands.node import REPO
 from bitdust.web.ipfs.table import Answer, Call, Command, Json, Lines, Row
+from bitdust.wire.errors import BitDustError
 from bitdust.wire.sizes import in_words
 
 FORMAT = f"fs-repo@{REPO}"
@@ -25,6 +27,25 @@ async def stat(room: IpfsRoom, call: Call) -> Answer:
 
 async def version(room: IpfsRoom, call: Call) -> Answer:
     return Json({"Version": FORMAT})
+
+
+async def verify(room: IpfsRoom, call: Call) -> Answer:
+    return Lines(_verified(room))
+
+
+async def _verified(room: IpfsRoom) -> AsyncIterator[Row]:
+    """How many blocks were read, by portions; at the end those that cannot be, or that all can."""
+    count, unread = 0, dict[Cid, str]()
+    async for check in room.verify():
+        unread = check.unread
+        if check.blocks != count:
+            count = check.blocks
+            yield {"Msg": "", "Progress": count}
+    for cid, why in unread.items():
+        yield {"Msg": f"block {cid} was corrupt ({why})", "Progress": 0}
+    if unread:
+        raise BitDustError("damaged-block", "verify complete, some blocks were corrupt")
+    yield {"Msg": "verify complete, all blocks validated.", "Progress": 0}
 
 
 async def collect(room: IpfsRoom, call: Call) -> Answer:
@@ -51,6 +72,7 @@ ROWS = (
     Command(
         "repo/stat", stat, options=(Option(("size-only", "s"), BOOL, default=False), _HUMAN), aliases=("stats/repo",)
     ),
+    Command("repo/verify", verify),
     Command("repo/version", version, options=(Option(("quiet", "q"), BOOL, default=False),)),
     Command(
         "repo/gc",

@@ -3,13 +3,12 @@
 from collections.abc import AsyncIterator, Iterable
 from enum import IntEnum
 
-from bitdust.ipfs.peerids import read_peer
 from bitdust.ipfs.references import below
 from bitdust.ipfs.room import IpfsRoom
 from bitdust.ipfs.routing import FoundPeer
 from bitdust.ipld.cid import Cid
 from bitdust.web.ipfs.arguments import BOOL, INT, Argument, BadCall, Option
-from bitdust.web.ipfs.commands.kit import cid_of
+from bitdust.web.ipfs.commands.kit import cid_of, peer_of
 from bitdust.web.ipfs.table import Answer, Call, Command, Json, Lines, Row
 from bitdust.wire.errors import BitDustError
 
@@ -32,7 +31,7 @@ def event(kind: Kind, peers: Iterable[FoundPeer] = (), ident: str = "", extra: s
 
 async def find_peer(room: IpfsRoom, call: Call) -> Answer:
     """One event: the Python client takes one alone."""
-    found = await room.nodes.find_peer(read_peer(call.arguments["peerID"]))
+    found = await room.nodes.find_peer(peer_of(call.arguments["peerID"]))
     if found is None:
         raise BitDustError("no-peer", NOT_FOUND)
     return Json(event(Kind.FINAL_PEER, [found]))
@@ -51,7 +50,7 @@ async def _providers(room: IpfsRoom, cid: Cid, most: int) -> AsyncIterator[Row]:
 
 
 async def query(room: IpfsRoom, call: Call) -> Answer:
-    peer = read_peer(call.arguments["peerID"])
+    peer = peer_of(call.arguments["peerID"])
     return Lines(_closest(await room.nodes.routing.closest(peer)))
 
 

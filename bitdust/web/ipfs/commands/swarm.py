@@ -1,10 +1,10 @@
 """Peers that are connected."""
 
-from bitdust.ipfs.peerids import read_peer
 from bitdust.ipfs.room import IpfsRoom
 from bitdust.ipfs.swarm import SeenPeer
 from bitdust.ipld.multiaddr import Multiaddr
 from bitdust.web.ipfs.arguments import BOOL, Argument, Option
+from bitdust.web.ipfs.commands.kit import peer_of
 from bitdust.web.ipfs.table import Answer, Call, Command, Json, Row
 from bitdust.wire.errors import BitDustError
 
@@ -46,7 +46,7 @@ async def connect(room: IpfsRoom, call: Call) -> Answer:
 
 
 async def disconnect(room: IpfsRoom, call: Call) -> Answer:
-    wanted = [read_peer(text) for text in whole(call.arguments["address"])]
+    wanted = [peer_of(text) for text in whole(call.arguments["address"])]
     ended = room.nodes.swarm.disconnect(wanted)
     words = [
         f"disconnect {peer} success" if peer in ended else f"disconnect {peer} failure: conn not found"
