@@ -4,6 +4,8 @@ import re
 from datetime import UTC, datetime
 
 UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+LONGEST = 2**63 / 1e9
+"""Seconds, 292 years: Go counts nanoseconds."""
 _PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)")
 
 
@@ -20,7 +22,7 @@ def read_duration(text: str) -> float:
             raise ValueError(text)
         seconds += float(part[1]) * UNITS[part[2]]
         at = part.end()
-    if not at:
+    if not at or seconds >= LONGEST:
         raise ValueError(text)
     return seconds
 
