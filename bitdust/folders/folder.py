@@ -52,6 +52,7 @@ class Folder:
         self.peers: dict[bytes, FolderPeer] = {}
         self.asked_afresh: set[bytes] = set()
         self.malformed: dict[bytes, int] = {}
+        self.refused: set[bytes] = set()
         self.beyond: list[Source] = []
         """Who is asked for chunks that no peer gives."""
         self._is_short = False
@@ -323,10 +324,10 @@ class Folder:
     def left(self) -> int:
         return sum(transfer.left for transfer in self._transfers)
 
-    def take(self, peer: FolderPeer, payload: bytes, run: bytes, upto: int) -> "Deferred[Any]":
+    def take(self, peer: FolderPeer, payload: bytes, run: bytes, upto: int) -> "Deferred[Taken]":
         return Deferred.fromCoroutine(self._take(peer, payload, run, upto))
 
-    async def _take(self, peer: FolderPeer, payload: bytes, run: bytes, upto: int) -> None:
+    async def _take(self, peer: FolderPeer, payload: bytes, run: bytes, upto: int) -> Taken:
         store = self.store
         if payload and store.keys.public is None:
             raise BitDustError("no-key", "nobody has shown the key of the folder's writers yet")
@@ -337,6 +338,7 @@ class Folder:
             self.log.warn("{n} records of {peer} were refused: {why}", n=taken.refused, peer=peer.name, why=why)
         if taken.changed:
             self._learnt()
+        return taken
 
     def _learnt(self) -> None:
         self._news.want()

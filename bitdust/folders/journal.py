@@ -184,9 +184,10 @@ class Journal:
 
     def take(self, raws: Iterable[bytes], origin: bytes = b"") -> Taken:
         """Records, and who has told them; see `origin_of`. Bad ones are counted, and dropped: nobody gets them here."""
-        changed, problem, refused = 0, "", 0
+        changed, problem, refused, brought = 0, "", 0, 0
         with self.change():
             for raw in raws:
+                brought += 1
                 try:
                     record = read(raw, self.keys)
                     changed += self._merge(record, origin=origin)
@@ -196,7 +197,7 @@ class Journal:
                 self.items.brake(self.fact("confirmed") != b"")
             self._find_last()
         self.refused += refused
-        return Taken(changed, refused, problem)
+        return Taken(changed, refused, problem, brought)
 
     def _merge(self, record: Record, entry: Entry | None = None, origin: bytes = b"") -> int:
         """Make a record known; ``entry`` is what readers see in it. Whether anything is new."""

@@ -26,6 +26,7 @@ from bitdust.folders.config import FolderConfig
 from bitdust.folders.fetching import parted
 from bitdust.folders.journal import RUN, Journal
 from bitdust.folders.limiting import FolderLimits
+from bitdust.folders.portions import Taken
 from bitdust.folders.records import MAX_RECORD, origin_of
 from bitdust.folders.store import Store
 from bitdust.surroundings import Connected
@@ -41,9 +42,10 @@ SLOWLY = 600.0
 SLACK = 64 * 1024
 NONCE = 32
 PAUSE, LONGEST_PAUSE = 5.0, 3600.0
-"""Seconds between a failure and the next question; after a malformed answer twice as many as after the one before."""
+"""Seconds between a failure and the next question; after a useless answer twice as many as after the one before."""
 
 
+REFUSED = "records-refused"
 NO_RUN = bytes(RUN)
 """Told by who wants nothing to be left out."""
 
@@ -64,7 +66,11 @@ class Host(Protocol):
     """Devices that were asked for all that they know, since the folder was opened."""
 
     malformed: dict[bytes, int]
-    """How many answers of a device, one after the other, were malformed: another session does not make it better."""
+    """How many answers of a device, one after the other, were malformed, or records that were refused: another session
+    does not make it better."""
+
+    refused: set[bytes]
+    """Devices of whose last records most were refused: that they have no further ones does not make it better."""
 
     def name(self) -> str:
         """How this node is called."""
@@ -72,7 +78,7 @@ class Host(Protocol):
     def left(self) -> int:
         """Bytes that are still to come."""
 
-    def take(self, peer: "FolderPeer", payload: bytes, run: bytes, upto: int) -> "Deferred[Any]":
+    def take(self, peer: "FolderPeer", payload: bytes, run: bytes, upto: int) -> "Deferred[Taken]":
         """Make records known here."""
 
     def peer_met(self, peer: "FolderPeer") -> None:
@@ -158,10 +164,11 @@ class FolderPeer:
         try:
             await self._ask_records()
         except BitDustError as error:
-            if isinstance(error, WireError) or error.code == "malformed":
+            if isinstance(error, WireError) or error.code in ("malformed", REFUSED):
                 self._host.malformed[self.device] = self._host.malformed.get(self.device, 0) + 1
             raise
-        self._host.malformed.pop(self.device, None)
+        if self.device not in self._host.refused:
+            self._host.malformed.pop(self.device, None)
 
     def pause(self) -> float:
         return doubled(PAUSE, self._host.malformed.get(self.device, 0), LONGEST_PAUSE)
@@ -186,8 +193,9 @@ class FolderPeer:
             raise BitDustError("malformed", "an answer about records that does not say whose they are")
         self.received += len(reply.payload)
         self.epoch, self.run = epoch, run
-        await self._host.take(self, bytes(reply.payload), run, upto)
+        taken = await self._host.take(self, bytes(reply.payload), run, upto)
         self.known, self._more = upto, bool(fields.get("more"))
+        self._judge(taken)
         if not self._more:
             self._is_afresh = False
             asked_afresh = self._host.asked_afresh
@@ -195,6 +203,14 @@ class FolderPeer:
             if is_first and await store.run(_differs, store.journal, knew, fields.get("digest")):
                 asked_afresh.add(self.device)
                 self.known, self._more, self._is_afresh = 0, True, True
+
+    def _judge(self, taken: Taken) -> None:
+        """What a peer has told is done with, good or not; who tells records that are none has to wait."""
+        if taken.is_useless:
+            self._host.refused.add(self.device)
+            raise BitDustError(REFUSED, f"{taken.refused} of {taken.brought} records were refused: {taken.problem}")
+        if taken.brought:
+            self._host.refused.discard(self.device)
 
     def has_more(self) -> bool:
         return self._more or self._is_expecting

@@ -10,8 +10,15 @@ class Taken:
     changed: int = 0
     refused: int = 0
     problem: str = ""
+    brought: int = 0
+    """Records that there were."""
     unwritten: dict[str, str] = field(factory=dict)
     """Of changes on the disk: paths that nothing can follow, and why."""
+
+    @property
+    def is_useless(self) -> bool:
+        """Whether there were records, and most of them were refused."""
+        return 2 * self.refused > self.brought
 
 
 @frozen

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+from attrs import evolve
+
 from bitdust.folders import exchange, secrets
 from bitdust.folders.journal import Journal
+from bitdust.folders.packing import pack
 from bitdust.folders.portions import Portion
 from bitdust.folders.records import origin_of
 from bitdust.folders.secrets import Secret
@@ -115,6 +118,35 @@ class TwoNodesTests(FolderCase):
         exchange._portion = good
         self.grid.until(lambda: self.same(self.alice, self.bob), 4000, "the same tree")
         self.grid.until(lambda: pauses() == [5], 4000, "trust")
+
+    def test_refused_records(self) -> None:
+        """Whoever tells records that no writer has signed is asked ever more rarely, though there is nothing else, and
+        then again; what it has told beside them is taken in."""
+        (alice,) = self.alice.rooms.folders.open_folders()
+        (bob,) = self.bob.rooms.folders.open_folders()
+        self.grid.until(lambda: bool(bob.peers) and bool(alice.peers), SOON, "a peer")
+        asked: list[float] = []
+        good = exchange._portion
+
+        def bad(journal: Journal, after: int, origin: bytes, limit: int) -> tuple[Portion, bytes, bytes]:
+            asked.append(self.grid.clock.seconds())
+            portion, digest, _ = good(journal, after, origin, limit)
+            forged = [bytes(64) + raw[64:] for raw in portion.records or journal.since(0).records]
+            return evolve(portion, more=True), digest, pack([*portion.records[:1], *forged, *forged, *forged])
+
+        exchange._portion = bad
+        self.addCleanup(setattr, exchange, "_portion", good)
+        begun = self.grid.clock.seconds()
+        self.write(self.alice, "a", b"x")
+        pauses = lambda: [peer.pause() for peer in bob.peers.values()]  # noqa: E731
+        self.grid.until(lambda: max(pauses(), default=0) > 100, 2000, "a long pause")
+        self.assertGreater(self.grid.clock.seconds() - begun, 100)
+        self.assertLess(len(asked), 60)
+        self.assertTrue(self.same(self.alice, self.bob))
+        exchange._portion = good
+        self.write(self.alice, "b", b"y")
+        self.grid.until(lambda: self.same(self.alice, self.bob), 4000, "the same tree")
+        self.assertEqual(pauses(), [5])
 
     def test_case_50_wrong_secret(self) -> None:
         """Whoever knows where a folder is and holds another secret is no peer, and gets nothing."""
