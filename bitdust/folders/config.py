@@ -33,6 +33,8 @@ class FolderConfig:
     """Thousands of bytes a second; 0 is none."""
     withdrawing: bool = False
     """Whether it is to be taken from my suppliers, and that is not done yet."""
+    removed: bool = False
+    """Whether it is in sync no more, and here only because it is still to be taken from my suppliers."""
 
     @property
     def secret(self) -> Secret:
@@ -67,9 +69,16 @@ class Book:
 
     def all(self) -> list[FolderConfig]:
         """Every folder, in the order in which they were added. Raises ``broken-folders``."""
+        return [one for one in self._known() if not one.removed]
+
+    def leaving(self) -> list[FolderConfig]:
+        """Those that were removed, and are still to be taken from suppliers. Raises ``broken-folders``."""
+        return [one for one in self._known() if one.removed]
+
+    def _known(self) -> list[FolderConfig]:
         if self._folders is None:
             self._folders = self._read()
-        return list(self._folders)
+        return self._folders
 
     def _read(self) -> list[FolderConfig]:
         try:
@@ -92,19 +101,29 @@ class Book:
 
     def add(self, config: FolderConfig) -> None:
         """One more."""
-        wanted = [*self.all(), config]
+        wanted = [*self._known(), config]
         self._write(wanted)
         self._folders = wanted
 
     def remove(self, config: FolderConfig) -> None:
-        """One fewer."""
-        wanted = [one for one in self.all() if one is not config]
+        """One fewer; what is still to be taken from suppliers is kept in mind until that is done."""
+        if config.withdrawing and not config.removed:
+            self.change(config, removed=True)
+            return
+        wanted = [one for one in self._known() if one is not config]
         self._write(wanted)
         self._folders = wanted
 
+    def withdrawn(self, config: FolderConfig) -> None:
+        """It is at suppliers no more."""
+        if config.removed:
+            self.remove(config)
+        else:
+            self.change(config, withdrawing=False)
+
     def change(self, config: FolderConfig, **changes: Any) -> None:
         """Other wishes of its person, for whoever holds ``config``."""
-        self._write(evolve(one, **changes) if one is config else one for one in self.all())
+        self._write(evolve(one, **changes) if one is config else one for one in self._known())
         for name, value in changes.items():
             setattr(config, name, value)
 
@@ -124,6 +143,7 @@ def _config(value: dict[str, Any]) -> FolderConfig:
         int(value.get("download_limit", 0)),
         int(value.get("upload_limit", 0)),
         bool(value.get("withdrawing")),
+        bool(value.get("removed")),
     )
     parse(found.text)
     return found

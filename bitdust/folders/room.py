@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.logger import Logger
 
 from bitdust.folders import listing, rows, secrets
+from bitdust.folders.backup.removed import RemovedFolders
 from bitdust.folders.backup.room import SupplierCopies
 from bitdust.folders.config import KNOWN, Book, FolderConfig
 from bitdust.folders.exchange import Exchange
@@ -68,7 +69,8 @@ class Folders:
         """The folder of this secret is another than it was."""
         self.exchange = Exchange(around, self.open_folders)
         self.finding = Finding(around, self.exchange, self.open_folders, is_friend)
-        self.copies = SupplierCopies(lambda config: self.book.change(config, withdrawing=False))
+        self.copies = SupplierCopies(self.book.withdrawn)
+        self._removed = RemovedFolders(around, self.book, self.copies, self._place)
         self._limits = Limits(around.world.clock, around.settings)
         self._pace = Pace(around.world.clock, self._moved)
 
@@ -81,12 +83,14 @@ class Folders:
         self.finding.start()
         for config in configs:
             self._begin(config)
+        self._removed.open()
 
     def close(self) -> "Deferred[Any]":
         """Fires when nothing is open any more."""
         self.is_open = False
         self.finding.stop()
         self._limits.stop()
+        self._removed.close()
         folders, self._open = list(self._open.values()), {}
         return gatherResults([self._end(folder) for folder in folders], consumeErrors=True)
 
@@ -106,9 +110,8 @@ class Folders:
         """What keeps folders from being looked after. One whose disk is not there says so itself; the others go on."""
         if not self.is_open:
             return "no folder is open"
-        looked_after = [text for text, folder in self._open.items() if folder.machine.state != "CLOSED"]
-        left = [config.dir for config in self.book.all() if config.text not in looked_after]
-        return f"nobody looks after {left[0]}" if left else ""
+        seen = [text for text, folder in self._open.items() if folder.machine.state != "CLOSED"]
+        return next((f"nobody looks after {one.dir}" for one in self.book.all() if one.text not in seen), "")
 
     def open_folders(self) -> list[Folder]:
         """Those that are in sync, or on their way."""
@@ -160,6 +163,7 @@ class Folders:
         made = secret if secret is not None else secrets.make("A", self._around.world.entropy)
         self._check(directory, made)
         config = FolderConfig(directory.resolve(), made.text, KNOWN | {"selective_sync": int(selective)})
+        await self._removed.forget(made)
         config.suppliers = await self.copies.holds(made)
         self.book.add(config)
         me = self._around.me
@@ -189,11 +193,10 @@ class Folders:
         """Keep a folder in sync no more; its files stay. Fails with ``no-such-folder``."""
         config = self._config(secret)
         self.book.remove(config)
-        folder = self._open.pop(config.text, None)
-        if folder is None:
+        if (folder := self._open.pop(config.text, None)) is None:
             return succeed(None)
         folder.store.run(folder.store.forget)
-        return self._end(folder)
+        return self._end(folder).addCallback(lambda _: self._removed.go_on(config))
 
     def _config(self, secret: str) -> FolderConfig:
         config = self.book.find(secret)

@@ -229,3 +229,46 @@ class UpkeepTests(SuppliersCase):
         shelf = alice.rooms.folders.copies.shelf
         self.assertEqual(self.grid.wait(shelf.versions()), {})
         self.assertFalse(alice.rooms.folders.book.find(self.secret.text).withdrawing)
+
+    def removed(self) -> GridNode:
+        """Alice has removed a folder that suppliers, which cannot be reached now, are to keep no more."""
+        alice = self.alice_with(2)
+        self.share(alice, self.secret)
+        self.changes(alice, "a", noise("a", 50_000))
+        self.keep(alice, self.secret)
+        self.patch(alice.rooms.folders.copies.shelf, "can_keep", lambda: False)
+        folders = alice.rooms.folders
+        self.grid.wait(folders.set_suppliers(self.secret.text, False))
+        self.grid.wait(folders.remove(self.secret.text))
+        self.assertEqual(([*folders.folders()], len(self.names(alice))), ([], 3))
+        return alice
+
+    def names(self, node: GridNode) -> dict[str, str]:
+        found: dict[str, str] = self.grid.wait(node.rooms.folders.copies.shelf.versions())
+        return found
+
+    def test_removed_meanwhile(self) -> None:
+        """What is to be taken away goes though the folder is removed before that is done, be it that the process has
+        died meanwhile."""
+        alice = self.removed()
+        alice.crash()
+        alice = alice.again("10.0.9.1")
+        self.grid.until(lambda: alice.is_on("folder_sync"), LONG, "the next process")
+        self.grid.until(alice.rooms.folders.copies.shelf.can_keep, LONG, "the suppliers")
+        book = alice.rooms.folders.book
+        self.grid.until(lambda: not book.leaving(), LONG, "that it is taken away")
+        self.assertEqual((book.all(), book.find(self.secret.text), self.names(alice)), ([], None, {}))
+
+    def test_removed_and_added_again(self) -> None:
+        """A folder that is added again before it was taken away stays at suppliers."""
+        alice = self.removed()
+        folders = alice.rooms.folders
+        self.unpatch(folders.copies.shelf)
+        self.grid.wait(folders.add(self.root(alice), self.secret))
+        folders.copies.look()
+        self.is_kept(alice, self.secret)
+        self.assertEqual((folders.book.leaving(), len(self.names(alice))), ([], 3))
+        self.assertTrue(self.row(alice, self.secret).wanted)
+
+    def unpatch(self, shelf: Any) -> None:
+        del shelf.can_keep

@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bitdust.blocks.backup.shelf import Shelf
-from bitdust.folders.backup.copy import SupplierCopy
+from bitdust.folders.backup.copy import Host, SupplierCopy
 from bitdust.folders.backup.formats import LONGEST_HEAD, STATE, Told, read_head
 from bitdust.folders.config import FolderConfig
 from bitdust.folders.folder import Folder
@@ -69,7 +69,11 @@ class SupplierCopies:
         if copy is not None:
             folder.beyond.remove(copy)
             copy.stop()
-        leaving = self._leaving.pop(folder.config.text, None)
+        self.stay(folder.config.text)
+
+    def stay(self, text: str) -> None:
+        """Take nothing more from suppliers."""
+        leaving = self._leaving.pop(text, None)
         if leaving is not None:
             leaving.copy.stop()
 
@@ -83,6 +87,10 @@ class SupplierCopies:
     def leave(self, folder: Folder, home: Path) -> None:
         """Have it at suppliers no more: `withdraw` and `look` take it from there."""
         self.end(folder)
+        self.take_away(folder, home)
+
+    def take_away(self, folder: Host, home: Path) -> None:
+        """The same for one for which nothing is done any more."""
         copy = SupplierCopy(folder, self.shelf, home)
         copy.stop()
         self._leaving[folder.config.text] = _Leaving(copy, folder.config)

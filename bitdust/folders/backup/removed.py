@@ -1,0 +1,82 @@
+"""Folders that were removed from this node while they were being taken from its suppliers: that goes on."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from attrs import define
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+
+from bitdust.folders.backup.room import SupplierCopies
+from bitdust.folders.config import Book, FolderConfig
+from bitdust.folders.keys import FolderKeys
+from bitdust.folders.portions import Taken
+from bitdust.folders.secrets import Secret
+from bitdust.folders.store import Store
+from bitdust.surroundings import Connected
+
+
+@define
+class _Removed:
+    """A folder of which nothing is open: see `bitdust.folders.backup.copy.Host`."""
+
+    around: Connected
+    config: FolderConfig
+    store: Store
+    is_meeting: bool = False
+
+    def learn(self, records: Sequence[bytes], public: bytes) -> "Deferred[Taken]":
+        """Nobody wants them here any more."""
+        return succeed(Taken())
+
+    def look_for_chunks(self) -> None:
+        """Nor these."""
+
+
+class RemovedFolders:
+    """``place`` is where in the home a folder is."""
+
+    log = Logger()
+
+    def __init__(
+        self, around: Connected, book: Book, copies: SupplierCopies, place: Callable[[FolderConfig], Path]
+    ) -> None:
+        self._around = around
+        self._book = book
+        self._copies = copies
+        self._place = place
+
+    def open(self) -> None:
+        """Go on with what the last process has not done; when suppliers are there."""
+        for config in self._book.leaving():
+            self._leave(config)
+
+    def _leave(self, config: FolderConfig) -> None:
+        home = self._place(config)
+        store = Store(self._around.world, home, config.dir, FolderKeys(config.secret))
+        self._copies.take_away(_Removed(self._around, config, store), home)
+
+    def go_on(self, config: FolderConfig) -> None:
+        """One that was just removed."""
+        if config not in self._book.leaving():
+            return
+        self._leave(config)
+        turn = self._copies.in_turn(config.text, partial(self._copies.withdraw, config.text))
+        turn.addErrback(lambda failure: self.log.failure("a folder could not be taken from suppliers", failure))
+
+    async def forget(self, secret: Secret) -> None:
+        """A folder is added again: it stays at suppliers, or comes there anew."""
+        for config in self._book.leaving():
+            if config.secret.folder_id == secret.folder_id:
+                await self._copies.in_turn(config.text, partial(self._stay, config))
+
+    async def _stay(self, config: FolderConfig) -> None:
+        self._copies.stay(config.text)
+        if config in self._book.leaving():
+            self._book.remove(config)
+
+    def close(self) -> None:
+        """Do nothing more until `open`."""
+        for config in self._book.leaving():
+            self._copies.stay(config.text)
