@@ -83,6 +83,16 @@ class MemoryTests(Amounts):
         (here,) = self.bob.gateway.sessions()
         self.assertEqual(here.reading.unread._size, 0)
 
+    def test_what_is_refused_is_reset(self) -> None:
+        """Whoever brings what nobody wants is told so at once, and sends no more of it."""
+        session, reset = self.dial(self.mallory), []
+        heard = session._handlers[Kind.RESET]
+        session._handlers[Kind.RESET] = lambda *frame: (reset.append(frame[0]), heard(*frame))
+        self.send(self.mallory, 50 * MB)
+        self.run_for(2)
+        self.assertEqual(len(reset), 1)
+        self.assertLess(session.bytes_sent, 3 * MB)
+
     def test_payloads_that_are_gathered(self) -> None:
         """What a handler wants whole takes its memory before it comes: a stranger gathers four megabytes at most."""
         self.bob.serve(limit=4 * MB)
@@ -132,6 +142,7 @@ class MemoryTests(Amounts):
         """A stranger that takes nothing of what was written is dropped after a minute, though it talks on."""
         self.bob.serve(handler=lambda request: Answer(Command.DATA, {"kind": "echo"}, bytes(900_000)))
         session = self.dial(self.mallory)
+        session.silence = lambda: 0.0  # it minds nothing that it does not hear
         session.link.pause_reading()
         for _ in range(4):
             self.send(self.mallory, 0)
