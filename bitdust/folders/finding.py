@@ -26,6 +26,8 @@ EVERY = 10.0
 """Seconds between two dials of a host that does not answer."""
 MOST_PLACES = 200
 """Places that were found, all folders together."""
+MOST_WAYS = 64
+"""Ways by which one place was found."""
 AT_ONCE = 8
 """Of them that are dialled at a time."""
 
@@ -128,8 +130,11 @@ class Finding:
 
     def _met(self, folder: Folder, place: str, seen: _Seen) -> None:
         if place not in self._seen and len(self._seen) >= MOST_PLACES:
-            del self._seen[next(iter(self._seen))]
-        self._seen.setdefault(place, set()).add(seen)
+            gone = next(iter(self._seen))
+            del self._seen[gone]
+            self._found.pop(gone, None)
+        if len(self._seen.setdefault(place, set())) < MOST_WAYS:
+            self._seen[place].add(seen)
         if len(self._dialling) < AT_ONCE or place in self._found:
             self._look_at(folder, place, seen)
 

@@ -31,6 +31,8 @@ DIGEST = 16
 RUN, MOST_RUNS = 8, 1000
 """Bytes that name a run; runs that are told apart."""
 DAY = 86_400
+MOST_PEERS, GONE_AFTER = 1000, 30
+"""Devices that are remembered, and days after which one that was not here gives way to another."""
 MOST_FORGOTTEN = 10_000
 """Deletions at a time."""
 NOTHING = Entry("", "file", deleted=True)
@@ -347,10 +349,13 @@ class Journal:
 
     def note_told(self, device: bytes, upto: int) -> None:
         """A device knows what is here up to a number."""
-        if self._told.get(device, 0) < upto:
+        if self._told.get(device, 0) < upto and self._is_peer(device):
             self._told[device] = upto
             with self.change():
                 self.note(f"told {device.hex()}", upto.to_bytes(8, "big"))
+
+    def _is_peer(self, device: bytes) -> bool:
+        return self.database.execute("SELECT 1 FROM peers WHERE device=?", (device,)).fetchone() is not None
 
     def forget_deletions(self, days: int) -> int:
         """Forget what was deleted so many days ago, as far as all devices know it that were here since; how many.
@@ -375,7 +380,16 @@ class Journal:
         return len(rows)
 
     def note_peer(self, device: bytes, epoch: bytes, seq: int, name: str) -> None:
-        """What a device has told is known here up to a number."""
+        """What a device has told is known here up to a number. Of more devices than a person has, those that come last
+        are not written down: what they tell is asked for from the beginning each time."""
         with self.change() as database:
+            if not self._is_peer(device):
+                (many,) = database.execute("SELECT count(*) FROM peers").fetchone()
+                gone = database.execute("SELECT device, synced FROM peers ORDER BY synced LIMIT 1").fetchone()
+                if many >= MOST_PEERS and gone[1] > self._wall() - GONE_AFTER * DAY:
+                    return
+                if many >= MOST_PEERS:
+                    database.execute("DELETE FROM peers WHERE device=?", gone[:1])
+                    database.execute("DELETE FROM meta WHERE name=?", (f"told {gone[0].hex()}",))
             row = (device, epoch, seq, int(self._wall()), name)
             database.execute("INSERT OR REPLACE INTO peers VALUES(?, ?, ?, ?, ?)", row)

@@ -24,7 +24,7 @@ from bitdust.automats.folder_peer import FolderPeer as Automat
 from bitdust.automats.kernel import doubled
 from bitdust.folders.config import FolderConfig
 from bitdust.folders.fetching import parted
-from bitdust.folders.journal import RUN, Journal
+from bitdust.folders.journal import MOST_PEERS, RUN, Journal
 from bitdust.folders.limiting import FolderLimits
 from bitdust.folders.portions import Taken
 from bitdust.folders.records import MAX_RECORD, origin_of
@@ -165,7 +165,12 @@ class FolderPeer:
             await self._ask_records()
         except BitDustError as error:
             if isinstance(error, WireError) or error.code in ("malformed", REFUSED):
-                self._host.malformed[self.device] = self._host.malformed.get(self.device, 0) + 1
+                malformed = self._host.malformed
+                malformed[self.device] = malformed.pop(self.device, 0) + 1
+                if len(malformed) > MOST_PEERS:
+                    gone = next(iter(malformed))
+                    del malformed[gone]
+                    self._host.refused.discard(gone)
             raise
         if self.device not in self._host.refused:
             self._host.malformed.pop(self.device, None)
@@ -199,7 +204,7 @@ class FolderPeer:
         if not self._more:
             self._is_afresh = False
             asked_afresh = self._host.asked_afresh
-            is_first = self.device not in asked_afresh
+            is_first = self.device not in asked_afresh and len(asked_afresh) < MOST_PEERS
             if is_first and await store.run(_differs, store.journal, knew, fields.get("digest")):
                 asked_afresh.add(self.device)
                 self.known, self._more, self._is_afresh = 0, True, True

@@ -6,8 +6,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from attrs import evolve
+from twisted.internet.defer import Deferred
 
+from bitdust.folders import journal
 from bitdust.folders.deciding import conflict_name
+from bitdust.folders.finding import MOST_PLACES, MOST_WAYS, Finding
 from bitdust.folders.keeping import Keeping
 from bitdust.folders.keys import FolderKeys, sealed_name
 from bitdust.folders.paths import DEEPEST
@@ -17,6 +20,7 @@ from bitdust.folders.vectors import MOST_WRITERS
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.schema import U63
+from tests.api.fakes import Anything
 from tests.unit.folder_kit import Replica, encrypted_secret, settle
 from tests.unit.test_folder_conflicts import ReplicaCase
 
@@ -195,3 +199,36 @@ class SizeTests(WriterCase):
         self.assertEqual(self.failureResultOf(keeping.run(), BitDustError).value.code, "disk-full")
         keeper.store.reserve.usage = lambda path: SimpleNamespace(total=10_000, free=10_000)
         self.assertTrue(self.successResultOf(keeping.run()))
+
+
+class PeersTests(WriterCase):
+    def test_devices_without_end(self) -> None:
+        """So many devices are remembered and no more, whoever has a secret and makes new ones; those that were here go
+        on where they were, and one that has not come for long gives way."""
+        self.patch(journal, "MOST_PEERS", 3)
+        alice, bob = self.pair(a="first")
+        mine = alice.store.journal
+        for number in range(20):
+            device = number.to_bytes(8, "big")
+            mine.note_peer(device, bytes(16), number, "mallory")
+            mine.note_told(device, number + 1)
+        rows = mine.database.execute("SELECT count(*) FROM peers").fetchone()[0]
+        told = mine.database.execute("SELECT count(*) FROM meta WHERE name GLOB 'told *'").fetchone()[0]
+        self.assertEqual((rows, told <= 3, mine.known_of(bob.device)[0]), (3, True, bob.store.journal.epoch))
+        alice.clock.advance(31 * 86_400)
+        alice.pull(bob)
+        mine.note_peer(b"new dev.", bytes(16), 1, "carol")
+        self.assertEqual((mine.known_of(b"new dev.")[1], mine.known_of(bob.device)[0]), (1, bob.store.journal.epoch))
+
+    def test_places_without_end(self) -> None:
+        """Who says in the hash table that it is now here and now there fills nothing."""
+        sessions = Anything(sessions=list, dial=lambda *where, **how: Deferred())
+        around = Anything(sessions=sessions, world=Anything(clock=None))
+        finding = Finding(around, Anything(), list, lambda who: False)
+        folder = Anything(config=Anything(text="secret"))
+        for number in range(1000):
+            finding._found[f"198.51.100.1:{number}"] = (b"m" * 32, b"d" * 8)
+            finding._met_far(folder, f"tcp://198.51.100.1:{number}", b"m" * 32)
+            finding._met_far(folder, "tcp://198.51.100.1:7", number.to_bytes(32, "big"))
+        self.assertLessEqual(len(finding._found), MOST_PLACES)
+        self.assertLessEqual(max(map(len, finding._seen.values())), MOST_WAYS)
