@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from bitdust.folders import secrets
 from bitdust.folders.secrets import Secret
 from bitdust.testing.grid import GridNode
@@ -229,6 +231,24 @@ class UpkeepTests(SuppliersCase):
         shelf = alice.rooms.folders.copies.shelf
         self.assertEqual(self.grid.wait(shelf.versions()), {})
         self.assertFalse(alice.rooms.folders.book.find(self.secret.text).withdrawing)
+
+    def test_dies_while_it_takes_away(self) -> None:
+        """The process dies when the list is gone and the chunks are not: the next one takes these away as well."""
+        alice = self.alice_with(2)
+        self.share(alice, self.secret)
+        self.changes(alice, "a", noise("a", 50_000))
+        self.keep(alice, self.secret)
+        shelf = alice.rooms.folders.copies.shelf
+        remove = shelf.remove
+        self.patch(shelf, "remove", lambda name: remove(name) if name.endswith(".state") else Deferred())
+        alice.rooms.folders.set_suppliers(self.secret.text, False)
+        self.grid.until(lambda: len(self.names(alice)) == 2, LONG, "that the list is gone")
+        self.assertEqual(self.row(alice, self.secret).state, "withdrawing")
+        alice.crash()
+        alice = alice.again("10.0.9.1")
+        self.grid.until(lambda: alice.is_on("folder_sync"), LONG, "the next process")
+        self.grid.until(lambda: self.row(alice, self.secret).state == "off", LONG, "that it is taken away")
+        self.assertEqual(self.names(alice), {})
 
     def removed(self) -> GridNode:
         """Alice has removed a folder that suppliers, which cannot be reached now, are to keep no more."""

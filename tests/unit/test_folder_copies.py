@@ -56,6 +56,29 @@ class WithdrawalTests(CopyCase):
         )
 
 
+    def test_dies_between_two_steps(self) -> None:
+        """A process that dies after any step of taking a folder away leaves what the next one takes away; what another
+        device needs stays."""
+        for done in range(4):
+            alice = self.device("a")
+            alice.write("a", f"content {done}")
+            self.assertEqual((alice.keeps(), len(self.there("", "a"))), ("KEPT", 3))
+            remove, left = self.shelf.remove, [done]
+
+            def dies(name: str, remove: Any = remove, left: list[int] = left) -> "Deferred[Any]":
+                left[0] -= 1
+                return remove(name) if left[0] >= 0 else Deferred()
+
+            patch = self.patch(self.shelf, "remove", dies)
+            withdrawing = alice.copy.withdraw()
+            self.assertEqual(len(self.there("", "a")), 3 - done)
+            patch.restore()
+            alice.again()
+            self.successResultOf(alice.copy.withdraw())
+            self.assertEqual(self.there(""), [])
+            self.assertEqual(withdrawing.called, done == 3)
+            alice.remove("a")
+
 class TurnTests(CopyCase):
     """What a person changes, through the room of all copies."""
 
