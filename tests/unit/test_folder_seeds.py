@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.folders.writing import Writer
 from tests.unit.folder_kit import Replica, plain_secret, settle
 
-SEEDS = 10
+SEEDS = 40
 STEPS = 40
 NAMES = ("a", "b", "c.txt", "d/a", "d/b", "d/e/f", "x/y")
 
