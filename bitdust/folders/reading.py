@@ -86,8 +86,16 @@ def read_place(tree: Tree, place: Place, keys: FolderKeys) -> bytes | None:
     """A chunk where it is said to be, None where something else is there by now."""
     try:
         with tree.file(place.path) as descriptor:
-            os.lseek(descriptor, place.offset, os.SEEK_SET)
-            chunk = _File(descriptor).read(place.length)
+            return read_chunk(descriptor, place, keys)
+    except OSError:
+        return None
+
+
+def read_chunk(descriptor: int, place: Place, keys: FolderKeys) -> bytes | None:
+    """The same, of a file that is open."""
+    try:
+        os.lseek(descriptor, place.offset, os.SEEK_SET)
+        chunk = _File(descriptor).read(place.length)
     except OSError:
         return None
     return chunk if len(chunk) == place.length and keys.chunk_id(chunk) == place.id else None

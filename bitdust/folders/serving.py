@@ -1,7 +1,8 @@
 """Sealed chunks for a peer: an answer that is read from the disk while it is sent, so that it takes no memory."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from attrs import frozen
@@ -11,7 +12,7 @@ from bitdust.folders.blind import Blind
 from bitdust.folders.fetching import MISSING
 from bitdust.folders.items import Items, Place
 from bitdust.folders.keys import TAG, FolderKeys
-from bitdust.folders.reading import read_place
+from bitdust.folders.reading import read_chunk
 from bitdust.folders.tree import Tree
 
 
@@ -35,25 +36,58 @@ class Serving:
 
     def plan(self, names: Sequence[bytes]) -> list[Planned]:
         """What can be given of these."""
-        return [self._planned(name) for name in names]
+        sizes: dict[str, int] = {}
+        return [self._planned(name, sizes) for name in names]
 
-    def _planned(self, name: bytes) -> Planned:
+    def _planned(self, name: bytes, sizes: dict[str, int]) -> Planned:
+        """``sizes`` of files that were looked at already."""
         if self.reader is None:
             return Planned(name, None)
         if not self._keys.secret.may_read:
             row = self.reader.execute("SELECT size FROM kept WHERE name=?", (name,)).fetchone()
             return Planned(name, row[0] if row is not None else None)
         for place in Items(self.reader).places(name):
-            if self._tree.has(place.path, place.offset + place.length):
+            if place.path not in sizes:
+                sizes[place.path] = self._tree.size(place.path)
+            if sizes[place.path] >= place.offset + place.length:
                 return Planned(name, place.length + TAG, place)
         return Planned(name, None)
 
-    def chunk(self, planned: Planned) -> bytes | None:
+    def chunks(self) -> "Chunks":
+        """To read some of them, one after the other."""
+        return Chunks(self._tree, self._keys, self._blind)
+
+
+class Chunks:
+    """Sealed chunks, one after the other; the file that the last one was in stays open until the end of a ``with``."""
+
+    def __init__(self, tree: Tree, keys: FolderKeys, blind: Blind) -> None:
+        self._tree = tree
+        self._keys = keys
+        self._blind = blind
+        self._opened = ExitStack()
+        self._file: tuple[str, int] = ("", -1)
+
+    def __enter__(self) -> "Chunks":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    def read(self, planned: Planned) -> bytes | None:
         """The sealed chunk, None where it is another one by now."""
-        if planned.place is None:
+        place = planned.place
+        if place is None:
             return self._blind.read(planned.name)
-        chunk = read_place(self._tree, planned.place, self._keys)
-        return self._keys.seal_chunk(planned.place.id, chunk) if chunk is not None else None
+        try:
+            if self._file[0] != place.path:
+                self._opened.close()
+                self._file = ("", -1)
+                self._file = (place.path, self._opened.enter_context(self._tree.file(place.path)))
+        except OSError:
+            return None
+        chunk = read_chunk(self._file[1], place, self._keys)
+        return self._keys.seal_chunk(place.id, chunk) if chunk is not None else None
 
 
 class ChunkSource:
@@ -78,26 +112,28 @@ class ChunkSource:
         return self._run(self._read, offset, length)
 
     def _read(self, offset: int, length: int) -> bytes:
-        parts: list[bytes] = []
+        with self._serving.chunks() as chunks:
+            return b"".join(self._parts(offset, length, chunks))
+
+    def _parts(self, offset: int, length: int, chunks: Chunks) -> Iterator[memoryview]:
         number = self._current[0] if self._current[0] >= 0 and self._starts[self._current[0]] <= offset else 0
         while length and number < len(self._plan):
-            start = self._starts[number]
-            end = self._starts[number + 1] if number + 1 < len(self._plan) else self.size
-            if offset < end:
-                part = self._bytes(number)[offset - start : offset - start + length]
-                parts.append(part)
-                offset, length = offset + len(part), length - len(part)
+            begin = self._starts[number]
+            if offset < begin + 4 + (self._plan[number].size or 0):
+                for piece in self._pieces(number, chunks):
+                    part = memoryview(piece)[offset - begin : offset - begin + length]
+                    yield part
+                    begin += len(piece)
+                    offset, length = offset + len(part), length - len(part)
             number += 1
-        return b"".join(parts)
 
-    def _bytes(self, number: int) -> bytes:
+    def _pieces(self, number: int, chunks: Chunks) -> tuple[bytes, bytes]:
+        """Four bytes of length, and what follows them."""
+        planned = self._plan[number]
+        if planned.size is None:
+            return MISSING.to_bytes(4, "big"), b""
         if self._current[0] != number:
-            planned = self._plan[number]
-            if planned.size is None:
-                self._current = (number, MISSING.to_bytes(4, "big"))
-            else:
-                chunk = self._serving.chunk(planned)
-                if chunk is None or len(chunk) != planned.size:
-                    chunk = bytes(planned.size)
-                self._current = (number, planned.size.to_bytes(4, "big") + chunk)
-        return self._current[1]
+            chunk = chunks.read(planned)
+            whole = chunk is not None and len(chunk) == planned.size
+            self._current = (number, chunk if chunk is not None and whole else bytes(planned.size))
+        return planned.size.to_bytes(4, "big"), self._current[1]

@@ -237,13 +237,13 @@ class Tree:
                 return None
             raise
 
-    def has(self, path: str, size: int) -> bool:
-        """Whether there is a file of so many bytes at least."""
+    def size(self, path: str) -> int:
+        """Of a file; -1 where there is none."""
         try:
             found = self.look(path)
         except OSError:
-            return False
-        return found is not None and found.kind == FILE and found.size >= size
+            return -1
+        return found.size if found is not None and found.kind == FILE else -1
 
     def target(self, path: str) -> str:
         """Where a link leads."""
