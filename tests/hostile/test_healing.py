@@ -8,7 +8,7 @@ from bitdust.crypt import spare_votes
 from bitdust.crypt.device import check_record
 from bitdust.crypt.spare_votes import OF_PLACE, few
 from bitdust.customers.healing.book import MOST, CaseFile, Sighting
-from bitdust.customers.healing.rows import SERVICE
+from bitdust.customers.healing.rows import DOSSIER, OFFER, SERVICE
 from bitdust.wire.encoding import encode
 from bitdust.wire.healing import SpareCertificate, SpareClaim
 from bitdust.wire.packet import Command
@@ -142,6 +142,17 @@ class MemoryTests(HealingCase):
         dossier = village.member(1).councils.dossier(village.owner.fingerprint).to_bytes()
         fields = {"kind": "spare-certificate", "customer": village.owner.fingerprint}
         self.assertNoResult(asked.handle(spare.person, Command.EVENT, fields, dossier))
+
+    def test_questions_for_room(self) -> None:
+        """Each makes this node look at all families that it knows, and counts as much as a dossier."""
+        village, _ = self.healed()
+        asked = village.member(3)
+        looked, look = [], asked.councils.place_of_spare
+        asked.councils.place_of_spare = lambda customer: (looked.append(customer), look(customer))[1]
+        fields = {"kind": OFFER, "customer": b"c" * 32, "room": 1}
+        asked.handle(Person("stranger"), Command.EVENT, fields, b"").addErrback(lambda failure: None)
+        self.assertEqual(len(looked), len(asked.store.customers()))
+        self.assertEqual(asked.table[Command.EVENT, OFFER].cost, DOSSIER)
 
     def test_documents_that_nobody_needs(self) -> None:
         """People whom a family of nobody names are not kept: it has to be one of a customer, or of who becomes one."""

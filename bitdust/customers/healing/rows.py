@@ -28,6 +28,8 @@ SERVICE = "service_customer_family"
 Handler = Callable[[Request], Awaitable[Answer]]
 _CUSTOMER = Bytes(32)
 MOST_RINGS = 3
+OFFER = "spare-offer"
+"""A question for room: to answer it this node looks at the families of all of its customers."""
 DOSSIER, DOSSIER_KIB = 20.0, 0.5
 """What it costs to read the signatures of a dossier, beside a ping, and of each KiB of it."""
 
@@ -60,7 +62,7 @@ class HealingRows:
         tell, give = Command.EVENT, Command.RETRIEVE
         rebuild = ("spare_rebuild", "check")
         return [
-            Spec(tell, "spare-offer", who | {"room": Int(0, 2**60)}, 0, self._offer),
+            Spec(tell, OFFER, who | {"room": Int(0, 2**60)}, 0, self._offer),
             Spec(tell, "spare-vote", who | {"place": place, "spare": Bytes(32)}, MAX_DOSSIER, self._vote),
             Spec(tell, "spare-certificate", who, MAX_DOSSIER, self._certificate, becomes=rebuild),
             Spec(give, "spares", who, 0, self._spares),
@@ -75,7 +77,8 @@ class HealingRows:
                 spec.command, spec.kind, Struct({"kind": Choice((spec.kind,)), **spec.fields}), spec.max_payload,
                 Who.ANYONE, SERVICE, self._guarded(spec.handler), becomes=spec.becomes,
                 gathers=bool(spec.max_payload),
-                cost=DOSSIER if spec.max_payload else 1.0, cost_kib=DOSSIER_KIB if spec.max_payload else 0.0,
+                cost=DOSSIER if spec.max_payload or spec.kind == OFFER else 1.0,
+                cost_kib=DOSSIER_KIB if spec.max_payload else 0.0,
             )
             for spec in self.specs()
         ]  # fmt: skip
