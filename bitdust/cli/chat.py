@@ -11,7 +11,7 @@ import click
 from bitdust.cli.client import ApiClient, ApiError
 from bitdust.cli.groups import Aliased
 from bitdust.cli.main import Session
-from bitdust.cli.messages import data_of, fate_of, line_of, send, sent, text_of, who_of
+from bitdust.cli.messages import GROUP, data_of, fate_of, line_of, place_of, send, sent, text_of, who_of
 from bitdust.cli.output import in_commands, printable, sentences, show_table
 
 POLL_SECONDS = 30.0
@@ -167,4 +167,6 @@ class Chat:
                 click.echo(json.dumps(row))
             elif not self._ended.is_set():
                 when = time.strftime("%H:%M", time.localtime(row["received"]))
-                click.echo(f"\r{when}  {who_of(row['sender'])}: {text_of(row['data'])}")
+                elsewhere = row["recipient"].startswith(GROUP) and row["recipient"] != self._who
+                to = f" to {place_of(row['recipient'])}" if elsewhere else ""
+                click.echo(f"\r{when}  {who_of(row['sender'])}{to}: {text_of(row['data'])}")

@@ -54,7 +54,8 @@ def _with(row: Row) -> str:
 def history(session: Session, who: str | None, limit: int, offset: int, before: str | None) -> None:
     """What was written with one person, or with everybody."""
     place = {"before": before} if before is not None else {}
-    _show(session, session.call("message_history", recipient_id=who, limit=limit, offset=offset, **place) or [])
+    rows = session.call("message_history", recipient_id=who, limit=limit, offset=offset, **place) or []
+    _show(session, rows, who is None)
 
 
 @message.command("search")
@@ -64,7 +65,8 @@ def history(session: Session, who: str | None, limit: int, offset: int, before: 
 @click.pass_obj
 def search(session: Session, words: tuple[str, ...], who: str | None, limit: int) -> None:
     """Messages that have all these words, the newest first; begin* finds every word that begins so."""
-    _show(session, session.call("message_search", query=" ".join(words), recipient_id=who, limit=limit) or [])
+    rows = session.call("message_search", query=" ".join(words), recipient_id=who, limit=limit) or []
+    _show(session, rows, who is None)
 
 
 @message.command("export")
@@ -149,22 +151,29 @@ def text_data(text: str) -> Row:
     return {"message": text}
 
 
-def _show(session: Session, rows: list[Row]) -> None:
+def _show(session: Session, rows: list[Row], of_all: bool) -> None:
     if session.as_json:
         show_json(rows)
         return
     for row in rows:
-        click.echo(line_of(row))
+        click.echo(line_of(row, of_all))
     if not rows:
         click.echo("no such messages")
 
 
-def line_of(row: Row) -> str:
-    """A stored message in one line; when it came, because its sender may say any time."""
+def line_of(row: Row, of_all: bool = False) -> str:
+    """A stored message in one line; when it came, because its sender may say any time. ``of_all``: and to whom it is,
+    where several conversations are shown together."""
     shown = row["doc"]
     payload = shown["payload"]
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(row["received"]))
-    return f"{when}  {who_of(shown['sender']['glob_id'])}: {text_of(payload['data'])}"
+    to = f" to {place_of(shown['recipient']['glob_id'])}" if of_all else ""
+    return f"{when}  {who_of(shown['sender']['glob_id'])}{to}: {text_of(payload['data'])}"
+
+
+def place_of(key_id: str) -> str:
+    """To whom something was written: a group by its key id, under which commands know it."""
+    return printable(key_id) if key_id.startswith(GROUP) else who_of(key_id)
 
 
 def who_of(key_id: str) -> str:

@@ -17,10 +17,13 @@ TALK = {
 }  # fmt: skip
 
 
-def stored(text: Any, number: int = 1, sender: str = "master$bob@id.example") -> dict[str, Any]:
+def stored(
+    text: Any, number: int = 1, sender: str = "master$bob@id.example", recipient: str = "master$alice@id.example"
+) -> dict[str, Any]:
     data = text if isinstance(text, dict) else {"message": text}
     payload = {"msg_type": "private_message", "message_id": "ab", "time": 1_700_000_000.0, "data": data}
-    return {"number": number, "received": 1.0, "doc": {"payload": payload, "sender": {"glob_id": sender}}}
+    doc = {"payload": payload, "sender": {"glob_id": sender}, "recipient": {"glob_id": recipient}}
+    return {"number": number, "received": 1.0, "doc": doc}
 
 
 class MessageTests(NodeCase):
@@ -46,6 +49,10 @@ class MessageTests(NodeCase):
             ("message_history", {"recipient_id": "bob", "limit": 5, "offset": 2, "before": "9"}),
         )
         self.prints_json("message history", rows)
+        self.answers["message_history"] = {"result": [stored("hi"), stored("all", recipient="group_1$alice@id.example")]}
+        printed = self.cli("message", "history").output.splitlines()
+        self.assertTrue(printed[0].endswith("bob@id.example to alice@id.example: hi"), printed[0])
+        self.assertTrue(printed[1].endswith("bob@id.example to group_1$alice@id.example: all"), printed[1])
         self.answers["message_history"] = {"result": []}
         self.assertIn("no such messages", self.cli("message", "history").output)
 
@@ -152,7 +159,8 @@ class ChatTests(NodeCase):
 
     def test_what_comes(self) -> None:
         """A poll goes on behind the last message, and shows each line once; as JSON for programs."""
-        row = {"number": 8, "received": 1_700_000_000.0, "sender": "master$bob@id.example", "data": {"message": "hi"}}
+        row = {"number": 8, "received": 1_700_000_000.0, "sender": "master$bob@id.example", "data": {"message": "hi"},
+               "recipient": "master$alice@id.example"}  # fmt: skip
         self.answers["message_receive"] = {"result": [row]}
         shown: list[str] = []
         self.patch(chat_module.click, "echo", lambda text="", **_: shown.append(text))
@@ -164,6 +172,9 @@ class ChatTests(NodeCase):
         self.assertEqual(afters, [0, 8, 0, 8])
         self.assertTrue(shown[0].endswith("bob@id.example: hi"))
         self.assertEqual(json.loads(shown[2]), row)
+        self.answers["message_receive"] = {"result": [row | {"recipient": "group_1$alice@id.example"}]}
+        Chat(Session(self.home, False)).poll(ApiClient(self.home))
+        self.assertTrue(shown[4].endswith("bob@id.example to group_1$alice@id.example: hi"), shown[4])
 
     def test_a_node_that_is_away(self) -> None:
         """The poll is tried again after a moment, and the person hears why nothing comes; at the end it stops."""
