@@ -1,5 +1,6 @@
 """Groups: people who write to all of each other."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import evolve
@@ -12,7 +13,6 @@ from bitdust.api.keys import key_row, make_key
 from bitdust.api.messages import check_text
 from bitdust.api.people import NO_PERSON, find_person, names_of
 from bitdust.api.table import Param, Route, method
-from bitdust.crypt.shares import GivenShare
 from bitdust.groups.room import Group
 from bitdust.shares.donations import delivered
 from bitdust.wire.capability import Right
@@ -66,6 +66,32 @@ def group_info(context: Context, group_key_id: str) -> Envelope:
     ``joint_postman`` says who keeps that log, suppliers of its creator or members, and ``keepers`` names them;
     ``dropped`` is how many entries were gone there before this node could read them."""
     return ok(group_row(context, context.groups.find(group_key_id)))
+
+
+@method(
+    Route("GET", "/group/info/dht/v1", ("/gr/dht",)),
+    params=(
+        Param("group_creator_id", default=None, aliases=("creator_id", "id"), help="who made groups; you if left out"),
+    ),
+    service="private_groups",
+    returns="[{position, broker_id, broker_idurl, group_key_id}]",
+    errors=NO_PERSON,
+)
+async def group_info_dht(context: Context, group_creator_id: str | None) -> Envelope:
+    """Who keeps the groups of somebody that are known to this node: suppliers of that person, or members.
+
+    Older nodes had brokers for it, and found them in the DHT; here the key of a group names its keepers."""
+    creator = context.me.document if group_creator_id is None else await find_person(context, group_creator_id)
+    rows: list[Row] = []
+    for group in (one for one in context.groups.all() if one.owner == creator.fingerprint):
+        seats = _keepers(context, group)
+        named = [(place, names_of(context, who)) for place, who in enumerate(seats) if who is not None]
+        rows += [
+            {"position": place, "broker_id": name["global_id"], "broker_idurl": name["idurl"],
+             "group_key_id": group.key_id}
+            for place, name in named
+        ]  # fmt: skip
+    return listed(rows)
 
 
 @method(
@@ -233,11 +259,9 @@ def _mine(context: Context, key_id: str) -> Group:
 def group_row(context: Context, group: Group) -> Row:
     """A group as JSON."""
     opened, given = group.opened, group.given
-    joint = context.groups.joint(group)
-    family = joint.as_family() if joint is not None else _family(context, given)
+    joint, seats = context.groups.joint(group), _keepers(context, group)
     machine = opened.machine if opened is not None else None
     count = opened.log.entries() if opened is not None else 0
-    seats = family.suppliers if family is not None else []
     present = [place for place, who in enumerate(seats) if who is not None and _is_there(context, who)]
     kept = [names_of(context, who)["global_id"] or who.hex() for who in seats if who is not None]
     place = present[0] if present else None
@@ -269,8 +293,15 @@ def group_row(context: Context, group: Group) -> Row:
     }
 
 
-def _family(context: Context, given: GivenShare | None) -> Family | None:
-    return given.owner_family() if given is not None else context.shares.my_family()
+def _keepers(context: Context, group: Group) -> Sequence[bytes | None]:
+    """Who keeps it, by position; None for a place that nobody has."""
+    joint, given = context.groups.joint(group), group.given
+    family: Family | None
+    if joint is not None:
+        family = joint.as_family()
+    else:
+        family = given.owner_family() if given is not None else context.shares.my_family()
+    return family.suppliers if family is not None else []
 
 
 def _is_there(context: Context, who: bytes) -> bool:

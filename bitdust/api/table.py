@@ -62,12 +62,15 @@ class Param:
         return f"at most {self.high}" if self.low is None else f"from {self.low} to {self.high}"
 
 
+_articles = {Kind.INTEGER: "an", Kind.NUMBER: "a"}
+
+
 def _expected(kind: Kind, value: Any) -> str:
     try:
         convert(kind, value)
     except (ValueError, TypeError) as error:
         own = str(error)
-        return own if not own.startswith(("invalid literal", "could not")) else kind.value
+        return own if not own.startswith(("invalid literal", "could not")) else f"{_articles[kind]} {kind.value}"
     return kind.value
 
 

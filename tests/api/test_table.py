@@ -55,7 +55,7 @@ class ArgumentTests(SynchronousTestCase):
             ({"name": "x", "colour": 1}, "unknown argument 'colour'"),
             ({}, "argument 'name' is missing"),
             ({"name": "x", "id": "y"}, "under two names"),
-            ({"name": "x", "count": "three"}, "'count' must be integer"),
+            ({"name": "x", "count": "three"}, "'count' must be an integer"),
             ({"name": "x", "count": 10}, "must be from 0 to 9"),
             ({"name": "x", "count": True}, "'count' must be an integer"),
             ({"name": ["x"]}, "'name' must be text"),

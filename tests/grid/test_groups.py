@@ -111,6 +111,9 @@ class GroupsTests(GroupsCase):
         self.assertEqual((info["state"], info["label"], len(info["members"])), ("CONNECTED", "friends", 3))
         self.assertGreater(info["last_sequence_id"], 0)
         self.assertEqual([one for node in (self.alice, bob) for one in node.rooms.shares.all()], [])
+        brokers = self.api(bob, "group_info_dht", group_creator_id=self.name(self.alice))
+        self.assertEqual([(one["position"], one["broker_id"]) for one in brokers], [*enumerate(info["keepers"])])
+        self.assertEqual(self.api(bob, "group_info_dht"), [])
         queues = {row["queue_id"] for row in self.api(self.suppliers[0], "queues_list")}
         self.assertIn(info["active_queue_id"], queues)
 

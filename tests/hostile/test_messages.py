@@ -1,6 +1,7 @@
 """What others try with private messages and mailboxes: each is refused, and honest people are not kept from theirs."""
 
 import os
+from types import SimpleNamespace
 from typing import Any
 
 from attrs import evolve
@@ -10,13 +11,27 @@ from bitdust.crypt.device import DeviceKey
 from bitdust.people.amounts import _STRANGER
 from bitdust.people.mailboxes.store import SENDER_MOST
 from bitdust.people.messages import prekeys
+from bitdust.people.messages.desk import KEPT
 from bitdust.people.messages.letters import letter
 from bitdust.people.messages.store import Device
 from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.envelopes import Envelope, pack, padded, unpack
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.messages import PRIVATE, SIGNED_KIND, Message, conversation_of
-from bitdust.wire.prekeys import DEPOSIT, ENVELOPES, FETCH, ONCE_ASKED, OPEN, PREKEYS, TAKEN, WAITING, Prekeys
+from bitdust.wire.prekeys import (
+    DEPOSIT,
+    ENVELOPES,
+    FETCH,
+    ONCE_ASKED,
+    ONCE_KIND,
+    OPEN,
+    PREKEYS,
+    TAKEN,
+    WAITING,
+    Prekeys,
+    once_body,
+)
+from bitdust.wire.signed import message as signed_message
 from tests.unit.message_kit import LOST, PASSES, Node, PostCase, Reply
 from tests.unit.test_messages import MailboxCase
 
@@ -142,7 +157,7 @@ class ForgedTests(HostileCase):
         self.assertEqual(self.bring(self.alice, self.bob, true.to_bytes()), ["stored"])
 
     def test_prekeys_that_another_signed(self) -> None:
-        """A record that the device has not signed begins no session; nor does a one-time prekey."""
+        """A record that the device has not signed begins no session."""
         record = Prekeys(*device_of(self.bob), 1, b"k" * 32, 1, [])
         forged = self.mallory.me.sign(Prekeys.KIND, record.to_body()).to_bytes()
         self.office.apart.add(frozenset((self.alice, self.bob)))
@@ -361,6 +376,35 @@ class MailboxAttacks(MailboxCase, HostileCase):
         got = [self.successResultOf(self.office.ask(self.mallory, self.carol, once)).fields for _ in range(5)]
         self.assertEqual([("once" in fields) for fields in got], [True, False, False, False, False])
 
+    def test_a_one_time_prekey_of_a_mailbox(self) -> None:
+        """One that the device has not signed counts for none: the other mailbox is asked, or it goes without."""
+        ask, asked = type(self.office).ask, []
+        key = DeviceKey.from_seed(b"c" * 32)
+        body = once_body(self.bob.me.fingerprint, 1, key.public)
+        signed = {"id": 1, "key": key.public, "signature": key.sign(signed_message(ONCE_KIND, body))}
+        first, other = self.keepers
+        lies = {first: [signed, signed | {"signature": bytes(64)}], other: ["nonsense"]}
+
+        def lie(sender, recipient, fields, payload=b""):
+            answered = ask(self.office, sender, recipient, fields, payload)
+            if fields["kind"] == ONCE_ASKED and lies.get(recipient):
+                asked.append(recipient)
+                told = lies[recipient].pop(0)
+                return answered.addCallback(lambda reply: evolve(reply, fields={"once": told}))
+            return answered
+
+        self.office.ask = lie
+        self.bob.crash()
+        for writer, liars in ((self.alice, [first, other]), (self.mallory, [first])):
+            sent = self.send(writer, self.bob, len(liars))
+            self.assertEqual(self.successResultOf(sent.arrived), KEPT)
+            self.assertEqual(asked, liars)
+            asked.clear()
+            (begun,) = self.successResultOf(writer.messages.store.sessions(device_of(self.bob))).all
+            self.assertEqual(begun.start.once_id is None, liars == [first, other])
+        self.bob.again()
+        self.assertEqual(sorted(self.bob.texts), [1, 2])
+
     def test_a_mailbox_that_lies(self) -> None:
         """One that gives garbage, doubles, envelopes of others, or numbers that fit nothing stops nothing."""
         self.away("true")
@@ -409,7 +453,14 @@ class MailboxAttacks(MailboxCase, HostileCase):
         self.begin(self.mallory, self.bob)
         old = self.mallory.me.document.devices[0]
         devices = (evolve(old, revoked=2, sequence=0), evolve(old, number=1, since=2, key=OTHER.public))
-        self.bob.cache.accept(self.mallory.me.revise(devices=devices))
+        revised = self.mallory.me.revise(devices=devices)
+        self.bob.cache.accept(revised)
+        me = self.mallory.me
+        thief = SimpleNamespace(me=SimpleNamespace(fingerprint=me.fingerprint, device=me.device, document=revised))
+        own = me.sign(SIGNED_KIND, self.message(self.mallory, self.bob, sequence=2).to_body())
+        raw = self.sealed(self.mallory, self.bob, letter(own))
+        fields = {"kind": ENVELOPES, "to": self.bob.me.device.id}
+        self.assertEqual(self.refusal(thief, self.bob, fields, pack([raw])), "not-allowed")
         self.office.judge = lambda sender, recipient, kind: LOST if kind == ENVELOPES else PASSES
         self.send(self.mallory, self.bob, "stolen")
         self.passes(2000)

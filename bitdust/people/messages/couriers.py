@@ -1,5 +1,6 @@
 """Who brings what waits for each device: the port of each `message_courier`."""
 
+from contextlib import suppress
 from typing import Any, Protocol
 
 from attrs import frozen
@@ -233,14 +234,14 @@ class Courier:
             record = self._checked(answer.fields.get("record"))
             return self._made(record, answer.fields.get("once"))
         record = await self._find_record()
-        once = None
         for mailbox in record.mailboxes:
             fields = {"kind": ONCE_ASKED, "recipient": self.device[0], "to": self.device[1]}
             asked = await outcome(self._ask(mailbox, fields))
             once = asked.value.fields.get("once") if asked.error is None else None
             if once is not None:
-                break
-        return self._made(record, once)
+                with suppress(WireError):  # one that the device has not signed is none, and another mailbox has some
+                    return self._made(record, once)
+        return self._made(record, None)
 
     async def _find_record(self) -> Prekeys:
         """The record in the DHT."""
