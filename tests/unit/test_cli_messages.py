@@ -49,7 +49,8 @@ class MessageTests(NodeCase):
             ("message_history", {"recipient_id": "bob", "limit": 5, "offset": 2, "before": "9"}),
         )
         self.prints_json("message history", rows)
-        self.answers["message_history"] = {"result": [stored("hi"), stored("all", recipient="group_1$alice@id.example")]}
+        to_all = stored("all", recipient="group_1$alice@id.example")
+        self.answers["message_history"] = {"result": [stored("hi"), to_all]}
         printed = self.cli("message", "history").output.splitlines()
         self.assertTrue(printed[0].endswith("bob@id.example to alice@id.example: hi"), printed[0])
         self.assertTrue(printed[1].endswith("bob@id.example to group_1$alice@id.example: all"), printed[1])
