@@ -264,6 +264,9 @@ class Driver:
                     self._wake(needed)
             else:
                 self._machine(name).send("stop")
+        for handle in self._handles.values():
+            if key in handle.service.at_start and self._running and self.is_enabled(handle.service.name):
+                self.clock.callLater(0, self.restart, handle.service.name)
 
     def _all_needs(self, name: str) -> list[str]:
         found: set[str] = set()

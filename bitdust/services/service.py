@@ -30,6 +30,9 @@ class Service:
     start_timeout: ClassVar[float | None] = 60.0
     """Seconds after which a start that has not come to an end counts as failed; None where waiting is the duty."""
 
+    at_start: ClassVar[tuple[str, ...]] = ()
+    """Settings that it reads when it starts, and not again: where one of them changes it starts anew."""
+
     longest_retry: ClassVar[float] = 300.0
     """Seconds between two tries to start again after many that failed."""
 

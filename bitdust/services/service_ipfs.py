@@ -12,6 +12,7 @@ class IpfsService(Service):
 
     name = "ipfs"
     needs = ("block_store",)
+    at_start = ("services/ipfs/api-port", "services/ipfs/api-address", "services/ipfs/gateway-port")
     duty = "answers clients of IPFS on this machine, exchanges blocks with other nodes, and keeps its names found"
 
     def __init__(self, rooms: Rooms) -> None:

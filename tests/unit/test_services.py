@@ -275,6 +275,25 @@ class DriverTests(SynchronousTestCase):
         self.pump()
         self.assertEqual(set(self.states(driver).values()), {"ON"})
 
+    def test_settings_that_are_read_at_the_start(self) -> None:
+        """Where a setting changes that a service reads when it starts, it starts anew, in a later turn: whoever changed
+        it may be its client. One that is disabled does not."""
+        self.supplier.at_start = ("services/supplier/port",)
+        driver = self.started()
+        self.script.clear()
+        self.settings.set("services/supplier/port", 7771)
+        self.assertEqual(self.script, [])
+        self.pump()
+        self.assertEqual(self.script, ["stop supplier", "start supplier"])
+        self.assertEqual(driver.info("supplier")["state"], "ON")
+        self.settings.set("services/supplier/enabled", False)
+        self.pump()
+        self.script.clear()
+        self.settings.set("services/supplier/port", 7772)
+        self.settings.set("services/gateway/port", 7773)
+        self.pump()
+        self.assertEqual(self.script, [])
+
     def test_slow_start_counts_as_failed(self) -> None:
         """A start that does not end within its time fails with a sentence about it."""
         self.gateway.slow = Deferred()
