@@ -185,7 +185,7 @@ class PermissionTests(CredentialsCase):
             ("/api/v0/pin/ls", 200),
             ("/api/v0//pin/%6cs/x", 200),
             ("/api/v0/pin/rm", 403),
-            ("/api/v0/pin/ls/../rm", 200),
+            ("/api/v0/pin/ls/../rm", 404),
             ("/api/v0/unpin", 403),
         ):
             reply = Talk(dialect, path, more=header).reply
