@@ -125,7 +125,7 @@ def add(session: Session, /, paths: tuple[Path, ...], quiet: bool, quieter: bool
         "cid-version": given["cid_version"],
         "quieter": str(quieter),
     }
-    with _progress(session, paths) as sent:
+    with _progress(session, "adding", lambda: _on_disk(paths)) as sent:
         rows = list(rpc.rows("add", options, **form(paths, sent)))
     if session.as_json:
         show_json(rows)
@@ -134,16 +134,37 @@ def add(session: Session, /, paths: tuple[Path, ...], quiet: bool, quieter: bool
         click.echo(row["Hash"] if quiet or quieter else f"{row['Hash']} {row['Name']}")
 
 
+def is_watched(session: Session) -> bool:
+    """Whether a person looks at what goes on."""
+    return not session.as_json and sys.stderr.isatty()
+
+
 @contextmanager
-def _progress(session: Session, paths: tuple[Path, ...]) -> Iterator[Callable[[int], object]]:
-    """A bar for a person who watches."""
-    if session.as_json or not sys.stderr.isatty():
+def _progress(session: Session, label: str, size: Callable[[], int]) -> Iterator[Callable[[int], object]]:
+    """A bar for a person who watches; how many bytes there will be is asked for that person alone."""
+    if not is_watched(session):
         yield lambda size: None
         return
-    files_of = tree(tuple(path for path in paths if path != STDIN))
-    total = sum(path.stat().st_size for _, path in files_of if path.is_file() and not path.is_symlink())
-    with click.progressbar(length=total, label="adding", file=sys.stderr) as bar:
+    with click.progressbar(length=size(), label=label, file=sys.stderr) as bar:
         yield bar.update
+
+
+def _on_disk(paths: tuple[Path, ...]) -> int:
+    """Bytes of files."""
+    every = tree(tuple(path for path in paths if path != STDIN))
+    return sum(path.stat().st_size for _, path in every if path.is_file() and not path.is_symlink())
+
+
+def _stat(session: Session, path: str) -> dict[str, Any]:
+    """What is at a path of content."""
+    at = path if path.startswith("/") else f"/ipfs/{path}"
+    found: dict[str, Any] = json.loads(Rpc(session).ask("files/stat", {}, at).read())
+    return found
+
+
+def _stored(session: Session, path: str) -> int:
+    """Bytes of all blocks below a path."""
+    return int(_stat(session, path)["CumulativeSize"])
 
 
 @ipfs.command("cat")
@@ -158,6 +179,20 @@ def cat(session: Session, path: str, offset: int, length: int | None) -> None:
     for data in whole(answer):
         sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
+
+
+class Counted:
+    """An answer as it is read; somebody is told how much."""
+
+    def __init__(self, answer: http.client.HTTPResponse, got: Callable[[int], object]) -> None:
+        self._answer = answer
+        self._got = got
+
+    def read(self, size: int) -> bytes:
+        """So many bytes."""
+        data = self._answer.read(size)
+        self._got(len(data))
+        return data
 
 
 @ipfs.command("get")
@@ -182,8 +217,10 @@ def get(session: Session, path: str, target: Path, output: Path | None) -> None:
 
     target.mkdir(parents=True, exist_ok=True)
     try:
-        with tarfile.open(fileobj=answer, mode="r|") as tar:
-            tar.extractall(target, filter=taken)
+        with _progress(session, "getting", lambda: _stored(session, path)) as got:
+            source: Any = Counted(answer, got)
+            with tarfile.open(fileobj=source, mode="r|") as tar:
+                tar.extractall(target, filter=taken)
     except (tarfile.TarError, http.client.HTTPException) as error:
         raise ApiError("cut-off", f"not all of it came back: {error}") from None
     session.say(f"written to {placed[0]}", path=str(placed[0]))
@@ -200,9 +237,13 @@ def export(session: Session, path: str, target: Path) -> None:
     temporary = target.with_name(f".part-{os.getpid()}-{target.name}")
     answer = Rpc(session).ask("dag/export", {}, path)
     try:
-        with temporary.open("xb") as stream:
+        with (
+            _progress(session, "exporting", lambda: _stored(session, path)) as got,
+            temporary.open("xb") as stream,
+        ):
             for data in whole(answer):
                 stream.write(data)
+                got(len(data))
             stream.flush()
             os.fsync(stream.fileno())
         temporary.rename(target)
@@ -217,7 +258,8 @@ def export(session: Session, path: str, target: Path) -> None:
 @click.pass_obj
 def bring(session: Session, files: tuple[Path, ...]) -> None:
     """Store what is in CAR files, and keep it; prints their roots."""
-    roots = [row["Root"] for row in Rpc(session).rows("dag/import", {}, **form(files))]
+    with _progress(session, "importing", lambda: _on_disk(files)) as sent:
+        roots = [row["Root"] for row in Rpc(session).rows("dag/import", {}, **form(files, sent))]
     if session.as_json:
         show_json([{"cid": row["Cid"]["/"], "problem": row["PinErrorMsg"]} for row in roots])
     else:
@@ -247,8 +289,7 @@ def ls(session: Session, path: str) -> None:
 
 def _without_names(session: Session, path: str) -> str:
     """What is there where no names are."""
-    at = path if path.startswith("/") else f"/ipfs/{path}"
-    found = json.loads(Rpc(session).ask("files/stat", {}, at).read())
+    found = _stat(session, path)
     if found["Type"] == "directory":
         return f"{path} is empty"
     return f"{path} is no directory but a file of {in_words(found['Size'])}: bitdust ipfs cat {path}"

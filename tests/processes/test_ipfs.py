@@ -12,6 +12,7 @@ import ipfshttpclient
 from ipfshttpclient.exceptions import ErrorResponse
 from twisted.internet.threads import deferToThread
 
+from bitdust.cli import ipfs as ipfs_by_command
 from tests.processes.ipfs_kit import IpfsCase, client_address
 from tests.processes.ipfs_names import check_keys, check_names
 
@@ -139,6 +140,12 @@ class ClientTests(IpfsCase):
         self.assertIn("exists; take another name", self.cli("get", root, "-o", str(there), code=1))
         self.assertIn(str(under / "b"), self.cli("get", f"{root}/sub/b", str(under)))
         self.assertEqual((under / "b").read_text(), "there")
+        watched = self.patch(ipfs_by_command, "is_watched", lambda session: True)
+        self.assertIn("adding", self.cli("add", folder))
+        self.assertIn("getting", self.cli("get", root, "-o", str(self.base / "bar")))
+        self.assertIn("exporting", self.cli("export", root, str(self.base / "c")))
+        self.assertIn("importing", self.cli("import", str(self.base / "c")))
+        watched.restore()
         self.assertIn("--parents", self.cli("files", "mkdir", "/x/y", code=1))
         self.assertIn("--parents", self.cli("files", "cp", f"/ipfs/{root}", "/x/y", code=1))
 

@@ -67,11 +67,14 @@ class ArgumentTests(SynchronousTestCase):
             self.assertIn("for option '-x'", str(error))
 
     def test_names(self) -> None:
-        """Aliases count, unknown options are ignored, the last value wins, and repeated ones are gathered."""
+        """Aliases count, unknown options are ignored, repeated ones are gathered where that is meant; else nobody knows
+        which of two values counts."""
         options = Options([Option(("recursive", "r"), BOOL, default=False), Option(("topic",), several=True)])
-        given = [("r", "1"), ("what", "x"), ("topic", "a"), ("topic", "b"), ("recursive", "0")]
-        self.assertEqual(read_options(given, options), {"recursive": False, "topic": ["a", "b"]})
+        given = [("r", "1"), ("what", "x"), ("topic", "a"), ("topic", "b"), ("recursive", "1")]
+        self.assertEqual(read_options(given, options), {"recursive": True, "topic": ["a", "b"]})
         self.assertEqual(read_options([], options), {"recursive": False, "topic": []})
+        error = self.assertRaises(BadCall, read_options, [("r", "1"), ("recursive", "0")], options)
+        self.assertEqual(str(error), "expected key recursive to have only a single value, received [1 0]")
 
     def test_positions(self) -> None:
         """Arguments go by position; a missing one is named, and what is more than wanted is ignored."""

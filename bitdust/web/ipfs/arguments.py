@@ -132,17 +132,20 @@ class Options:
 
 
 def read_options(given: Fields, options: Options) -> dict[str, Any]:
-    """Every option by its first name; the last value of one that is given twice counts. Raises `BadCall`."""
+    """Every option by its first name. Raises `BadCall`, also where one is given two values, by whichever names."""
     values, by_name = options.defaults(), options.by_name
+    seen: dict[str, str] = {}
     for name, text in given:
         option = by_name.get(name)
         if option is None:
             continue
-        value = option.read(text)
+        value, first = option.read(text), option.names[0]
         if option.several:
-            values[option.names[0]].append(value)
+            values[first].append(value)
+        elif seen.setdefault(first, text) != text:
+            raise BadCall(f"expected key {first} to have only a single value, received [{seen[first]} {text}]"[:300])
         else:
-            values[option.names[0]] = value
+            values[first] = value
     return values
 
 
