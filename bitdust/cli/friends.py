@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from bitdust.cli.groups import LIST_WORDS, Aliased
+from bitdust.cli.groups import LIST_WORDS, SECONDS, Aliased
 from bitdust.cli.main import Session
 from bitdust.cli.output import show_json, show_table
 
@@ -88,7 +88,7 @@ def remove_friend(session: Session, who: str) -> None:
 
 @friend.command("status")
 @click.argument("who", metavar="ID|ALIAS")
-@click.option("--timeout", type=float, default=None, help="Seconds to wait for a sign of life.")
+@click.option("--timeout", type=SECONDS, default=None, help="Seconds to wait for a sign of life.")
 @click.pass_obj
 def status_of_friend(session: Session, who: str, timeout: float | None) -> None:
     """Make sure whether somebody is here."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from bitdust.cli.groups import LIST_WORDS, Aliased
+from bitdust.cli.groups import LIST_WORDS, PATIENCE, Aliased
 from bitdust.cli.main import Session
 from bitdust.cli.messages import text_data
 from bitdust.cli.output import show_json, show_table
@@ -66,7 +66,9 @@ def info(session: Session, key_id: str) -> None:
 @group.command("share")
 @click.argument("key_id")
 @click.argument("who", metavar="ID")
-@click.option("--timeout", type=float, default=45.0, show_default=True, help="Seconds to wait for that person's node.")
+@click.option(
+    "--timeout", type=PATIENCE, default=45.0, show_default=True, help="Seconds to wait for that person's node."
+)
 @click.pass_obj
 def share(session: Session, key_id: str, who: str, timeout: float) -> None:
     """Let somebody into a group of yours."""

@@ -47,5 +47,10 @@ class Aliased(click.Group):
         return super().get_command(ctx, self._aliases.get(cmd_name, cmd_name))
 
 
+ROWS = click.IntRange(1, 1000)
+"""So many a list may have, and no more than the API gives at once."""
+COUNT = click.IntRange(0)
+PATIENCE, SECONDS = click.FloatRange(1, 300), click.FloatRange(0, 300)
+"""Seconds that somebody's node is waited for, and that an answer is."""
 LIST_WORDS = {"ls": "list"}
 REMOVE_WORDS = {"rm": "delete", "remove": "delete", "del": "delete"}

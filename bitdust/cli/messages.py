@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from bitdust.cli.groups import LIST_WORDS, Aliased
+from bitdust.cli.groups import COUNT, LIST_WORDS, ROWS, SECONDS, Aliased
 from bitdust.cli.main import Session
 from bitdust.cli.output import age, printable, show_json, show_table
 
@@ -27,7 +27,7 @@ def message() -> None:
 
 
 @message.command("list")
-@click.option("--limit", type=int, default=100, show_default=True, help="So many conversations at most.")
+@click.option("--limit", type=ROWS, default=100, show_default=True, help="So many conversations at most.")
 @click.pass_obj
 def list_conversations(session: Session, limit: int) -> None:
     """Your conversations, the newest first."""
@@ -47,8 +47,8 @@ def _with(row: Row) -> str:
 
 @message.command("history")
 @click.argument("who", metavar="[ID|ALIAS]", required=False)
-@click.option("-n", "--limit", type=int, default=50, show_default=True, help="So many messages at most.")
-@click.option("--offset", type=int, default=0, help="Leave out so many of the newest.")
+@click.option("-n", "--limit", type=ROWS, default=50, show_default=True, help="So many messages at most.")
+@click.option("--offset", type=COUNT, default=0, help="Leave out so many of the newest.")
 @click.option("--before", default=None, metavar="NUMBER", help="Only older ones than this message.")
 @click.pass_obj
 def history(session: Session, who: str | None, limit: int, offset: int, before: str | None) -> None:
@@ -61,7 +61,7 @@ def history(session: Session, who: str | None, limit: int, offset: int, before: 
 @message.command("search")
 @click.argument("words", nargs=-1, required=True)
 @WITH
-@click.option("-n", "--limit", type=int, default=50, show_default=True, help="So many messages at most.")
+@click.option("-n", "--limit", type=ROWS, default=50, show_default=True, help="So many messages at most.")
 @click.pass_obj
 def search(session: Session, words: tuple[str, ...], who: str | None, limit: int) -> None:
     """Messages that have all these words, the newest first; begin* finds every word that begins so."""
@@ -104,7 +104,7 @@ def read(session: Session, who: str) -> None:
 @message.command("send")
 @click.argument("who", metavar="ID|ALIAS|KEY_ID")
 @click.argument("text", nargs=-1, required=True)
-@click.option("--timeout", type=float, default=15.0, show_default=True, help="Seconds to wait until it has arrived.")
+@click.option("--timeout", type=SECONDS, default=15.0, show_default=True, help="Seconds to wait until it has arrived.")
 @click.pass_obj
 def send(session: Session, who: str, text: tuple[str, ...], timeout: float) -> None:
     """Write to somebody, or to a group; a TEXT that begins with { is a JSON object that is sent as it stands.

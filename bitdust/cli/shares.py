@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from bitdust.cli.groups import LIST_WORDS, Aliased
+from bitdust.cli.groups import COUNT, LIST_WORDS, PATIENCE, ROWS, Aliased
 from bitdust.cli.main import Session
 from bitdust.cli.output import show_json, show_table
 from bitdust.wire.sizes import in_words
@@ -88,8 +88,10 @@ def _brought(row: dict[str, Any]) -> str:
 @click.argument("key_id")
 @click.argument("who", metavar="ID")
 @click.option("--read-only", is_flag=True, help="This person may read, and bring nothing.")
-@click.option("--quota", type=int, metavar="MB", help="So much this person may bring; 1024 MB if left out.")
-@click.option("--timeout", type=float, default=45.0, show_default=True, help="Seconds to wait for that person's node.")
+@click.option("--quota", type=COUNT, metavar="MB", help="So much this person may bring; 1024 MB if left out.")
+@click.option(
+    "--timeout", type=PATIENCE, default=45.0, show_default=True, help="Seconds to wait for that person's node."
+)
 @click.pass_obj
 def grant(session: Session, key_id: str, who: str, read_only: bool, quota: int | None, timeout: float) -> None:
     """Let somebody into a share of yours."""
@@ -126,7 +128,7 @@ def close(session: Session, key_id: str) -> None:
 
 @share.command("history")
 @click.argument("key_id", required=False)
-@click.option("--limit", type=int, default=100, show_default=True)
+@click.option("--limit", type=ROWS, default=100, show_default=True)
 @click.pass_obj
 def history(session: Session, key_id: str | None, limit: int) -> None:
     """What was stored in shares, the newest first."""

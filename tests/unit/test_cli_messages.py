@@ -94,6 +94,22 @@ class MessageTests(NodeCase):
         sent = ("message_send_group", {"group_key_id": key, "data": {"message": "hello all"}})
         self.assertIn("message sent", self.asks(f"chat send {key} hello all", sent))
 
+    def test_numbers_out_of_range(self) -> None:
+        """They are refused before anything is asked, by the name of the option."""
+        for words, option in (
+            ("message list --limit 0", "--limit"),
+            ("message history bob -n 1001", "--limit"),
+            ("message history bob --offset -1", "--offset"),
+            ("message search cat --limit many", "--limit"),
+            ("message send bob hi --timeout 301", "--timeout"),
+            ("group share k bob --timeout 0", "--timeout"),
+            ("share grant k bob --quota -1", "--quota"),
+            ("share history --limit 0", "--limit"),
+            ("friend status bob --timeout -1", "--timeout"),
+        ):
+            self.refuses(words, option, 2)
+        self.assertEqual(self.asked, [])
+
     def test_nothing_to_send(self) -> None:
         """A text in which nothing is goes to nobody."""
         for words in (
