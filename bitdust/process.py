@@ -11,7 +11,7 @@ from twisted.internet.defer import maybeDeferred
 from twisted.python.failure import Failure
 
 from bitdust.budget import measure
-from bitdust.heap import HeapRounds, share_one_heap
+from bitdust.heap import HeapRounds, keep_for_good, share_one_heap
 from bitdust.identity.home_lock import find_passphrase
 from bitdust.last_resort import begin_again, end_within, leave
 from bitdust.log.eventlog import start_event_log
@@ -65,6 +65,7 @@ def main(home: Path, foreground: bool) -> int:
     manager = ServiceManager(real, os.environ)
     heap = HeapRounds(real, node.world.run_in_thread)
     node.ready.connect(manager.ready)
+    node.ready.connect(keep_for_good)
     node.ready.connect(heap.start)
     node.stopping.connect(manager.stopping)
 

@@ -28,6 +28,14 @@ for _ in range(3):
     clock.advance(20)
 print(before, peak, resident())
 """
+FROZEN = """
+import gc
+from bitdust.heap import keep_for_good
+import bitdust.folders.room
+begun, kept = len(gc.get_objects()), gc.get_freeze_count()
+keep_for_good()
+print(begun, kept, len(gc.get_objects()), gc.get_freeze_count())
+"""
 
 
 class RoundsTests(SynchronousTestCase):
@@ -88,3 +96,11 @@ class ProcessTests(SynchronousTestCase):
         before, peak, after = map(int, done.stdout.split())
         self.assertGreater(peak - before, 80 * MIB)
         self.assertLess(after - before, 20 * MIB)
+
+    def test_what_stays(self) -> None:
+        """What a process has at its start is looked through no more."""
+        printed = subprocess.run([sys.executable, "-c", FROZEN], check=True, capture_output=True, text=True, timeout=60)
+        begun, kept, left, frozen = map(int, printed.stdout.split())
+        self.assertEqual(kept, 0)
+        self.assertGreater(frozen, 10_000)
+        self.assertLess(left, begun / 100)
