@@ -18,7 +18,7 @@ from bitdust.wire.errors import BitDustError
 SERVICE = "folder_sync"
 ID_DIGITS = 16
 FOLDER = Param("folder", aliases=("id", "directory"), help="its id, or where it is", example="/home/alice/photos")
-FOLDER_ROW = "{id, directory, kind, writable, files, size, indexing, paused, peers, problem, problem_text}"
+FOLDER_ROW = "{id, directory, kind, writable, files, size, indexing, paused, peers, problem, problem_text, watched}"
 NO_FOLDER = ("no-such-folder",)
 ADD_ERRORS = ("no-folder", "not-writable", "already-added", "nested-folder")
 KINDS = {"A": "read-write", "B": "read-only", "D": "encrypted", "E": "encrypted-read-only", "F": "encrypted-keeper"}

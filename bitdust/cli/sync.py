@@ -140,6 +140,8 @@ def _tell(row: dict[str, Any], peers: list[dict[str, Any]]) -> None:
     click.echo(f"{printable(row['directory'])}: {outcome(row, peers)}")
     if row["problem_text"]:
         click.echo(f"  {printable(row['problem_text'])}")
+    if row["watched"].startswith("by a comparison"):
+        click.echo(f"  changes on this disk are noticed {printable(row['watched'])}")
 
 
 @sync.command("peers")

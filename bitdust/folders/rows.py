@@ -14,8 +14,9 @@ def folder_row(folder: Folder) -> FolderRow:
     peers = sum(1 for peer in folder.peers.values() if peer.admitted)
     code, words = _problem(folder)
     return FolderRow(
-        config.dir, config.text, totals.files, totals.size, folder.is_indexing, config.paused, peers, code, words
-    )
+        config.dir, config.text, totals.files, totals.size, folder.is_indexing, config.paused, peers, code, words,
+        folder.watched,
+    )  # fmt: skip
 
 
 def _problem(folder: Folder) -> tuple[str, str]:

@@ -37,7 +37,7 @@ class FolderTests(FolderCase):
         self.clock.advance(0)
         expected = {
             "id": ID, "directory": str(self.photos), "kind": "read-write", "writable": True, "files": 0, "size": 0,
-            "indexing": False, "paused": False, "peers": 0, "problem": "", "problem_text": "",
+            "indexing": False, "paused": False, "peers": 0, "problem": "", "problem_text": "", "watched": "",
         }  # fmt: skip
         self.assertEqual(row, expected)
         self.assertEqual(self.context.driver.log, [("start", "folder_sync")])

@@ -180,6 +180,7 @@ class TwoNodesTests(FolderCase):
         self.grid.until(lambda: folders.find(self.secret.text).files == 1, SOON, "the figures")
         row = folders.find(self.secret.weaker()[0].text)
         self.assertEqual((row.files, row.size, row.peers, row.problem, row.paused), (1, 5, 1, "", False))
+        self.assertEqual(row.watched, "as the test reports them")
         (entry,) = self.grid.wait(folders.files(self.secret.text, "d"))
         self.assertEqual(
             (entry.name, entry.kind, entry.size, entry.have_pieces, entry.total_pieces), ("a", "file", 5, 1, 1)

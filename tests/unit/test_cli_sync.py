@@ -13,7 +13,7 @@ ID = "f4e2b00ce04ffac5"
 PEER = {"id": "x" * 28, "name": "laptop", "connection": "direct", "synced": 1, "download": 0, "upload": 0}
 ROW = {
     "id": ID, "directory": "/home/alice/photos", "kind": "read-write", "writable": True, "files": 3, "size": 5 << 20,
-    "indexing": False, "paused": False, "peers": 1, "problem": "", "problem_text": "",
+    "indexing": False, "paused": False, "peers": 1, "problem": "", "problem_text": "", "watched": "",
 }  # fmt: skip
 
 
@@ -122,7 +122,8 @@ class StatusTests(SyncCase):
             self.assertFalse(is_equal(row, peers))
 
     def test_status(self) -> None:
-        """One folder or all of them; a problem is told in words, and by the exit code."""
+        """One folder or all of them; a problem is told in words, and by the exit code; that the system reports nothing,
+        so that a folder is compared now and then, in words alone."""
         self.lists("folder_peers", PEER)
         self.lists("folders_list", ROW)
         all_of_them = ("folders_list", {}), ("folder_peers", {"folder": ID})
@@ -130,6 +131,10 @@ class StatusTests(SyncCase):
         self.answers["folder_info"] = {"result": ROW | {"problem": "folder-gone", "problem_text": "it is gone"}}
         one = ("folder_info", {"folder": ID}), ("folder_peers", {"folder": ID})
         self.assertIn("it is gone", self.asks(f"sync status {ID}", *one, code=3))
+        self.answers["folder_info"] = {"result": ROW | {"watched": "by a comparison every 60 s (no watches are left)"}}
+        self.assertIn("noticed by a comparison every 60 s (no watches", self.asks(f"sync status {ID}", *one))
+        self.answers["folder_info"] = {"result": ROW | {"watched": "as the system reports them"}}
+        self.assertNotIn("noticed", self.asks(f"sync status {ID}", *one))
         self.lists("folders_list")
         self.assertIn("bitdust sync create", self.cli("sync", "status").output)
 
