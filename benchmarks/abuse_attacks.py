@@ -22,6 +22,7 @@ from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
+from benchmarks.abuse_dossiers import Nobodies, bring
 from benchmarks.abuse_peer import DEVICE, WINDOW, Peer, Persona, Reply, Target, later, people, record_of, wish
 from benchmarks.abuse_peer import stranger_at as at
 from bitdust.formats.log_packet import LogPacket
@@ -329,6 +330,12 @@ class Attack:
 
     # HTTP
 
+    def dossiers(self) -> None:
+        """Each has six thousand signatures; from each network."""
+        nobodies = Nobodies(lambda: next(self.people), self.target.fingerprint)
+        dossier = nobodies.dossier()
+        self.every_network(lambda peer: bring(peer, nobodies, dossier))
+
     def idserver(self) -> None:
         """Slow connections to the ID server, of one address and of many."""
         for number in range(300):
@@ -378,6 +385,7 @@ ATTACKS: dict[str, Callable[[Attack], object]] = {
     "stalled": Attack.stalled,
     "logs": Attack.logs,
     "space": Attack.space,
+    "dossiers": Attack.dossiers,
     "idserver": Attack.idserver,
     "api": Attack.api,
 }

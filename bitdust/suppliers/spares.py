@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.automats.spare_decision import SpareDecision
-from bitdust.crypt.spare_votes import Bench, few, prove, signatures
+from bitdust.crypt.spare_votes import MOST_JUDGED, Bench, few, prove, signatures
 from bitdust.identity.awaited import FAMILY
 from bitdust.identity.document import IdentityDocument
 from bitdust.outcome import outcome
@@ -300,6 +300,5 @@ class OwnSpares:
 def _read(payload: bytes) -> tuple[list[IdentityDocument], list[SpareCertificate]]:
     """The documents and certificates of a dossier, in a thread. Raises `WireError`."""
     dossier = Dossier.from_bytes(payload)
-    return list(map(IdentityDocument.parse, dossier.identities)), few(
-        map(SpareCertificate.from_bytes, dossier.certificates)
-    )
+    certificates = few(map(SpareCertificate.from_bytes, dossier.certificates[:MOST_JUDGED]))
+    return list(map(IdentityDocument.parse, dossier.identities)), certificates

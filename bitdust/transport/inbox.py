@@ -185,12 +185,14 @@ class Inbox:
             row = self._row_for(session, request)
             if row.gathers and packet.size > SMALL:
                 incoming.take(Resource.PAYLOADS, packet.size)
-            session.reading.charge(row.cost - 1.0 + row.cost_kib * packet.size / 1024)
+            session.reading.charge(row.cost - 1.0)
         except BitDustError as error:
             incoming.machine.send("refuse", fail(error.code, str(error), **error.details))
             return
         incoming.machine.send("dispatch")
         incoming.work = maybeDeferred(self._work, row, request).addCallback(_as_answer)
+        if row.cost_kib:
+            incoming.work.addBoth(_charged, session, row.cost_kib * packet.size / 1024)
         incoming.work.addCallbacks(
             lambda answer: incoming.machine.send("answered", answer), lambda failure: self._failed(incoming, failure)
         )
@@ -283,3 +285,9 @@ class Inbox:
             }
             for item in self._running.values()
         ]
+
+
+def _charged(result: Any, session: Session, cost: float) -> Any:
+    """What a payload costs counts when it was read: counted before, it would keep the payload itself waiting."""
+    session.party.pace(cost)
+    return result

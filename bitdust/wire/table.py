@@ -161,7 +161,7 @@ class Row:
     cover the request. ``gathers`` says that the handler has the whole payload in memory before it does anything: so
     much is set aside before a byte of it is read. ``becomes`` names the machine and the event that the packet becomes,
     where there is one. ``cost`` is what it costs this node, beside a ping: who may ask a hundred things may ask ten
-    that cost ten; ``cost_kib`` is the same of each KiB of the payload.
+    that cost ten; ``cost_kib`` is the same of each KiB of the payload, and counts once that was read.
     """
 
     command: Command

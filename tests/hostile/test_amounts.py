@@ -243,6 +243,21 @@ class RequestTests(Amounts):
         self.run_for(10)
         self.assertLess(len(served), 35)
 
+    def test_what_is_dear_by_its_size(self) -> None:
+        """What a payload costs is waited for when it was read: it comes at once, and what follows comes late."""
+        self.bob.serve(limit=MB)
+        self.change(gathers=True, cost_kib=1.0)
+        self.dial(self.mallory)
+        self.send(self.mallory, MB // 2)
+        self.run_for(2)
+        self.assertEqual(len(self.bob.served), 1)
+        for _ in range(5):
+            self.send(self.mallory, 100)
+        self.run_for(10)
+        self.assertLess(len(self.bob.served), 4)
+        self.run_for(40)
+        self.assertEqual(len(self.bob.served), 6)
+
     def test_frames_that_are_no_requests_count_too(self) -> None:
         """A megabyte of parts of one byte is read no faster for being no requests."""
         self.bob.serve()

@@ -1,11 +1,15 @@
-"""Dossiers as they come, from anybody: read and proven in a thread, because each may have thousands of signatures."""
+"""Dossiers as they come, from anybody: read and proven in a thread, because each may have thousands of signatures.
+
+One at a time: each thread that works takes its share of the interpreter from the reactor.
+"""
 
 from collections import Counter
 
 from attrs import frozen
 
+from bitdust.batching import ThreadQueue
 from bitdust.crypt.device import check_record
-from bitdust.crypt.spare_votes import few, prove, signatures
+from bitdust.crypt.spare_votes import MOST_JUDGED, few, prove, signatures
 from bitdust.identity.document import IdentityDocument
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError
@@ -33,7 +37,7 @@ class Dossiers:
 
     def __init__(self, around: Connected) -> None:
         self._clock = around.world.clock
-        self._in_thread = around.world.run_in_thread
+        self._work = ThreadQueue(around.world.run_in_thread)
         self._identities = around.identities
         self._counted: Counter[bytes] = Counter()
         self._since = 0.0
@@ -47,13 +51,13 @@ class Dossiers:
         if self._counted[peer] > MOST_DOSSIERS:
             raise BitDustError("busy", f"{MOST_DOSSIERS} questions of yours were answered in this minute; come again")
 
-    async def read(self, dossier: Dossier) -> Shown:
+    async def read(self, payload: bytes) -> Shown:
         """The family of a dossier, proven. Raises `WireError`.
 
         Documents of those whom it names are known from then on as those of strangers are: whoever takes the family
         over keeps them.
         """
-        shown: Shown = await self._in_thread(_read, dossier)
+        shown: Shown = await self._work.submit(_read, payload)
         for document in shown.documents:
             self._identities.accept(document)
         owner = self._identities.get(shown.family.customer)
@@ -61,13 +65,15 @@ class Dossiers:
         if device is None or device.revoked is not None:
             raise WireError("bad-signature", "no device of the customer that counts has signed its family")
         check_record(shown.signed, device.key)
-        await self._in_thread(prove, signatures(shown.certificates, self._identities.get))
+        await self._work.submit(prove, signatures(shown.certificates, self._identities.get))
         return shown
 
 
-def _read(dossier: Dossier) -> Shown:
+def _read(payload: bytes) -> Shown:
+    dossier = Dossier.from_bytes(payload)
     signed = Signed.from_bytes(dossier.family, Family.KIND)
     family = Family.from_body(signed.body)
     named = {family.customer, *family.holders, *(family.mandate.spares if family.mandate is not None else ())}
     documents = [one for one in map(IdentityDocument.parse, dossier.identities) if one.fingerprint in named]
-    return Shown(family, signed, documents, few(map(SpareCertificate.from_bytes, dossier.certificates)))
+    certificates = few(map(SpareCertificate.from_bytes, dossier.certificates[:MOST_JUDGED]))
+    return Shown(family, signed, documents, certificates)

@@ -18,7 +18,7 @@ from bitdust.disk.disk import disk_error
 from bitdust.signal import Signal
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.healing import MAX_DOSSIER, Dossier
+from bitdust.wire.healing import MAX_DOSSIER
 from bitdust.wire.packet import Command
 from bitdust.wire.records import MAX_SUPPLIERS
 from bitdust.wire.schema import Bytes, Choice, Int, Schema, Struct
@@ -110,8 +110,7 @@ class HealingRows:
 
     async def _read(self, request: Request) -> Shown:
         self._councils.dossiers.admit(request.peer.fingerprint)
-        dossier = Dossier.from_bytes(await request.payload.read_all(MAX_DOSSIER))
-        shown = await self._councils.dossiers.read(dossier)
+        shown = await self._councils.dossiers.read(await request.payload.read_all(MAX_DOSSIER))
         if shown.family.customer != request.fields["customer"]:
             raise BitDustError("bad-field", "the dossier is of another customer")
         return shown
