@@ -45,6 +45,8 @@ class StoredAsSaid:
         self.needed: set[tuple[int, bytes]] = set()
         self.without_log: set[bytes] = set()
         self.unread: set[bytes] = set()
+        self.unlisted: set[bytes] = set()
+        self.wiped: set[bytes] = set()
         self.refusing: dict[bytes, float] = {}
         self.strikes: dict[bytes, int] = {}
         self.my_customers: set[bytes] = set()
@@ -60,6 +62,12 @@ class StoredAsSaid:
 
     def has_read(self, supplier: bytes) -> bool:
         return supplier not in self.unread
+
+    def names_others(self, supplier: bytes) -> bool:
+        return supplier not in self.wiped
+
+    def has_listed(self, supplier: bytes) -> bool:
+        return supplier not in self.unlisted
 
     def refusing_for(self, supplier: bytes) -> float:
         return self.refusing.get(supplier, 0.0)

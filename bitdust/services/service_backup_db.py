@@ -28,15 +28,16 @@ class BackupDBService(Service):
         self._disconnect = index.merged.connect(self._check)
         index.start()
         if index.recovered:
-            self._rooms.suppliers.family.settle()
             return succeed(None)
         self._waiting = Deferred()
         return self._waiting
 
     def _check(self) -> None:
+        if not self._rooms.storage.core.log_replicas.recovered:
+            return
+        self._rooms.suppliers.family.settle()
         waiting, self._waiting = self._waiting, None
-        if self._rooms.storage.core.log_replicas.recovered and waiting is not None:
-            self._rooms.suppliers.family.settle()
+        if waiting is not None:
             waiting.callback(None)
 
     def waits_for(self) -> str:

@@ -87,6 +87,16 @@ class Placement:
         core = self._core()
         return core is not None and core.log_replicas.has_read(supplier)
 
+    def names_others(self, supplier: bytes) -> bool:
+        """Whether a supplier lists the log of another device than this one: one without its disk lists none."""
+        core = self._core()
+        return core is not None and core.log_replicas.names_others(supplier)
+
+    def has_listed(self, supplier: bytes) -> bool:
+        """Whether a supplier has listed its pieces since the last entries of others came."""
+        core = self._core()
+        return core is not None and core.inventory.has_listed(supplier, core.log_replicas.grown_at)
+
     def refusing_for(self, supplier: bytes) -> float:
         """For how many seconds a supplier has taken none of the pieces, or nothing of the log or the key ring, that it
         was offered; 0 where it takes, and while it is away."""

@@ -130,7 +130,9 @@ class Storage:
         if self._core is None or not self._core.catalog.is_open:
             known = self._had_data
             return known if known is not None else (self._around.world.home / "catalog.db").exists()
-        return not self._core.log_replicas.knows_all or figures.has_packs(self._read)
+        replicas = self._core.log_replicas
+        may_be_behind = not replicas.is_alone() and not replicas.has_compared()
+        return not replicas.knows_all or figures.has_packs(self._read) or may_be_behind
 
     def length(self, device: bytes) -> int | None:
         """Entries of the longest log of a device of mine; None while there may be more that are safe."""

@@ -3,10 +3,11 @@
 Another device of mine may write a record as well: the newer one counts, and two of one revision are joined.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from attrs import evolve
+from twisted.logger import Logger
 
 from bitdust.crypt.device import check_record
 from bitdust.crypt.files import remove_safely, write_safely
@@ -15,7 +16,7 @@ from bitdust.identity.document import Device
 from bitdust.signal import Signal
 from bitdust.suppliers.family_before import MAX_RECORD, FamilyBefore, given_back, is_overthrown
 from bitdust.suppliers.family_merge import Places, SizeChange, merged
-from bitdust.suppliers.other_lives import OtherLives
+from bitdust.suppliers.other_lives import OtherLives, Reading
 from bitdust.surroundings import Surroundings
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
@@ -35,6 +36,8 @@ class MyFamily:
     A record that another device of mine made is `inherited`: pieces must be presumed to be stored there until `settle`
     says that the catalog is known. A marker file beside the record keeps this over restarts.
     """
+
+    log = Logger()
 
     def __init__(self, around: Surroundings, path: Path) -> None:
         self._wall = around.world.wall
@@ -69,12 +72,13 @@ class MyFamily:
         """The catalog is known: from now on it says whether pieces are stored there."""
         remove_safely(self._marker)
 
-    def has_unread(self, has_read: Callable[[bytes], bool]) -> bool:
-        """Whether pieces may be stored for another life of mine of which the catalog does not know yet.
+    def has_unread(self, reading: Reading) -> bool:
+        """Whether pieces may be stored for another life of mine of which the catalog does not know yet."""
+        return self._others.are_unread(reading, self.holders)
 
-        ``has_read`` says whether all logs that a supplier holds are known here.
-        """
-        return self._others.are_unread(has_read, self.holders)
+    def is_unlisted(self, supplier: bytes, reading: Reading) -> bool:
+        """Whether a supplier of another life of mine may have pieces that it has not listed yet."""
+        return self._others.is_unlisted(supplier, reading)
 
     def write(
         self,
@@ -150,7 +154,7 @@ class MyFamily:
         if self.current is not None and device.revoked is not None:
             return False
         if self.current is not None and not self._is_of_revoked_device():
-            if not self._me.awaits(FAMILY) and is_of_another_life(self.current, family):
+            if not self._me.awaits(FAMILY) and _is_to_be_joined(self.current, family):
                 return self._unite(self.current, family, signed)
             if family.revision <= self.current.revision:
                 return False
@@ -180,9 +184,13 @@ class MyFamily:
         check_near(theirs.revision, mine.revision, "my family")
         if set(theirs.roots or ()).issubset(mine.roots or ()) and theirs.revision < mine.revision:
             return False
-        write_safely(self._marker, b"")
-        self._others.note(signed)
         places = merged(mine, theirs)
+        if not places.leave_enough(mine, theirs):
+            self.log.info("two families cannot be joined before the changes of one of them have come to their end")
+            return False
+        write_safely(self._marker, b"")
+        self._note_before(theirs, signed)
+        self._others.note(signed)
         self.write(places.suppliers, places.addresses, places.leaving, places.change, theirs)
         return True
 
@@ -270,6 +278,13 @@ class MyFamily:
     def holders(self) -> list[bytes]:
         """The members, and those who leave and still hold pieces."""
         return self.current.holders if self.current is not None else []
+
+
+def _is_to_be_joined(mine: Family, theirs: Family) -> bool:
+    """Whether a record lacks what mine goes back to, or was joined with another life by somebody who did not know of my
+    last changes."""
+    is_joined = set(theirs.roots or ()) > set(mine.roots or ()) and not set(mine.holders).issubset(theirs.holders)
+    return is_of_another_life(mine, theirs) or (bool(mine.roots) and is_joined)
 
 
 def is_of_another_life(mine: Family, theirs: Family) -> bool:

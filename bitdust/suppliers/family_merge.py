@@ -44,6 +44,14 @@ class Places:
         """Whether the same suppliers have and leave the same places, and the same size is wanted."""
         return (self.suppliers, self.leaving, self.change) == (other.suppliers, other.leaving, other.change)
 
+    def leave_enough(self, *records: Family) -> bool:
+        """Whether of those who have places in each record, and of those who leave some, so many are left that what they
+        hold can be put together: a place has room for one who has it and one who leaves it."""
+        left = {*self.suppliers, *self.leaving, *self.change.beyond}
+        groups = [(one.k, group) for one in records for group in (one.suppliers, one.leaving or ())]
+        known = [(k, {who for who in group if who is not None}) for k, group in groups]
+        return all(len(group & left) >= min(k, len(group)) for k, group in known)
+
     def seats(self, number: int) -> tuple[Seats, Seats]:
         """Who has and who leaves so many places, in the family and beyond it."""
         suppliers, nobody = [*self.suppliers, *self.change.beyond], [None] * number

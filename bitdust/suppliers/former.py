@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from bitdust.automats.family_search import FamilySearch
 from bitdust.crypt.files import remove_safely, write_safely
 from bitdust.identity.awaited import FAMILY, STARTED_OVER
+from bitdust.replication import needed, places_heard
 from bitdust.suppliers.again import Again
 from bitdust.suppliers.family import MyFamily, is_of_another_life
 from bitdust.suppliers.family_before import MAX_RECORD
@@ -28,6 +29,8 @@ from bitdust.wire.signed import Signed
 NOTE = "former-family"
 MAX_NOTE = 64 * 1024
 DAY = 86_400.0
+PATIENCE = 3
+"""Rounds after which the newest record that was found counts, though too few of its suppliers were heard."""
 TERM = 458 * DAY
 """Seconds for which suppliers keep what they have of somebody who does not come."""
 
@@ -46,6 +49,9 @@ class FormerFamily:
         self._since: float | None = None
         self._suppliers: list[bytes] = []
         self._found: Family | None = None
+        self._candidate: tuple[Signed, Family] | None = None
+        self._heard: dict[bytes | None, int] = {}
+        self._rounds = 0
         self._machine: FamilySearch | None = None
         self._forget: Callable[[], None] = lambda: None
         self._again = Again(around.world.clock, self._look)
@@ -110,20 +116,43 @@ class FormerFamily:
     # the port of family_search
 
     def ask(self) -> "Deferred[None]":
-        return self._finding.sources.ask_for_family(self._suppliers, True, self._take)
+        self._heard = {}
+        return self._finding.sources.ask_for_family(self._suppliers, True, self._take).addCallback(self._join)
 
     def _take(self, answer: Answer) -> None:
-        if not answer.record or self._found is not None:
+        """Note what one source knows; the newest record of before counts, and its suppliers are asked as well."""
+        if answer.error:
+            return
+        if not answer.record:
+            self._heard[answer.supplier] = 0
             return
         try:
             signed = Signed.from_bytes(answer.record, Family.KIND, MAX_RECORD)
             theirs, mine = Family.from_body(signed.body), self._family.current
-            if (mine is None or is_of_another_life(mine, theirs)) and self._family.adopt(signed):
+        except BitDustError as problem:
+            self.log.warn("a family record of before is no use: {why}", why=problem)
+            return
+        self._heard[answer.supplier] = theirs.revision
+        is_of_before = mine is None or is_of_another_life(mine, theirs)
+        if is_of_before and (self._candidate is None or theirs.revision > self._candidate[1].revision):
+            self._candidate = (signed, theirs)
+            self._suppliers = list(dict.fromkeys([*theirs.holders, *self._suppliers]))
+
+    def _join(self, _: object) -> None:
+        """A round is over: take the newest record, once enough were heard that a still newer one is unlikely."""
+        if self._candidate is None or self._found is not None:
+            return
+        signed, theirs = self._candidate
+        self._rounds += 1
+        is_newest = places_heard(theirs, [who for who in self._heard if who is not None], True) >= needed(theirs)
+        if not is_newest and self._heard.get(None) != theirs.revision and self._rounds < PATIENCE:
+            return
+        self._candidate, self._rounds = None, 0
+        try:
+            if self._family.adopt(signed):
                 self._found = theirs
         except (BitDustError, OSError) as problem:
             self.log.warn("a family record of before is no use: {why}", why=problem)
-        if self._machine is not None:
-            self._machine.send("heard")
 
     def is_known(self) -> bool:
         """Whether it is found, or nobody can have it any more."""

@@ -147,7 +147,7 @@ class Hiring:
     def has_data(self) -> bool:
         """Whether pieces are stored at my suppliers, as far as anybody knows: an inherited family may hold some."""
         family, pieces = self._family, self.pieces
-        return family.inherited or family.has_unread(pieces.has_read) or pieces.has_data()
+        return family.inherited or family.has_unread(pieces) or pieces.has_data()
 
     def dismiss(self, suppliers: Collection[bytes]) -> "Deferred[list[bytes]]":
         """End contracts for good, whatever is stored there: my signed word goes to each, on which it erases all.

@@ -2,12 +2,14 @@
 
 Whoever started over made a family and a catalog that knew nothing of the former ones. When the former family turns up,
 both records become one, and some suppliers of each family leave their places. What those of the other life hold stands
-in their logs alone: until these are read, nobody is let go, and no size of a family is given up.
+in their logs alone: until these are read, nobody is let go, and no size of a family is given up; and after that each of
+them stays until it has listed its pieces.
 """
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
+from typing import Protocol
 
 from twisted.logger import Logger
 
@@ -16,42 +18,65 @@ from bitdust.suppliers.family_before import MAX_RECORD
 from bitdust.wire.records import Family
 from bitdust.wire.signed import Signed
 
-MOST = 8
+MOST = 32
 MAX_FILE = 2 * MOST * MAX_RECORD + 1024
 
 
+class Reading(Protocol):
+    """What is known of what suppliers hold; all of it is False where nothing can be said now."""
+
+    def has_read(self, supplier: bytes, /) -> bool:
+        """Whether a supplier has said what logs of mine it holds, and all of them are known here."""
+
+    def names_others(self, supplier: bytes, /) -> bool:
+        """Whether a supplier lists the log of another device than this one: one without its disk lists none."""
+
+    def has_listed(self, supplier: bytes, /) -> bool:
+        """Whether a supplier has listed its pieces since the last entries of others came."""
+
+
 class OtherLives:
-    """I remember their records on the disk, until enough of their suppliers were read."""
+    """I remember their records on the disk, until all that they hold is known."""
 
     log = Logger()
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._known: list[str] | None = None
+        self._known: list[tuple[str, Family | None]] | None = None
 
     def note(self, signed: Signed) -> None:
         """A record is about to be joined with mine. Raises `OSError`."""
         record = signed.to_bytes().hex()
-        self._write([record, *(known for known in self._records() if known != record)][:MOST])
+        self._write([record, *(known for known, _ in self._records() if known != record)][:MOST])
 
-    def are_unread(self, has_read: Callable[[bytes], bool], holders: Collection[bytes]) -> bool:
-        """Whether something that was safe in another life may not be known here.
+    def are_unread(self, reading: Reading, holders: Collection[bytes]) -> bool:
+        """Whether something that was safe in another life may not be known here; ``holders`` can be asked.
 
-        ``has_read`` says whether a supplier has named the logs that it holds, and all of them are here; ``holders`` are
-        those who can be asked. What is read is forgotten.
+        A life of which all is known, and whose suppliers have all listed their pieces, is forgotten.
         """
-        unread = [record for record in self._records() if not _is_read(record, has_read, holders)]
-        if len(unread) < len(self._records()):
+        records = self._records()
+        unread = [record for record, family in records if not _is_read(family, reading, holders)]
+        kept = [
+            record
+            for record, family in records
+            if record in unread or not all(map(reading.has_listed, _those_of(family, holders)))
+        ]
+        if len(kept) < len(records):
             try:
-                self._write(unread)
+                self._write(kept)
             except OSError as error:
                 self.log.warn("that another life is read will be noted later: {error}", error=error)
         return bool(unread)
 
-    def _records(self) -> list[str]:
-        """In hex, the newest first; a file that is no such list counts as one record that cannot be read."""
+    def is_unlisted(self, supplier: bytes, reading: Reading) -> bool:
+        """Whether a supplier of another life may have pieces that it has not listed yet."""
+        is_theirs = any(family is None or supplier in family.holders for _, family in self._records())
+        return is_theirs and not reading.has_listed(supplier)
+
+    def _records(self) -> list[tuple[str, Family | None]]:
+        """In hex, the newest first, and what they say; a file that is no such list counts as one that says nothing."""
         if self._known is None:
-            self._known = self._load()
+            self._known = [(record, _family_of(record)) for record in self._load()]
         return self._known
 
     def _load(self) -> list[str]:
@@ -69,19 +94,30 @@ class OtherLives:
             write_safely(self._path, json.dumps(records).encode())
         else:
             remove_safely(self._path)
-        self._known = records
+        self._known = [(record, _family_of(record)) for record in records]
 
 
-def _is_read(record: str, has_read: Callable[[bytes], bool], holders: Collection[bytes]) -> bool:
-    """Any k places of a family include one that holds each log that was safe; nobody waits for who is no holder."""
+def _family_of(record: str) -> Family | None:
     try:
-        family = Family.from_body(Signed.from_bytes(bytes.fromhex(record), Family.KIND, MAX_RECORD).body)
+        return Family.from_body(Signed.from_bytes(bytes.fromhex(record), Family.KIND, MAX_RECORD).body)
     except ValueError:
-        return all(map(has_read, holders))
+        return None
+
+
+def _those_of(family: Family | None, holders: Collection[bytes]) -> list[bytes]:
+    return [who for who in holders if family is None or who in family.holders]
+
+
+def _is_read(family: Family | None, reading: Reading, holders: Collection[bytes]) -> bool:
+    """Any k places of a family include one that holds each log that was safe; nobody waits for who is no holder.
+
+    Who names no log but mine may have lost its disk: it counts where all have answered alike.
+    """
+    if family is None:
+        return all(map(reading.has_read, holders))
     leaving = family.leaving or [None] * family.n
-    places = [
-        [who for who in place if who is not None and who in holders]
-        for place in zip(family.suppliers, leaving, strict=True)
-    ]
-    read = [all(map(has_read, place)) for place in places if place]
-    return sum(read) >= min(family.k, len(read))
+    pairs = zip(family.suppliers, leaving, strict=True)
+    places = [there for pair in pairs if (there := [who for who in pair if who is not None and who in holders])]
+    read = [place for place in places if all(map(reading.has_read, place))]
+    telling = [place for place in read if any(map(reading.names_others, place))]
+    return len(read) == len(places) or len(telling) >= family.k

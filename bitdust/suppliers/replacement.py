@@ -24,6 +24,7 @@ from bitdust.suppliers.contracts import ContractBook
 from bitdust.suppliers.departures import Departure, Departures, Why
 from bitdust.suppliers.family import MyFamily
 from bitdust.suppliers.membership import Membership
+from bitdust.suppliers.other_lives import Reading
 from bitdust.suppliers.publication import FamilyPublication
 from bitdust.surroundings import Connected
 from bitdust.wiring import Wire
@@ -32,7 +33,7 @@ REFUSED_FOR = 600.0
 """Seconds for which somebody new may take no pieces, or no records, before the place goes to another one."""
 
 
-class StoredPieces(Protocol):
+class StoredPieces(Reading, Protocol):
     """What is stored at suppliers, as the catalog knows it."""
 
     def has_data(self) -> bool:
@@ -46,9 +47,6 @@ class StoredPieces(Protocol):
 
     def refusing_for(self, supplier: bytes, /) -> float:
         """For how many seconds a supplier has taken none of the pieces, or of the records, that it was offered."""
-
-    def has_read(self, supplier: bytes, /) -> bool:
-        """Whether a supplier has said what logs of mine it holds, and all of them are known here."""
 
 
 @frozen
@@ -183,9 +181,10 @@ class Replacements:
 
     def is_wanted(self, position: int) -> bool:
         """While things move to a new supplier it is to be replaced again only where it is lost, lies, or refuses, or a
-        person asks for it: who had the place first has everything still."""
+        person asks for it: who had the place first has everything still. Where each of two has what another life has
+        stored, neither is to go before that is known."""
         known = self._departures.of(self._supplier(position))
-        if known is None:
+        if known is None or (self.former(position) is not None and self._family.has_unread(self.pieces)):
             return False
         return (
             not self.is_moving(position) or known.why in (Why.AWAY, Why.AUDITS, Why.ASKED) or self.is_refused(position)
@@ -235,9 +234,11 @@ class Replacements:
 
     def is_needed(self, position: int) -> bool:
         """Whether who had a place before still has what its supplier has not, or may have to come back."""
-        if self._family.is_doubtful or self._family.has_unread(self.pieces.has_read):
+        if self._family.is_doubtful or self._family.has_unread(self.pieces):
             return True
         supplier, former = self._supplier(position), self.former(position)
+        if former is not None and self._family.is_unlisted(former, self.pieces):
+            return True
         return supplier is not None and former is not None and self.pieces.is_needed(position, supplier, former)
 
     def is_known(self, position: int) -> bool:

@@ -24,13 +24,14 @@ from bitdust.suppliers.connectors import SUPPLIERS
 from bitdust.suppliers.contracts import ContractBook
 from bitdust.suppliers.family import MyFamily
 from bitdust.suppliers.membership import Membership
+from bitdust.suppliers.other_lives import Reading
 from bitdust.suppliers.publication import FamilyPublication
 from bitdust.surroundings import Connected
 from bitdust.wire.records import Family, Scheme
 from bitdust.wiring import Wire
 
 
-class StoredPacks(Protocol):
+class StoredPacks(Reading, Protocol):
     """What is stored, as a change of size needs it."""
 
     def has_data(self) -> bool:
@@ -42,9 +43,6 @@ class StoredPacks(Protocol):
     def is_resized(self, since: float, /) -> bool:
         """Whether no pack of another size than the family's is left, the log that says so is safe, and no other device
         of mine may have been uploading for another size since a moment."""
-
-    def has_read(self, supplier: bytes, /) -> bool:
-        """Whether a supplier has said what logs of mine it holds, and all of them are known here."""
 
 
 class Resizing:
@@ -183,7 +181,7 @@ class Resizing:
 
     def is_over(self) -> bool:
         family = self._family.current
-        if family is None or self._family.has_unread(self.packs.has_read):
+        if family is None or self._family.has_unread(self.packs):
             return False
         return self.packs.is_resized(family.time if family.beyond else 0.0) and self._publication.is_safe()
 

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.crypt.device import DeviceKey
 from bitdust.suppliers.family import MyFamily
 from bitdust.suppliers.family_before import DAY, DAYS, HELD_DAYS
+from bitdust.wire.records import Family
 from tests.unit.family_kit import Me
 from tests.unit.supplier_kit import START, FakeDevice
 
@@ -55,6 +56,25 @@ class OverthrownTests(SynchronousTestCase):
         self.owner.write([A, B, C, Z], [None] * 4)
         self.owner.confirm()
         self.assertEqual(self.owner.current.suppliers, [A, B, C, Z])
+
+    def test_as_another_life(self) -> None:
+        """A record that pretends to be of another life is joined with mine, and my suppliers are kept all the same."""
+        self.owner.write(HONEST, [None] * 4)
+        low = [bytes(31) + bytes([number]) for number in range(4)]
+        self.thief._sign(Family(self.owner.current.customer, 9, 2, 4, START, low, roots=[b"thief..."]))
+        self.assertTrue(self.owner.adopt(self.thief.signed))
+        self.assertEqual((self.owner.current.suppliers, self.owner.current.leaving), (low, HONEST))
+        self.assertTrue(self.owner.is_doubtful)
+        self.revoke()
+        self.assertEqual((self.owner.current.suppliers, self.owner.current.leaving), (HONEST, low))
+
+    def test_as_another_life_with_no_place_left(self) -> None:
+        """Where no place were left for mine beside those whom the thief names, nothing is taken."""
+        self.owner.write(HONEST, [None] * 4)
+        low, junk = ([bytes([first]) + bytes([number]) * 31 for number in range(4)] for first in (0, 250))
+        self.thief._sign(Family(self.owner.current.customer, 9, 2, 4, START, low, None, junk, roots=[b"thief..."]))
+        self.assertFalse(self.owner.adopt(self.thief.signed))
+        self.assertEqual(self.owner.current.suppliers, HONEST)
 
     def test_one_after_the_other(self) -> None:
         """It makes no difference in how many steps, and whether this device has gone on from one of them."""

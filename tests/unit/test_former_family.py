@@ -7,6 +7,7 @@ from attrs import evolve
 from twisted.trial.unittest import TestCase
 
 from bitdust.identity.awaited import STARTED_OVER
+from bitdust.suppliers.family_before import HELD_DAYS
 from bitdust.suppliers.family_merge import SizeChange
 from bitdust.suppliers.finding import Answer
 from bitdust.suppliers.former import DAY, NOTE, TERM
@@ -38,7 +39,12 @@ class FormerFamilyCase(TestCase):
     def found(self) -> None:
         """From now on somebody has the record of before."""
         family = Family(self.me.fingerprint, 7, 2, 4, START, self.members, roots=[b"former--"])
-        self.town.answers = [Answer(self.members[0], self.me.sign(family.KIND, family.to_body()).to_bytes())]
+        self.answer(family, *self.members)
+
+    def answer(self, family: Family, *who: bytes | None) -> None:
+        """From now on these have a record."""
+        record = self.me.sign(family.KIND, family.to_body()).to_bytes()
+        self.town.answers = [*self.town.answers, *(Answer(one, record) for one in who)]
 
     def told(self) -> list[dict]:
         return [data for event, data in self.town.events.sent if event == "former-family-found"]
@@ -85,6 +91,38 @@ class FormerFamilyTests(FormerFamilyCase):
         self.restart()
         self.assertFalse(self.is_searching)
 
+    def record(self, revision: int) -> Family:
+        return Family(self.me.fingerprint, revision, 2, 4, START, self.members, roots=[b"former--"])
+
+    def test_an_old_record_that_answers_first(self) -> None:
+        """It does not end the search before enough of its suppliers, or the DHT, know none that is newer."""
+        self.start_over()
+        self.answer(self.record(5), self.members[0])
+        self.town.clock.advance(DAY)
+        self.assertTrue(self.is_searching)
+        self.answer(self.record(9), self.members[1])
+        self.town.clock.advance(DAY)
+        self.assertEqual((self.told(), self.town.asked_for_family[-1][0]), ([], sorted(self.members)))
+        self.answer(self.record(9), self.members[2])
+        self.town.clock.advance(DAY)
+        self.assertEqual(self.told(), [{"revision": 9, "suppliers": 4}])
+
+    def test_the_dht_knows_the_newest(self) -> None:
+        """Its word is enough where no supplier has said that there is a newer one."""
+        self.start_over()
+        self.answer(self.record(9), None)
+        self.town.clock.advance(DAY)
+        self.assertEqual(self.told(), [{"revision": 9, "suppliers": 4}])
+
+    def test_too_few_are_there(self) -> None:
+        """After three rounds what one supplier knows counts."""
+        self.start_over()
+        self.answer(self.record(5), self.members[0])
+        for _ in range(3):
+            self.assertEqual(self.told(), [])
+            self.town.clock.advance(DAY)
+        self.assertEqual(self.told(), [{"revision": 5, "suppliers": 4}])
+
     def test_what_is_no_use(self) -> None:
         """Neither garbage nor the family of today ends the search."""
         self.start_over()
@@ -129,6 +167,7 @@ class UnreadTests(FormerFamilyCase):
         self.town.unread = {*self.members}
         self.town.clock.advance(DAY)
         self.town.family.settle()
+        self.town.clock.advance((HELD_DAYS + 1) * DAY)
 
     def pass_time(self, seconds: float = 600.0) -> None:
         for _ in range(int(seconds)):
@@ -149,6 +188,25 @@ class UnreadTests(FormerFamilyCase):
         self.pass_time()
         self.assertEqual((len(self.left()), self.town.hiring.has_data()), (4, False))
         self.assertEqual(sum(one.ended for one in self.town.suppliers.values()), 4)
+
+    def test_each_stays_until_it_has_listed_its_pieces(self) -> None:
+        """Logs say what was stored; which piece each of those who leave has is known when it has said so."""
+        self.town.unread.clear()
+        silent = self.town.unlisted = {*self.members}
+        self.pass_time()
+        self.assertEqual(self.left() & silent, set())
+        leaves = [who for who in self.town.family.current.departing if who in silent]
+        self.town.unlisted = silent - {*leaves[:1]}
+        self.pass_time()
+        self.assertEqual(self.left() & silent, {*leaves[:1]})
+
+    def test_neither_of_two_at_one_place_goes(self) -> None:
+        """A place that both families have is not given to somebody new before what each holds is known."""
+        family = self.town.family
+        place = next(number for number, who in enumerate(family.current.leaving) if who)
+        self.town.requests.replace(family.current.suppliers[place], None)
+        self.pass_time()
+        self.assertEqual(self.left(), set())
 
     def test_after_a_restart(self) -> None:
         """What is not read is on the disk."""
@@ -191,8 +249,8 @@ class OtherLivesTests(FormerFamilyCase):
         return self.me.sign(family.KIND, family.to_body())
 
     def is_unread(self, *read: int, holders=None) -> bool:
-        known = [self.members[number] for number in read]
-        return self.lives.are_unread(known.__contains__, self.members if holders is None else holders)
+        self.town.unread = {*self.members} - {self.members[number] for number in read}
+        return self.lives.are_unread(self.town, self.members if holders is None else holders)
 
     def test_any_k_places(self) -> None:
         """Of four with two needed any two are enough, once; what was read stays so."""
@@ -229,4 +287,23 @@ class OtherLivesTests(FormerFamilyCase):
         self.lives.note(self.record())
         with mock.patch("bitdust.suppliers.other_lives.remove_safely", side_effect=OSError("read-only")):
             self.assertFalse(self.is_unread(0, 1))
-        self.assertTrue(OtherLives(self.path).are_unread(lambda who: False, self.members))
+        self.town.unread = {*self.members}
+        self.assertTrue(OtherLives(self.path).are_unread(self.town, self.members))
+
+    def test_those_without_their_disks(self) -> None:
+        """Who names no log of before counts only where all have answered: two honest ones may be off for an hour."""
+        self.town.wiped = {*self.members[:2]}
+        self.lives.note(self.record())
+        self.assertTrue(self.is_unread(0, 1))
+        self.assertTrue(self.is_unread(0, 1, 2))
+        self.assertFalse(self.is_unread(0, 1, 2, 3))
+
+    def test_until_all_have_listed(self) -> None:
+        """What is read is remembered until every supplier of that life has listed its pieces."""
+        self.lives.note(self.record())
+        self.town.unlisted = {self.members[2]}
+        self.assertFalse(self.is_unread(0, 1))
+        listed = [self.lives.is_unlisted(who, self.town) for who in self.members]
+        self.assertEqual((listed, self.path.exists()), ([False, False, True, False], True))
+        self.town.unlisted.clear()
+        self.assertFalse(self.is_unread(0, 1) or self.path.exists())

@@ -1,14 +1,17 @@
 """Devices of one person that do not know of each other: what is erased, what counts, and what a supplier has lost."""
 
 import os
+from unittest import mock
 
 from twisted.internet.defer import Deferred
 
 from bitdust.crypt.device import DeviceKey
-from bitdust.crypt.keyring import MASTER
+from bitdust.crypt.keyring import MASTER, KeyRing, RingKey
 from bitdust.formats.log_entry import Begin, Content, Entry, LogName, hash_of, head_of, seal
 from bitdust.formats.operations import item_op
 from bitdust.identity.document import Device
+from bitdust.storage.log.recovery import SeenHead, note_losses
+from bitdust.wire.names import GROUP_PREFIX
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Head
 from tests.unit.storage_kit import START, Node, random_file, stop_quietly
@@ -113,6 +116,43 @@ class ReadTests(OtherDeviceCase):
         self.ask()
         pull, supplier = self.core.log_replicas._pull, self.around.suppliers[0].fingerprint
         self.assertFalse(pull.has_read(supplier, []))
+
+
+    def test_what_is_said_in_a_group(self) -> None:
+        """A log that is no part of a catalog is not waited for; that of a key which is not here yet is."""
+        pull, logs = self.core.log_replicas._pull, self.core.log_replicas._follow_keys()
+        supplier, mine = self.around.suppliers[0].fingerprint, self.node.me.device.id
+        head = Head(self.node.me.fingerprint, mine, 5, bytes(32), START, scope=b"t" * 16)
+        pull._remember(supplier, [SeenHead(head, supplier, True, signer=mine, end=5)])
+        self.assertFalse(pull.has_read(supplier, logs))
+        group = RingKey(f"{GROUP_PREFIX}0", scopes=frozenset({b"t" * 16}))
+        ring = KeyRing({**self.node.me.key_ring.keys, group.key_id: group})
+        with mock.patch.object(type(self.node.me), "key_ring", ring):
+            pull._remember(supplier, [SeenHead(head, supplier, True, signer=mine, end=5)])
+        self.assertTrue(pull.has_read(supplier, logs))
+
+    def test_what_nobody_gives(self) -> None:
+        """Entries that the person does without are not waited for."""
+        pull, logs = self.core.log_replicas._pull, self.core.log_replicas._follow_keys()
+        supplier, other = self.around.suppliers[0].fingerprint, b"o" * len(self.node.me.device.id)
+        head = Head(self.node.me.fingerprint, other, 5, bytes(32), START)
+        pull._remember(supplier, [SeenHead(head, supplier, False)])
+        self.assertFalse(pull.has_read(supplier, logs))
+        self.node.wait(self.core.catalog.change(lambda database: note_losses(database, {(MASTER, other): 5})))
+        self.assertTrue(pull.has_read(supplier, logs))
+        self.assertTrue(pull.names_others(supplier))
+
+    def test_whether_anything_is_stored(self) -> None:
+        """Where there is another device, nobody says that nothing is, before suppliers were heard in this run."""
+        other = self.second()
+        other.create("theirs")
+        other.pass_time(5)
+        self.node.me.replace_document(other.me.document)
+        self.core.log_replicas.pull_again()
+        self.node.pass_time(5)
+        self.assertFalse(self.core.log_replicas.is_alone() or self.node.storage.has_data())
+        self.core.log_replicas._pull._listed.clear()
+        self.assertTrue(self.node.storage.has_data())
 
 
 class StillSendingTests(OtherDeviceCase):

@@ -192,6 +192,31 @@ class DevicesTests(SynchronousTestCase):
         self.assertEqual(one.current, other.current)
         self.assertEqual(set(one.current.holders), {A, B, C, D, Y, Z})
 
+    def test_a_union_that_did_not_know_of_my_last_change(self) -> None:
+        """The other device has joined an old record of mine: whom I have hired since keeps the place."""
+        one, other = self.device(b"1")[0], self.other_life(1)
+        one.write([A, B, C, None], [None] * 4)
+        other.adopt(one.signed)
+        one.write([A, B, C, D], [None] * 4)
+        for _ in range(3):
+            other.write(other.current.suppliers, [None] * 4, other.current.leaving)
+        self.assertTrue(one.adopt(other.signed))
+        self.assertTrue(other.adopt(one.signed))
+        self.assertEqual(one.current, other.current)
+        self.assertEqual(set(one.current.holders), {A, B, C, D, Y, Z})
+
+    def test_a_third_life(self) -> None:
+        """Where a place would have to forget one of three, and too few of a life were left, nobody is joined yet."""
+        one, other = self.device(b"1")[0], self.other_life(1)
+        one.write([A, B, C, D], [None] * 4, [bytes([number]) * 32 for number in (11, 12, 13, 14)])
+        other.write([bytes([number]) * 32 for number in (21, 22, 23, 24)], [None] * 4)
+        before = one.current
+        self.assertFalse(one.adopt(other.signed))
+        self.assertEqual(one.current, before)
+        one.write([A, B, C, D], [None] * 4, [])
+        self.assertTrue(one.adopt(other.signed))
+        self.assertEqual(len(one.current.holders), 8)
+
     def test_a_family_of_another_life_that_is_too_far_ahead(self) -> None:
         """It is refused: suppliers would take no record that follows both."""
         one, other = self.device(b"1")[0], self.other_life(1)

@@ -9,6 +9,7 @@ was acknowledged, and what this supplier gave back as something else is not ther
 
 import sqlite3
 from functools import partial
+from math import inf
 from typing import Any
 
 from attrs import define, field, frozen
@@ -100,6 +101,7 @@ class Inventory:
         self._clock = around.registry.clock
         self._asked_at = self._clock.seconds()
         self._answers: dict[bytes, Comparison] = {}
+        self._complete: dict[bytes, float] = {}
         self.refreshed: Signal[[]] = Signal()
         """Suppliers have listed what they have."""
         self.machine = ListFilesOrator(around.registry, self)
@@ -117,6 +119,11 @@ class Inventory:
     def idle_for(self) -> float:
         """Seconds since suppliers were asked last."""
         return self._clock.seconds() - self._asked_at
+
+    def has_listed(self, supplier: bytes, since: float) -> bool:
+        """Whether a supplier was asked after a moment of the reactor's clock what it holds, and has listed all of it,
+        and what the list names besides is known here as far as it counts."""
+        return self._complete.get(supplier, -inf) >= since
 
     def has_answers(self) -> bool:
         return bool(self._answers)
@@ -137,6 +144,7 @@ class Inventory:
         self._answers = {}
         family = self._ports.family()
         holders = family.holders if family is not None else []
+        self._complete = {who: begun for who, begun in self._complete.items() if who in holders}
         online = [supplier for supplier in holders if self._ports.is_online(supplier)]
         answers = await outcomes(Deferred.fromCoroutine(self._one(supplier)) for supplier in online)
         for supplier, answer in zip(online, answers, strict=True):
@@ -146,6 +154,7 @@ class Inventory:
                 self.log.info("supplier {s} gave no list: {e}", s=supplier.hex()[:16], e=answer.error)
 
     async def _one(self, supplier: bytes) -> Comparison:
+        begun = self._clock.seconds()
         before: Held = await self._catalog.read_in_thread(lambda database: kept_by(database, supplier))
         held = await self._list(supplier)
         place = self._place(supplier)
@@ -156,6 +165,8 @@ class Inventory:
         found, lost = await self._catalog.change(
             lambda database: compare(database, supplier, place, Listed(before, held, word))
         )
+        if not word.unknown:
+            self._complete[supplier] = begun
         if lost:
             self.log.warn("supplier {s} has lost {count} pieces", s=supplier.hex()[:16], count=lost)
         return Comparison(len(found), lost)

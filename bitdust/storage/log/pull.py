@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Sequence
 from enum import Enum
+from math import inf
 from typing import Any
 
 from attrs import define, evolve, field
@@ -33,6 +34,7 @@ from bitdust.storage.log.requests import LogRequests, ask_online
 from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.ports import Ports
 from bitdust.surroundings import Connected
+from bitdust.wire.names import GROUP_PREFIX
 from bitdust.wire.records import Head
 
 COMPARED = "compared"
@@ -96,6 +98,8 @@ class LogPull:
         self.heard: set[bytes] = set()
         """Suppliers whose heads were seen since the catalog was opened."""
         self._listed: dict[bytes, list[Head]] = {}
+        self.grown_at = -inf
+        """When entries of others came last, in seconds of the reactor's clock."""
         self.others = OtherDevices(around.me, writer.catalog, self._requests, ports)
 
     async def run(self, logs: Sequence[KeyLog], accept_loss: bool) -> Pulled:
@@ -119,6 +123,8 @@ class LogPull:
             await self._note(logs, heard, 0, is_merged=False)
             return Pulled.OUTDATED
         entries = await self._recover(logs, heard, accept_loss or self._me.awaits(STARTED_OVER))
+        if entries:
+            self.grown_at = self._world.clock.seconds()
         await self._note(logs, heard, entries)
         self._me.came_back(STARTED_OVER)
         if waits and self._is_newest(logs, known):
@@ -177,25 +183,41 @@ class LogPull:
         return listed
 
     def _remember(self, supplier: bytes, heads: Sequence[SeenHead]) -> None:
-        """What the holders of today list, of the owner's devices, as far as it counts, or as it may count when the
-        owner's newest document is here."""
+        """What the holders of today list, as far as it counts, or as it may count when the owner's newest document is
+        here. What is said in groups is no part of a catalog."""
         family, access = self._ports.family(), self._writer.logs
         kept = {supplier, *(family.holders if family is not None else ())}
+        of_groups = self._scopes_of_groups()
         listed = []
         for seen in heads:
-            end = seen.end if access.device(seen.signer) is not None else seen.head.sequence
-            if access.guest(seen.head.scope, seen.head.device) is None and end:
+            is_known = seen.head.scope is not None or access.device(seen.signer) is not None
+            end = seen.end if is_known else seen.head.sequence
+            if end and seen.head.scope not in of_groups:
                 listed.append(evolve(seen.head, sequence=end))
         self._listed = {who: what for who, what in self._listed.items() if who in kept} | {supplier: listed}
 
+    def _scopes_of_groups(self) -> set[bytes | None]:
+        keys = self._me.key_ring.keys
+        return {scope for name, key in keys.items() if name.startswith(GROUP_PREFIX) for scope in key.scopes}
+
     def has_read(self, supplier: bytes, logs: Iterable[KeyLog]) -> bool:
-        """Whether a supplier has listed what it holds, and all of that which counts is known here."""
-        by_scope = self._by_scope(logs)
-        listed = self._listed.get(supplier)
-        return listed is not None and all(
-            (one := by_scope.get(head.scope)) is not None and one.end(head.device).sequence >= head.sequence
-            for head in listed
-        )
+        """Whether a supplier has listed what it holds, and all of that which counts is known here, or given up."""
+        by_scope, listed = self._by_scope(logs), self._listed.get(supplier)
+        if listed is None:
+            return False
+        lost = losses(self._catalog.read)
+
+        def is_known(head: Head) -> bool:
+            one = by_scope.get(head.scope)
+            if one is None:
+                return False
+            return max(one.end(head.device).sequence, lost.get((one.key, head.device), 0)) >= head.sequence
+
+        return all(map(is_known, listed))
+
+    def names_others(self, supplier: bytes) -> bool:
+        """Whether a supplier lists the log of another device than this one: one without its disk lists none."""
+        return any(head.device != self._me.device.id for head in self._listed.get(supplier, ()))
 
     def _by_scope(self, logs: Iterable[KeyLog]) -> dict[bytes | None, KeyLog]:
         return {scope: one for one in logs for scope in self._writer.logs.scopes(one.key)}

@@ -11,7 +11,7 @@ from bitdust.automats.index_synchronizer import IndexSynchronizer
 from bitdust.batching import Soon
 from bitdust.identity.awaited import CATALOG, STARTED_OVER
 from bitdust.outcome import Outcome, outcome
-from bitdust.replication import Replicas, keepers, members, needed
+from bitdust.replication import Replicas, keepers, members, needed, places_heard
 from bitdust.signal import Disconnect, Signal
 from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.catalog import LogEnd
@@ -158,6 +158,21 @@ class LogReplicas:
     def has_read(self, supplier: bytes) -> bool:
         """Whether a supplier has said what it holds, and all of that which counts is known here."""
         return self._pull.has_read(supplier, self._logs.values())
+
+    def names_others(self, supplier: bytes) -> bool:
+        """Whether a supplier has listed the log of another device than this one."""
+        return self._pull.names_others(supplier)
+
+    @property
+    def grown_at(self) -> float:
+        """When entries of others came last in this run, in seconds of the reactor's clock."""
+        return self._pull.grown_at
+
+    def has_compared(self) -> bool:
+        """Whether enough suppliers have listed their logs in this run: whatever another device has stored is known."""
+        family = self._ports.family()
+        heard = [] if family is None else [who for who in family.holders if self.has_read(who)]
+        return family is not None and places_heard(family, heard, True) >= needed(family)
 
     def check_writable(self) -> None:
         """Raises `BitDustError` ``read-only`` on a recovered node for which newer states may exist."""

@@ -10,6 +10,7 @@ from twisted.internet.defer import succeed
 
 from bitdust.identity.awaited import ALL
 from bitdust.replication import members
+from bitdust.suppliers.family_before import DAY, HELD_DAYS
 from tests.grid.chaos.faults import Faults
 from tests.grid.chaos.field import Field, Finding
 from tests.grid.chaos.judging import Judge
@@ -141,6 +142,11 @@ class Lives:
         self.field.note("all is known")
         self.judge.check_all(self.owner, home)
         Faults(self.field, 0).mend_all()
+        self.field.pass_time(60)
+        if home.rooms.suppliers.family.is_doubtful:
+            self.field.note("two days pass")
+            self.field.advance(HELD_DAYS * DAY)
+            self.field.pass_time(60)
         self.judge.settle(self.owner, REUNION)
         self.judge.check_all(self.owner, home)
         self.owner.write_key_file()
