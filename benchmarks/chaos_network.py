@@ -10,12 +10,12 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from bitdust.cli.client import ApiError
-from bitdust.cli.processes import NodeProcess, ProcessNetwork, wait_for
+from bitdust.cli.processes import NodeProcess, ProcessNetwork, StepFailed, wait_for
 
 FAMILY, SPARES = 4, 2
 SMALL_DISK, SPACE = "400m", "300 MB"
@@ -127,24 +127,40 @@ class Stage:
 
     def settle(self, seconds: float) -> None:
         """Wait until uploads have ended, and every piece is with its supplier."""
-        wait_for(self._is_settled, "everything to settle", seconds)
+        self._wait_until(lambda: not self._unsettled(), "everything to settle", seconds)
         for row in self.call("files_uploads")["failed"]:
             if self.begun.pop(row["remote_path"].rpartition(":")[2], None):
                 print(f"an upload failed, and said so: {row['reason']}", file=sys.stderr)
         self.promised |= self.begun
         self.begun.clear()
 
-    def _is_settled(self) -> bool:
-        if self.customer.service("my_data")["state"] != "ON" or self._uploads():
-            return False
-        pieces = self.call("process_info")["file"]["pieces"]
-        rows = self.call("suppliers_list")
-        has_all = len(rows) == FAMILY and all(row["fingerprint"] and row["connected"] for row in rows)
-        return has_all and pieces["due"] == pieces["acknowledged"] and not any(row["replacement"] for row in rows)
+    def _wait_until(self, ready: Callable[[], bool], what: str, seconds: float) -> None:
+        """Raises `StepFailed`, which says what has not settled."""
+        try:
+            wait_for(ready, what, seconds)
+        except StepFailed as error:
+            try:
+                left = self._unsettled()
+            except (ApiError, OSError) as silent:
+                left = [f"{self.customer.name} does not answer: {silent}"]
+            raise StepFailed("\n  ".join([str(error), *left])) from error
 
-    def _uploads(self) -> list[Any]:
-        found = self.call("files_uploads")
-        return [*found["running"], *found["pending"]]
+    def _unsettled(self) -> list[str]:
+        """What is not yet as it should be, in words."""
+        service = self.customer.service("my_data")
+        if service["state"] != "ON":
+            return [f"my_data is {service['state']}: {service['reason']}"]
+        uploads = self.call("files_uploads")
+        left = [
+            f"the upload of {row['remote_path']} is {row['state']}"
+            for row in (*uploads["running"], *uploads["pending"])
+        ]
+        pieces, rows = self.call("process_info")["file"]["pieces"], self.call("suppliers_list")
+        if pieces["due"] != pieces["acknowledged"]:
+            left.append(f"pieces: {', '.join(f'{number} {what}' for what, number in pieces.items())}")
+            left += [f"{row['global_id']} {one['text']}" for row in rows for one in row["problems"]]
+            left += [f"{row['global_id']}: {row['reason']}" for row in rows if row["reason"]]
+        return [*left, *unsettled_places(rows)]
 
     def compare(self) -> None:
         """Bring everything back. Raises `Lost`."""
@@ -209,7 +225,7 @@ class Stage:
         shutil.rmtree(node.home, ignore_errors=True)
         row = next(row for row in self.call("suppliers_list") if row["global_id"].partition("@")[0] == node.name)
         self.call("supplier_change", position=row["position"])
-        wait_for(lambda: node not in self.family() and self._is_settled(), "the replacement", seconds)
+        self._wait_until(lambda: node not in self.family() and not self._unsettled(), "the replacement", seconds)
         self._count += 1
         self._mount(100 + self._count)
         self.network.add_supplier(100 + self._count, SPACE)
@@ -234,6 +250,18 @@ class Stage:
         began = time.monotonic()
         self.call("identity_recover", private_key_local_file=str(self._key_file), join_network=True)
         self.customer.wait_for_service("my_data", seconds - (time.monotonic() - began))
+
+
+def unsettled_places(rows: list[Any]) -> list[str]:
+    """What is not as it should be among the suppliers of a customer, as `suppliers_list` shows them."""
+    found = [] if len(rows) == FAMILY else [f"there are {len(rows)} suppliers"]
+    for row in rows:
+        reason = f": {row['reason']}" if row["reason"] else ""
+        if not row["fingerprint"] or not row["connected"]:
+            found.append(f"place {row['position']}, {row['global_id']}, is {row['supplier_state']}{reason}")
+        if row["replacement"]:
+            found.append(f"place {row['position']} changes hands: {row['replacement']}")
+    return found
 
 
 def flip(data: bytes, source: random.Random) -> bytes:

@@ -67,6 +67,7 @@ class DataMotionService(Service):
             self._rooms.peers.presence.changed.connect(self._came_or_went),
             self._rooms.suppliers.family.changed.connect(self._rooms.storage.core.suppliers_changed),
             self._rooms.suppliers.connectors.accepted.connect(self._rooms.storage.core.supplier_accepted),
+            self._rooms.suppliers.connectors.enlarged.connect(self._rooms.storage.core.queues.try_again),
             self._rooms.suppliers.spares.changed.connect(self._rooms.storage.core.suppliers_changed),
         ]
         for row in self._rows:

@@ -245,6 +245,7 @@ class Core:
         """A supplier has made its contract with me again, perhaps on an empty disk."""
         self.key_ring_replicas.supplier_accepted(supplier)
         self.log_replicas.supplier_accepted(supplier)
+        self.queues.try_again(supplier)
 
     # what uploads and downloads share
 

@@ -33,8 +33,8 @@ ANSWERED = ("CONNECTED", "NO_SERVICE", "DISCONNECTED", "CLOSED")
 class Connectors:
     """I connect suppliers and ask them for contracts, from `open` to `close`.
 
-    ``accepted`` names a holder of my pieces that is connected, ``refused`` a member that says no, ``leaving`` a holder
-    and until when it answers, 0 when it stays.
+    ``accepted`` names a holder of my pieces that is connected, ``enlarged`` one that gives more room than before,
+    ``refused`` a member that says no, ``leaving`` a holder and until when it answers, 0 when it stays.
     """
 
     def __init__(self, around: Connected, family: MyFamily, book: ContractBook) -> None:
@@ -51,6 +51,7 @@ class Connectors:
         self._removers: list[Callable[[], None]] = []
         self.asked: dict[bytes, Wish] = {}
         self.accepted: Signal[[bytes]] = Signal()
+        self.enlarged: Signal[[bytes]] = Signal()
         self.refused: Signal[[bytes]] = Signal()
         self.leaving: Signal[[bytes, int]] = Signal()
 
@@ -270,8 +271,15 @@ class Connectors:
             raise Refused("no-service", "this supplier has given notice")
 
     def report_room(self, supplier: bytes, is_given: bool) -> None:
-        """Whether a supplier gives the room that it was asked for."""
+        """Whether a supplier gives the room that it was asked for, or more than it did."""
         (self.growth.given if is_given else self.growth.refused)(supplier)
+
+    def report_contract(self, before: Contract | None, now: Contract) -> None:
+        """A supplier has promised something, in the place of what it had promised before."""
+        if before is not None and before.contract != now.contract:
+            self.growth.begin_again(now.supplier)
+        if before is not None and now.room > before.room:
+            self.enlarged.emit(now.supplier)
 
     def report_state(self, supplier: bytes, state: str) -> None:
         """A connector came to another state."""

@@ -89,6 +89,11 @@ class Growth:
         """Whether a supplier has refused to give more, the last time that it was asked."""
         return supplier in self._full
 
+    def begin_again(self, supplier: bytes) -> None:
+        """A supplier has lost its contract with me, and all that was counted under it: it may be asked at once."""
+        self._taken.pop(supplier, None)
+        self._asked.pop(supplier, None)
+
     def forget(self, supplier: bytes) -> None:
         """It is no supplier of mine any more."""
         self._taken.pop(supplier, None)

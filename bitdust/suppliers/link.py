@@ -13,7 +13,7 @@ from bitdust.suppliers.growth import LEAST
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError
 from bitdust.wire.packet import Command
-from bitdust.wire.records import ContractEnd
+from bitdust.wire.records import Contract, ContractEnd
 
 SERVICE = "service_supplier"
 REQUEST_SECONDS = 20.0
@@ -49,7 +49,10 @@ class Terms(Protocol):
         """A random number from 0 to 1."""
 
     def report_room(self, supplier: bytes, is_given: bool, /) -> None:
-        """Whether the supplier gives the room that it was asked for."""
+        """Whether the supplier gives the room that it was asked for, or more than it did."""
+
+    def report_contract(self, before: Contract | None, now: Contract, /) -> None:
+        """A supplier has promised something, in the place of what it had promised ``before``."""
 
 
 class SupplierLink:
@@ -91,12 +94,19 @@ class SupplierLink:
         return contract
 
     def more(self) -> "Deferred[SignedContract]":
-        """Ask for more room, besides the contract that stands."""
+        """Ask for more room, besides the contract that stands; where that is refused, for a part of it.
+
+        A supplier promises by what it counts, which may be a piece less than is taken to be full here.
+        """
         return Deferred.fromCoroutine(self._more())
 
     async def _more(self) -> SignedContract:
-        wish = self._terms.wish_for(self._supplier)
+        wish, contract = self._terms.wish_for(self._supplier), self._book.of(self._supplier)
+        given = contract.room if contract is not None else 0
         asked = await outcome(self._ask(wish))
+        while asked.code == "no-space" and wish.room - given >= 2 * LEAST:
+            wish = evolve(wish, room=given + (wish.room - given) // 2)
+            asked = await outcome(self._ask(wish))
         self._terms.report_room(self._supplier, asked.code != "no-space")
         if asked.error is not None:
             raise asked.error
@@ -154,7 +164,9 @@ class SupplierLink:
 
     def save(self, contract: SignedContract) -> None:
         """Keep it on the disk."""
+        before = self._book.of(self._supplier)
         self._book.save(contract)
+        self._terms.report_contract(before, contract.contract)
 
     def changed(self, state: str) -> None:
         self._terms.report_state(self._supplier, state)

@@ -31,9 +31,9 @@ class GridCase(SynchronousTestCase):
         left = [call for call in self.grid.clock.getDelayedCalls() if call.active()]
         self.assertEqual([str(call) for call in left], [])
 
-    def add_suppliers(self, count: int) -> None:
+    def add_suppliers(self, count: int, **settings) -> None:
         for _ in range(count):
-            node = self.grid.add(f"supplier-{len(self.suppliers) + 1}", **NO_CUSTOMER)
+            node = self.grid.add(f"supplier-{len(self.suppliers) + 1}", **NO_CUSTOMER, **settings)
             node.start()
             node.create_identity()
             self.grid.until(lambda node=node: node.is_on("supplier"), what=node.name)

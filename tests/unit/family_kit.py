@@ -8,6 +8,7 @@ from attrs import define
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 
 from bitdust.automats.kernel import Registry
+from bitdust.customers.promises import FIRST
 from bitdust.identity.awaited import FAMILY
 from bitdust.peers.presence import Presence
 from bitdust.signal import Signal
@@ -97,6 +98,9 @@ class Supplier:
     leaves: int | None = None
     dossier: bytes = b""
     stands_in: int | None = None
+    contract_id: bytes = b""
+    charged: int | None = None
+    """What it counts, where it promises no more than is earned by that."""
 
     @property
     def fingerprint(self) -> bytes:
@@ -143,7 +147,8 @@ class Supplier:
         asked = fields["room"]
         if "contract" not in fields and self.promised:
             asked = min(asked, self.promised)
-        if self.mood == "full" or asked > self.room:
+        earned = FIRST + 2 * self.charged if self.charged is not None else self.room
+        if self.mood == "full" or asked > min(self.room, max(earned, self.promised)):
             return fail(BitDustError("no-space", "there is no room"))
         if self.mood == "rejecting":
             return fail(BitDustError("not-allowed", "you were rejected"))
@@ -154,7 +159,7 @@ class Supplier:
         if self.mood == "broken":
             return fail(BitDustError("no-answer", "the line broke"))
         promised = Contract(
-            contract=fields.get("contract") or self.fingerprint[:16],
+            contract=self.contract_id or fields.get("contract") or self.fingerprint[:16],
             customer=me.fingerprint,
             supplier=self.fingerprint,
             room=asked // (2 if self.mood == "stingy" else 1),

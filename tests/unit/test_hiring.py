@@ -243,6 +243,35 @@ class SizeTests(TownCase):
         self.take(0, FIRST)
         self.assertEqual((self.room(0), self.town.room.connectors.room()), (3 * FIRST, 4 * GB))
 
+    def test_a_full_supplier_that_counts_less(self) -> None:
+        """What does not fit is on its way, and not counted: less is asked for until it is promised, in the same minute,
+        and the supplier is none that gives no more."""
+        self.start()
+        self.town.supplier(0).charged = FIRST - 3 * LEAST
+        more = self.enlarged()
+        self.take(0, None)
+        self.assertEqual((self.room(0), more), (2 * FIRST, [self.town.supplier(0).fingerprint]))
+        self.assertFalse(self.town.room.connectors.growth.gives_no_more(self.town.supplier(0).fingerprint))
+
+    def enlarged(self) -> list[bytes]:
+        found: list[bytes] = []
+        self.town.room.connectors.enlarged.connect(found.append)
+        return found
+
+    def test_a_supplier_that_has_lost_its_contract(self) -> None:
+        """It is asked for more as soon as it has taken half of what it promises now, whenever it was asked before."""
+        self.start()
+        supplier = self.town.supplier(0)
+        self.take(0, 3 * FIRST)
+        supplier.charged = supplier.promised = 0
+        supplier.contract_id = b"another contract"
+        self.town.cut(supplier.fingerprint)
+        self.pass_time(10)
+        supplier.charged = self.room(0) - LEAST
+        self.assertLessEqual(self.room(0), FIRST)
+        self.take(0, supplier.charged)
+        self.assertGreater(self.room(0), 2 * supplier.charged)
+
     def test_where_all_refuse_it_asks_for_less(self) -> None:
         """Nobody has 64 MiB: half of that is asked for, and so on, and the family is complete within seconds."""
         for supplier in self.town.suppliers.values():

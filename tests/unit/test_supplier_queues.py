@@ -144,6 +144,22 @@ class SupplierQueueTests(SynchronousTestCase):
         self.clock.advance(1)
         self.assertEqual(self.state(), "SENDING")
 
+    def test_room_where_there_was_none(self) -> None:
+        """A supplier that may take now what it has refused is tried at once, and one that is away is not."""
+        self.keep(2)
+        self.come()
+        for _ in range(2):
+            self.refuse("no-space")
+        self.assertEqual((self.state(), len(self.courier.sent)), ("PAUSED", 2))
+        self.courier.online = False
+        self.queue.try_again()
+        self.assertEqual(self.state(), "PAUSED")
+        self.courier.online = True
+        self.queue.try_again()
+        self.assertEqual((self.state(), len(self.courier.moving)), ("SENDING", 2))
+        self.queue.try_again()
+        self.assertEqual(len(self.courier.sent), 4)
+
     def test_many_refusals_at_once_are_one(self) -> None:
         """A supplier that refuses all that is on its way at once is paused as for one refusal."""
         self.keep(10)

@@ -103,6 +103,11 @@ class PieceQueue:
         if self._has_more and not self._waiting:
             self.machine.send("new-piece")
 
+    def try_again(self) -> None:
+        """The supplier may take now what it has refused: nobody waits for the end of a pause."""
+        if self.machine.state == "PAUSED" and self.is_online():
+            self.machine.send("online")
+
     @property
     def is_absent(self) -> bool:
         """Whether nothing is to be expected of the supplier now."""

@@ -70,6 +70,12 @@ class SupplierQueues:
         if queue is not None and queue.position == index:
             queue.add(pack, size)
 
+    def try_again(self, supplier: bytes) -> None:
+        """A supplier may take now what it has refused."""
+        queue = self._queues.get(supplier)
+        if queue is not None:
+            queue.try_again()
+
     def _written(self, acknowledged: Acknowledged) -> None:
         for piece, supplier in acknowledged:
             if supplier in self._queues:
