@@ -5,13 +5,15 @@ import tarfile
 import zlib
 from collections.abc import AsyncIterator
 
-from bitdust.ipfs.blocks import Blocks, pieces
+from bitdust.ipfs.blocks import Ahead, Blocks, pieces
 from bitdust.ipfs.reading import Node, What, entries, node_of
 from bitdust.ipld.reading import FileReader
 from bitdust.wire.errors import BitDustError
 
 DEEPEST = 256
 BLOCK = tarfile.BLOCKSIZE
+PIECE = 64 * 1024
+"""Bytes that are gathered: heads and small files are made piece by piece."""
 GZIP = 16 + zlib.MAX_WBITS
 KINDS = {What.FILE: tarfile.REGTYPE, What.DIRECTORY: tarfile.DIRTYPE, What.SYMLINK: tarfile.SYMTYPE}
 MODES = {What.FILE: 0o644, What.DIRECTORY: 0o755, What.SYMLINK: 0o777}
@@ -19,12 +21,17 @@ MODES = {What.FILE: 0o644, What.DIRECTORY: 0o755, What.SYMLINK: 0o777}
 
 async def tar(blocks: Blocks, root: Node, name: str) -> AsyncIterator[bytes]:
     """A tar (POSIX.1-2001) of a file, directory or symlink, under a name."""
-    async for piece in _tree(blocks, root, name, 0):
-        yield piece
-    yield bytes(2 * BLOCK)
+    gathered, size = [], 0
+    async for piece in _tree(Ahead(blocks), root, name, 0):
+        gathered.append(piece)
+        size += len(piece)
+        if size >= PIECE:
+            yield b"".join(gathered)
+            gathered, size = [], 0
+    yield b"".join((*gathered, bytes(2 * BLOCK)))
 
 
-async def _tree(blocks: Blocks, node: Node, name: str, depth: int) -> AsyncIterator[bytes]:
+async def _tree(blocks: Ahead, node: Node, name: str, depth: int) -> AsyncIterator[bytes]:
     if depth > DEEPEST:
         raise BitDustError("too-deep", f"directories in a tar stand at most {DEEPEST} deep")
     yield _head(node, name)
@@ -33,7 +40,7 @@ async def _tree(blocks: Blocks, node: Node, name: str, depth: int) -> AsyncItera
             yield piece
         yield bytes(-node.size % BLOCK)
     elif node.what is What.DIRECTORY:
-        for link in await entries(blocks, node.cid):
+        async for link in blocks.each(await entries(blocks, node.cid)):
             below = await node_of(blocks, link.cid)
             async for piece in _tree(blocks, below, f"{name}/{link.name}", depth + 1):
                 yield piece

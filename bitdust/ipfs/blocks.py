@@ -1,5 +1,6 @@
 """Where commands get blocks: from the store of this node."""
 
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -8,6 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from bitdust.blocks.store import BlockStore
 from bitdust.ipld.cid import Cid
+from bitdust.ipld.dagpb import Link
 from bitdust.ipld.steps import Steps
 from bitdust.wire.errors import BitDustError
 
@@ -17,6 +19,9 @@ LARGE = 64 * 1024
 """Bytes of a block from which on it is decoded in a thread."""
 AHEAD = 32
 """Blocks of a file that are asked for together; the store gives fewer of them where they are large."""
+MOST_AHEAD = 4 * 1024 * 1024
+LARGE_BLOCK = 256 * 1024
+"""Bytes of a usual block: what belongs to a larger file begins with one."""
 
 
 class Blocks(Protocol):
@@ -79,6 +84,62 @@ class Recent:
     def _keep(self, data: bytes, cid: Cid) -> bytes:
         self._cid, self._data = cid, data
         return data
+
+
+class Ahead:
+    """Blocks, of which some are read before they are asked for: who goes through a directory knows what comes next, and
+    to ask for blocks one by one is most of what small files cost. `MOST_AHEAD` bytes are kept, the last ones."""
+
+    def __init__(self, blocks: Blocks) -> None:
+        self._blocks = blocks
+        self._here: OrderedDict[Cid, bytes] = OrderedDict()
+        self._size = 0
+
+    @property
+    def in_thread(self) -> InThread:
+        """Calls something in a thread."""
+        return self._blocks.in_thread
+
+    def get(self, cid: Cid) -> "Deferred[bytes]":
+        """A block."""
+        data = self._here.get(cid)
+        return self._blocks.get(cid) if data is None else succeed(data)
+
+    def get_some(self, cids: Sequence[Cid]) -> "Deferred[list[bytes]]":
+        """The first of some blocks."""
+        data = self._here.get(cids[0])
+        return self._blocks.get_some(cids) if data is None else succeed([data])
+
+    async def each(self, links: Sequence[Link]) -> AsyncIterator[Link]:
+        """Links, each when its block is here. One that cannot be had is told where it is asked for."""
+        at = 0
+        for number, link in enumerate(links):
+            if number == at:
+                at = self._end(links, number)
+                await self._look([one.cid for one in links[number:at]])
+            yield link
+
+    def _end(self, links: Sequence[Link], at: int) -> int:
+        """Behind the last one of those that are read together, by the sizes that their directory names."""
+        size, end = 0, at
+        while end < len(links) and end - at < AHEAD and size < MOST_AHEAD // 2:
+            size += min(links[end].size or 0, LARGE_BLOCK)
+            end += 1
+        return end
+
+    async def _look(self, cids: Sequence[Cid]) -> None:
+        wanted = [cid for cid in dict.fromkeys(cids) if not cid.is_inline and cid not in self._here]
+        if len(wanted) < 2:  # noqa: PLR2004 - one alone is as soon here when it is asked for
+            return
+        try:
+            found = await self._blocks.get_some(wanted)
+        except BitDustError:
+            return
+        for cid, data in zip(wanted, found, strict=False):
+            self._here[cid] = data
+            self._size += len(data)
+        while self._size > MOST_AHEAD:
+            self._size -= len(self._here.popitem(last=False)[1])
 
 
 class Reader(Protocol):

@@ -75,7 +75,7 @@ class TreeTests(GatewayCase):
         self.assertEqual(len(self.rpc("dag/export", root)), sum(map(len, map(car.section, blocks))) + self.header(root))
         self.assertEqual(len(self.rpc("ls", root)["Objects"][0]["Links"]), WIDE)
         reply = self.ask(f"/ipfs/{root}", query="format=tar")
-        taken = self.run_now(self.some(reply.body, 200))
+        taken = self.run_now(self.some(reply.body, 10))
         self.assertLess(taken, 1 << 20)
         self.assertEqual(self.visits, 0)
 

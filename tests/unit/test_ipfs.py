@@ -9,7 +9,7 @@ from typing import Any
 from bitdust.blocks.values import Mode, Pin, Unpin
 from bitdust.ipfs import archive
 from bitdust.ipfs.adding import AddOptions
-from bitdust.ipfs.blocks import Recent
+from bitdust.ipfs.blocks import MOST_AHEAD, Ahead, Recent
 from bitdust.ipfs.paths import parse
 from bitdust.ipfs.reading import What, entries, node_of, read, resolve
 from bitdust.ipfs.references import below
@@ -181,6 +181,34 @@ class FirstBytesTests(IpfsCase):
             self.assertEqual(self.run_now(node_of(blocks, cid)).size, 1)
         self.assertEqual(self.came(blocks.get_some([cid, cid])), [self.came(counted.get(cid))])
         self.assertEqual((len(counted.asked), counted.together), (2, []))
+
+    def test_a_directory_is_read_ahead(self) -> None:
+        """Who goes through a directory has many small files read at once, few large ones, and keeps so many bytes."""
+        folder = self.add(*(Given(f"d/{number:03}".encode(), b"%d" % number) for number in range(100)))["d"]
+        counted = CountedBlocks(self.room.blocks)
+        root = self.run_now(node_of(self.room.blocks, self.cid(folder)))
+        packed = b"".join(self.all_of(archive.tar(counted, root, "d")))
+        with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+            self.assertEqual([tar.extractfile(f"d/{number:03}").read() for number in (0, 99)], [b"0", b"99"])
+        self.assertEqual((len(counted.asked), counted.together), (2, [32, 32, 32, 4]))
+        large = self.add(*(Given(f"l/{number:03}".encode(), os.urandom(200_000)) for number in range(30)))["l"]
+        links = self.run_now(entries(self.room.blocks, self.cid(large)))
+        ahead = Ahead(counted)
+        counted.together.clear()
+        self.assertEqual(self.all_of(ahead.each(links)), links)
+        self.assertEqual(set(counted.together), {11, 8})
+        self.assertLessEqual(sum(map(len, ahead._here.values())), MOST_AHEAD)
+
+    def test_what_is_missing_in_a_directory(self) -> None:
+        """A file that is not here is told when its turn comes, and not before."""
+        added = self.add(Given(b"d/a", b"a"), Given(b"d/b", b"b"), Given(b"d/c", b"c"), pin=False)
+        links = self.run_now(entries(self.room.blocks, self.cid(added["d"])))
+        self.came(self.store.remove(self.cid(added["d/b"])))
+        ahead = Ahead(self.room.blocks)
+        self.assertEqual(self.all_of(ahead.each(links)), links)
+        self.assertEqual(self.run_now(node_of(ahead, links[0].cid)).size, 1)
+        self.fails("not-found", node_of(ahead, links[1].cid))
+        self.assertEqual(self.run_now(node_of(ahead, links[2].cid)).size, 1)
 
 
 class ThreadTests(IpfsCase):

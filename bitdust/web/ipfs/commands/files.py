@@ -5,6 +5,7 @@ from typing import Any
 
 from bitdust.ipfs import archive
 from bitdust.ipfs.adding import Added, AddOptions
+from bitdust.ipfs.blocks import Ahead
 from bitdust.ipfs.mfs_paths import MfsPath, parse_mfs
 from bitdust.ipfs.names.resolving import How
 from bitdust.ipfs.paths import parse
@@ -135,15 +136,23 @@ async def _listed(room: IpfsRoom, objects: list[Any], options: Row) -> AsyncIter
 
 
 async def _links(room: IpfsRoom, text: str, cid: Any, options: Row) -> AsyncIterator[Row]:
-    for link in await entries(room.blocks, cid):
-        node = await node_of(room.blocks, link.cid) if options["resolve-type"] else Node(link.cid, What.OTHER)
-        yield {
-            "Name": link.name,
-            "Hash": str(link.cid),
-            "Size": node.size if options["size"] else 0,
-            "Type": TYPES[node.what],
-            "Target": node.target,
-        }
+    blocks, links = Ahead(room.blocks), await entries(room.blocks, cid)
+    if not options["resolve-type"]:
+        for link in links:
+            yield _link(link, Node(link.cid, What.OTHER), options)
+        return
+    async for link in blocks.each(links):
+        yield _link(link, await node_of(blocks, link.cid), options)
+
+
+def _link(link: Link, node: Node, options: Row) -> Row:
+    return {
+        "Name": link.name,
+        "Hash": str(link.cid),
+        "Size": node.size if options["size"] else 0,
+        "Type": TYPES[node.what],
+        "Target": node.target,
+    }
 
 
 async def refs(room: IpfsRoom, call: Call) -> Answer:

@@ -1,6 +1,6 @@
 """Files with names of their own on this node (MFS)."""
 
-from bitdust.ipfs.blocks import get
+from bitdust.ipfs.blocks import Ahead, get
 from bitdust.ipfs.mfs_paths import MfsPath, parse_mfs
 from bitdust.ipfs.mfs_writing import Writing
 from bitdust.ipfs.reading import Node, What, entries, node_of, read
@@ -78,13 +78,13 @@ async def ls(room: IpfsRoom, call: Call) -> Answer:
     found, is_long = await room.mfs.find(path), bool(call.options["long"])
     node = await node_of(room.blocks, found.cid)
     links = await entries(room.blocks, found.cid) if node.what is What.DIRECTORY else [found]
-    return Json({"Entries": [await _entry(room, link, is_long) for link in links]})
-
-
-async def _entry(room: IpfsRoom, link: Link, is_long: bool) -> Row:
     if not is_long:
-        return {"Name": link.name, "Type": 0, "Size": 0, "Hash": ""}
-    node = await node_of(room.blocks, link.cid)
+        return Json({"Entries": [{"Name": link.name, "Type": 0, "Size": 0, "Hash": ""} for link in links]})
+    ahead = Ahead(room.blocks)
+    return Json({"Entries": [_entry(link, await node_of(ahead, link.cid)) async for link in ahead.each(links)]})
+
+
+def _entry(link: Link, node: Node) -> Row:
     kind = DIRECTORY if node.what is What.DIRECTORY else FILE
     return {"Name": link.name, "Type": kind, "Size": node.size, "Hash": str(link.cid)}
 
