@@ -116,7 +116,7 @@ class Ahead:
         for number, link in enumerate(links):
             if number == at:
                 at = self._end(links, number)
-                await self._look([one.cid for one in links[number:at]])
+                await self.look([one.cid for one in links[number:at]])
             yield link
 
     def _end(self, links: Sequence[Link], at: int) -> int:
@@ -127,7 +127,12 @@ class Ahead:
             end += 1
         return end
 
-    async def _look(self, cids: Sequence[Cid]) -> None:
+    def has(self, cid: Cid) -> bool:
+        """Whether a block was read already."""
+        return cid in self._here
+
+    async def look(self, cids: Sequence[Cid]) -> None:
+        """Read some blocks, or the first of them."""
         wanted = [cid for cid in dict.fromkeys(cids) if not cid.is_inline and cid not in self._here]
         if len(wanted) < 2:  # noqa: PLR2004 - one alone is as soon here when it is asked for
             return

@@ -7,7 +7,7 @@ from attrs import Factory, define
 from bitdust.blocks.leases import Lease
 from bitdust.blocks.values import Pin
 from bitdust.ipfs.adding import Source
-from bitdust.ipfs.blocks import Blocks, InThread, get, work
+from bitdust.ipfs.blocks import AHEAD, LARGE_BLOCK, MOST_AHEAD, Ahead, Blocks, InThread, get, work
 from bitdust.ipld import car, codecs
 from bitdust.ipld.car import CarReader
 from bitdust.ipld.cid import Block, Cid
@@ -26,8 +26,12 @@ async def export(blocks: Blocks, root: Cid) -> AsyncIterator[bytes]:
     Nothing comes before the root was found; a block that is missing further down ends it with ``not-found``.
     """
     walk, gathered, size = Walk([root]), [car.header([root])], 0
+    ahead, usual = Ahead(blocks), LARGE_BLOCK
     while (visit := walk.next()) is not None:
-        data = await get(blocks, visit.cid)
+        if not ahead.has(visit.cid):
+            await ahead.look([visit.cid, *walk.coming(min(AHEAD - 1, MOST_AHEAD // 2 // max(1, usual)))])
+        data = await get(ahead, visit.cid)
+        usual += (len(data) - usual) // 8
         await work(blocks.in_thread, len(data), walk.give, data)
         if visit.cid.is_inline:
             continue

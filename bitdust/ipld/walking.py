@@ -49,6 +49,10 @@ class Walk:
                 return visit
         return None
 
+    def coming(self, most: int) -> list[Cid]:
+        """What comes next where no block has links, as far as is known; some of it may have been visited."""
+        return [visit.cid for visit in reversed(self._pending[-most:])] if most else []
+
     def give(self, data: bytes) -> tuple[Cid, ...]:
         """The links of the block that was named last."""
         here, self._here = self._here, None

@@ -10,10 +10,12 @@ from bitdust.blocks.values import Mode, Pin, Unpin
 from bitdust.ipfs import archive
 from bitdust.ipfs.adding import AddOptions
 from bitdust.ipfs.blocks import MOST_AHEAD, Ahead, Recent
+from bitdust.ipfs.cars import export
 from bitdust.ipfs.paths import parse
 from bitdust.ipfs.reading import What, entries, node_of, read, resolve
 from bitdust.ipfs.references import below
 from bitdust.ipld.building import Recipe
+from bitdust.ipld.car import CarReader
 from bitdust.ipld.cid import Block, Cid
 from bitdust.ipld.naming import Naming
 from bitdust.wire.errors import BitDustError
@@ -198,6 +200,18 @@ class FirstBytesTests(IpfsCase):
         self.assertEqual(self.all_of(ahead.each(links)), links)
         self.assertEqual(set(counted.together), {11, 8})
         self.assertLessEqual(sum(map(len, ahead._here.values())), MOST_AHEAD)
+
+    def test_a_car_is_read_ahead(self) -> None:
+        """Small blocks of a CAR are read many at once, and stand in it in their order."""
+        files = [Given(f"d/{number % 9}/{number:03}".encode(), b"%d" % number) for number in range(300)]
+        folder = self.add(*files)["d"]
+        counted = CountedBlocks(self.room.blocks)
+        packed = b"".join(self.all_of(export(counted, self.cid(folder))))
+        self.assertLess(len(counted.asked) + len(counted.together), 60)
+        reader = CarReader()
+        found = [block.cid for block in reader.feed(packed)]
+        self.assertEqual(len(found), 310)
+        self.assertEqual(found[1:], list(dict.fromkeys(one.cid for one in self.all_of(below(counted, found[:1])))))
 
     def test_what_is_missing_in_a_directory(self) -> None:
         """A file that is not here is told when its turn comes, and not before."""

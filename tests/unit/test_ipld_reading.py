@@ -145,6 +145,11 @@ class WalkTests(FormatCase):
         expected = [(top.part.cid, 0), (leaf[0].cid, 1), (low.part.cid, 1), (leaf[1].cid, 2), (leaf[2].cid, 1)]
         self.assertEqual(self.walk(Walk([top.part.cid]), blocks), [Visit(*one) for one in expected])
         self.assertEqual(self.walk(Walk([top.part.cid], deepest=0), blocks), [Visit(top.part.cid, 0)])
+        walk = Walk([top.part.cid])
+        walk.next()
+        walk.give(top.block.data)
+        coming = [leaf[0].cid, low.part.cid, leaf[2].cid, low.part.cid]
+        self.assertEqual([walk.coming(most) for most in (0, 1, 3, 9)], [[], coming[:1], coming[:3], coming])
         seen = {leaf[0].cid.multihash, low.part.cid.multihash}
         self.assertEqual(
             [visit.cid for visit in self.walk(Walk([top.part.cid], seen), blocks)], [top.part.cid, leaf[2].cid]
