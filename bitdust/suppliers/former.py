@@ -52,6 +52,7 @@ class FormerFamily:
         self._candidate: tuple[Signed, Family] | None = None
         self._heard: dict[bytes | None, int] = {}
         self._rounds = 0
+        self._without: set[bytes] = set()
         self._machine: FamilySearch | None = None
         self._forget: Callable[[], None] = lambda: None
         self._again = Again(around.world.clock, self._look)
@@ -79,6 +80,14 @@ class FormerFamily:
     def is_searching(self) -> bool:
         """Whether the family of before is searched for."""
         return self._machine is not None
+
+    @property
+    def awaited(self) -> frozenset[bytes]:
+        """Those who may have the family of before and have not said that they have none: each keeps the pieces of a
+        place there, and whoever gave it another one today would find them no more."""
+        if self._since is None or self._found is not None:
+            return frozenset()
+        return frozenset(self._suppliers) - self._without
 
     def _load(self) -> None:
         """A note that cannot be read begins the search again."""
@@ -125,6 +134,8 @@ class FormerFamily:
             return
         if not answer.record:
             self._heard[answer.supplier] = 0
+            if answer.supplier is not None:
+                self._without.add(answer.supplier)
             return
         try:
             signed = Signed.from_bytes(answer.record, Family.KIND, MAX_RECORD)

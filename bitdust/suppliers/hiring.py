@@ -18,6 +18,7 @@ from bitdust.peers.shown import show_name
 from bitdust.suppliers.connectors import SUPPLIERS, Connectors
 from bitdust.suppliers.family import MyFamily
 from bitdust.suppliers.finding import FamilyFinding
+from bitdust.suppliers.former import FormerFamily
 from bitdust.suppliers.lost import AWAY_DAYS, REPLACE, LostSuppliers
 from bitdust.suppliers.membership import Membership
 from bitdust.suppliers.replacement import Replacements, StoredPieces
@@ -37,10 +38,12 @@ LEAVE_AFTER_ALONE = 600.0
 
 @frozen
 class AbsentParts:
-    """What is looked for before anybody new is hired: the family itself, and suppliers that were away for long."""
+    """What is looked for before anybody new is hired: the family itself, and suppliers that were away for long; and the
+    family of before, whose suppliers are not hired while it is looked for."""
 
     family: FamilyFinding
     suppliers: LostSuppliers
+    former: FormerFamily
 
 
 class Hiring:
@@ -70,6 +73,7 @@ class Hiring:
         self._lost = absent.suppliers
         self.reputation = absent.suppliers.reputation
         self._finding = absent.family
+        self._former = absent.former
         self._membership = Membership(around, family)
         self._spread = Spread(around, family)
         self._refusal = ""
@@ -277,7 +281,8 @@ class Hiring:
         """The same without those who are to stay."""
         dismissed = [who for who in self._book.suppliers() if self._book.is_released(who)]
         departing = self._replacements.departing()
-        return frozenset({self._around.me.fingerprint, *departing, *dismissed, *self._lost.distrusted()})
+        awaited = self._former.awaited
+        return frozenset({self._around.me.fingerprint, *departing, *dismissed, *self._lost.distrusted(), *awaited})
 
     def avoided(self) -> frozenset[bytes]:
         """My own customers: two that keep each other's pieces are one place less to lose. And whoever has lost a place:

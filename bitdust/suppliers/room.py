@@ -47,7 +47,7 @@ class SuppliersRoom:
         )
         self.finding = FamilyFinding(around, self.family)
         self.former = FormerFamily(around, self.family, self.finding)
-        absent = AbsentParts(self.finding, self.lost)
+        absent = AbsentParts(self.finding, self.lost, self.former)
         self.hiring = Hiring(around, self.family, self.connectors, self.replacements, self.resizing, absent)
         self.requests = ReplacementRequests(
             around, self.family, self.departures, self.replacements, self.connectors, self.hiring.searches.meet

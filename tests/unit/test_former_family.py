@@ -123,6 +123,17 @@ class FormerFamilyTests(FormerFamilyCase):
             self.town.clock.advance(DAY)
         self.assertEqual(self.told(), [{"revision": 5, "suppliers": 4}])
 
+    def test_those_who_may_have_it_are_not_hired(self) -> None:
+        """Not before they have said that they know of none: their pieces are those of another place, perhaps."""
+        first = [one.fingerprint for one in list(self.town.suppliers.values())[:2]]
+        self.members = first
+        self.start_over()
+        self.assertEqual(set(first) & {*self.town.family.members}, {first[1]})
+        self.town.answers = [Answer(first[0])]
+        self.assertEqual(self.town.room.former.awaited, {first[0]})
+        self.town.clock.advance(DAY)
+        self.assertEqual((self.town.room.former.awaited, self.is_searching), (frozenset(), True))
+
     def test_what_is_no_use(self) -> None:
         """Neither garbage nor the family of today ends the search."""
         self.start_over()
