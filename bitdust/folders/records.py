@@ -16,6 +16,7 @@ folder that is moved is two of them for each of its files.
 """
 
 import os
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,6 +34,7 @@ MAX_RECORD = 16 * 1024 * 1024
 MOST_CHUNKS = MAX_RECORD // 64
 MOST_BEFORE = 32
 """Former contents that are remembered."""
+_LENGTHS = struct.Struct(">I")
 LONGEST_CHUNK = 1024 * 1024
 """Bytes of a chunk when it is open."""
 FILE, FOLDER, LINK = "file", "folder", "link"
@@ -230,7 +232,7 @@ def read(raw: bytes, keys: FolderKeys | None = None) -> Record:
     ident, vector, deleted, names, lengths, sealed = _BODY.read(body)
     if len(names) % NAME or len(lengths) * NAME != len(names) * 4:
         raise WireError("bad-field", "each chunk has a name of 16 bytes and a length of four")
-    if any(int.from_bytes(lengths[at : at + 4], "big") > LONGEST_CHUNK for at in range(0, len(lengths), 4)):
+    if keys is not None and any(one > LONGEST_CHUNK for (one,) in _LENGTHS.iter_unpack(lengths)):
         raise WireError("bad-field", f"a chunk has at most {LONGEST_CHUNK} bytes")
     if len(vector) % (2 * NODE):
         raise WireError("bad-field", "a vector is a writer and its counter, 16 bytes each")

@@ -1,5 +1,6 @@
 """What one stranger, one network, one peer may take of a node's sessions, memory and time."""
 
+import contextlib
 from pathlib import Path
 
 from attrs import evolve
@@ -7,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.scopes.reservations import Resource, Role
+from bitdust.scopes.reservations import Resource, Role, TooMuch
 from bitdust.transport.frames import Kind, head
 from bitdust.wire.packet import Command, Packet
 from bitdust.wire.table import Answer, Who
@@ -195,6 +196,19 @@ class PlaceTests(Amounts):
         self.assertEqual(taken, 3)
         self.assertEqual(self.used(Resource.SESSIONS, Role.CUSTOMER), 1)
         self.assertEqual(len(self.bob.gateway.sessions()), 1)
+
+    def test_keys_of_one_network(self) -> None:
+        """They have an eighth of what all strangers have together; another network still has its own."""
+        share = self.scopes.plan.network[Resource.SESSIONS]
+        self.assertLessEqual(share * 8, self.scopes.plan.roles[Role.STRANGER][Resource.SESSIONS])
+        taken = []
+        for number in range(4 * share):
+            party = self.scopes.party(f"198.51.100.{number % 250}")
+            with contextlib.suppress(TooMuch):
+                party.prove(number.to_bytes(32, "big"))
+                taken.append(party)
+        self.assertEqual(len(taken), share)
+        self.scopes.party("203.0.113.1").prove(b"e" * 32)
 
 
 class RequestTests(Amounts):
