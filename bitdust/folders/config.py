@@ -1,19 +1,30 @@
-"""Which folders this node has: ``folders/folders.json`` in the home, private, because it holds their secrets."""
+"""Which folders this node has: ``folders/folders.json`` in the home, private, because it holds their secrets.
+
+It is JSON while the node has no identity, and then ``BDfolders1`` and a box for its device and its RSA key, with the
+same in it, compressed. So a home that is locked gives the secrets of folders to nobody.
+"""
 
 import json
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from attrs import asdict, define, evolve, field
+from twisted.logger import Logger
 
+from bitdust.crypt.boxes import MAX_BOX, open_box, seal_for
 from bitdust.crypt.files import make_private_folder, write_safely
 from bitdust.folders.port import OVERWRITE, PREFERENCES
 from bitdust.folders.secrets import Secret, parse
+from bitdust.identity.me import Me
 from bitdust.wire.errors import BitDustError
 
 VERSION = 1
 FILE = "folders.json"
+SEALED = b"BDfolders1"
+MOST = 16 * 1024 * 1024
+"""Bytes of the list."""
 KNOWN = dict(PREFERENCES) | {OVERWRITE: 0}
 
 
@@ -58,9 +69,33 @@ class FolderConfig:
 class Book:
     """I keep the list; every change is on the disk before it counts."""
 
-    def __init__(self, home: Path) -> None:
+    log = Logger()
+
+    def __init__(self, home: Path, me: Me) -> None:
         self._home = home
+        self._me = me
         self._folders: list[FolderConfig] | None = None
+        self._holder: tuple[bytes, bytes] | None = None
+        """Who can open the file as it is: an identity and its device; None for everybody who reads it."""
+        me.changed.connect(self._me_changed)
+
+    def _mine(self) -> tuple[bytes, bytes] | None:
+        return (self._me.fingerprint, self._me.device.id) if self._me.present else None
+
+    def _me_changed(self) -> None:
+        """The node is another one, or has become one: the list is sealed for that."""
+        if self._me.present and self._holder != self._mine():
+            try:
+                self._seal(self._known())
+            except BitDustError as error:
+                self.log.warn("the list of folders cannot be read: {why}", why=error)
+
+    def _seal(self, folders: list[FolderConfig]) -> None:
+        if folders and self._me.present and self._holder != self._mine():
+            try:
+                self._write(folders)
+            except (BitDustError, OSError) as error:
+                self.log.warn("the list of folders is not sealed for this device: {why}", why=error)
 
     @property
     def path(self) -> Path:
@@ -78,17 +113,20 @@ class Book:
     def _known(self) -> list[FolderConfig]:
         if self._folders is None:
             self._folders = self._read()
+            self._seal(self._folders)
         return self._folders
 
     def _read(self) -> list[FolderConfig]:
         try:
-            text = self.path.read_text(encoding="utf-8")
+            data = self.path.read_bytes()
         except FileNotFoundError:
             return []
+        if data.startswith(SEALED) and not self._me.present:
+            raise self._me.absence()
         try:
-            value = json.loads(text)
+            value = json.loads(self._opened(data).decode())
             return [_config(one) for one in value["folders"]]
-        except (ValueError, TypeError, KeyError, BitDustError) as error:
+        except (ValueError, TypeError, KeyError, zlib.error, BitDustError) as error:
             text = (
                 f"{self.path} is damaged ({error}); bring it back from a copy, or remove it and add all folders again"
             )
@@ -96,8 +134,23 @@ class Book:
 
     def _write(self, folders: Iterable[FolderConfig]) -> None:
         value = {"version": VERSION, "folders": [asdict(one) | {"dir": str(one.dir)} for one in folders]}
+        data, mine = json.dumps(value, indent=1).encode(), self._mine()
+        if mine is not None:
+            packed = zlib.compress(data)
+            if len(data) > MOST or len(packed) > MAX_BOX - 1024:
+                raise BitDustError("too-many", "there is no room for another folder in the list of them")
+            data = SEALED + seal_for(self._me.public, [self._me.device.public], packed)
         make_private_folder(self._home)
-        write_safely(self.path, json.dumps(value, indent=1).encode())
+        write_safely(self.path, data)
+        self._holder = mine
+
+    def _opened(self, data: bytes) -> bytes:
+        if not data.startswith(SEALED):
+            return data
+        packed = open_box(data.removeprefix(SEALED), self._me.device, self._me.held_master)
+        self._holder = self._mine()
+        unzipping = zlib.decompressobj()
+        return unzipping.decompress(packed, MOST)
 
     def add(self, config: FolderConfig) -> None:
         """One more."""

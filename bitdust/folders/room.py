@@ -62,7 +62,7 @@ class Folders:
         self._around = around
         self._become_somebody = become_somebody
         self._home = around.world.home / "folders"
-        self.book = Book(self._home)
+        self.book = Book(self._home, around.me)
         self._open: dict[str, Folder] = {}
         self.is_open = False
         self.changed = Signal[[str]]()
