@@ -33,7 +33,8 @@ class BackupMonitor(Machine):
     where somebody asks while suppliers list what they have: what has made it worth asking may be news to them.
 
     What was deleted or stored settles for a few seconds, so that many deletions and uploads share one cleaning. What
-    was found to be bad is made again at once. Suppliers are asked every ten minutes all the same, however often
+    was found to be bad is made again at once, or right after what is being rebuilt: that may have looked for the last
+    time. Suppliers are asked every ten minutes all the same, however often
     something is deleted or found to be bad. A part of the round that fails or takes too long does not keep the next one
     from its turn.
     """
@@ -58,7 +59,9 @@ class BackupMonitor(Machine):
       LIST_FILES   timer-10min        -      REBUILDING  rebuild
       LIST_FILES   suppliers-changed  -      =           remember
       LIST_FILES   sync               -      =           remember
+      REBUILDING   rebuilt            lacks  REBUILDING  rebuild
       REBUILDING   rebuilt            -      CLEANING    clean
+      REBUILDING   damaged            -      =           remember_damage
       REBUILDING   sync               -      LIST_FILES  list_files
       REBUILDING   failed             -      CLEANING    clean
       REBUILDING   timer-1hour        -      CLEANING    clean
@@ -81,7 +84,7 @@ class BackupMonitor(Machine):
       PAUSE       init suppliers-changed deleted damaged listed rebuilt cleaned failed
       SETTLING    init deleted listed rebuilt cleaned failed
       LIST_FILES  init deleted damaged rebuilt cleaned
-      REBUILDING  init deleted damaged listed cleaned
+      REBUILDING  init deleted listed cleaned
       CLEANING    init listed rebuilt
     """
     initial = "AT_STARTUP"
@@ -91,17 +94,25 @@ class BackupMonitor(Machine):
     def __init__(self, registry: Registry, port: BackupMonitorPort) -> None:
         self._port = port
         self._suppliers_moved = False
+        self._is_damaged = False
         super().__init__(registry)
 
     def again(self, payload: Any) -> bool:
-        """Whether suppliers came, went, or were to be asked after this round had begun, or are to be asked anyway."""
-        return self._suppliers_moved or self._port.is_list_due()
+        """Whether this round has missed something, or suppliers are to be asked anyway."""
+        return self._suppliers_moved or self._is_damaged or self._port.is_list_due()
+
+    def lacks(self, payload: Any) -> bool:
+        """Whether something was found to be bad while packs were rebuilt, and no new round follows anyway."""
+        return self._is_damaged and not self._suppliers_moved
 
     def is_due(self, payload: Any) -> bool:
         return self._port.is_list_due()
 
     def remember(self, payload: Any) -> None:
         self._suppliers_moved = True
+
+    def remember_damage(self, payload: Any) -> None:
+        self._is_damaged = True
 
     def cut_short(self, payload: Any) -> None:
         self._port.cut_short()
@@ -111,6 +122,7 @@ class BackupMonitor(Machine):
         self.watch(self._port.list_files(), "listed", "failed")
 
     def rebuild(self, payload: Any) -> None:
+        self._is_damaged = False
         self.watch(self._port.rebuild(), "rebuilt", "failed")
 
     def clean(self, payload: Any) -> None:

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.storage.keeping import rebuild as rebuild_module
 from bitdust.storage.keeping.rebuild import Rebuilder
 from bitdust.storage.pieces.queue import LONGEST_PAUSE
-from bitdust.wire.records import Family
+from bitdust.wire.records import Family, PieceRef
 from tests.unit.storage_kit import Supplier, network, random_file
 
 SIZE = 200_000
@@ -213,6 +213,27 @@ class RebuildTests(SynchronousTestCase):
         self.node.storage.core.suppliers_changed()
         self.node.pass_time(12)
         self.assertEqual([self.listed(poor), self.listed(back)], [3, 3])
+
+    def test_damage_after_the_last_look(self) -> None:
+        """What is found to be bad when the rebuilding has looked for the last time is made again all the same."""
+        self.upload("a")
+        core, poor, look = self.node.storage.core, self.around.suppliers[3], Rebuilder._broken
+        lost = self.packs(poor)
+        self.node.pass_time(20)
+        self.assertEqual(core.monitor.machine.state, "READY")
+        self.lose(poor, lost)
+        looked: list[list] = []
+
+        async def last_look(rebuilder: Rebuilder, *rest: object) -> list:
+            looked.append(await look(rebuilder, *rest))
+            if len(looked) == 1:
+                await core.bad_pieces.note_all(poor.fingerprint, [PieceRef(pack, 3) for pack in lost])
+            return looked[-1]
+
+        self.patch(Rebuilder, "_broken", last_look)
+        core.monitor.damaged()
+        self.node.pass_time(5)
+        self.assertEqual((looked[0], self.listed(poor), self.node.pieces()["missing"]), ([], 1, 0))
 
     def test_begun_again_in_the_middle(self) -> None:
         """A round that is begun again, or stopped, while a pack is fetched ends the former one: no pack is to blame."""

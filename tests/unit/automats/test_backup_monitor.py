@@ -148,6 +148,32 @@ class BackupMonitorTests(RowTests):
         self.drive("deleted", None, "SETTLING")
         self.drive("damaged", None, "REBUILDING", REBUILD)
 
+    def test_damage_while_packs_are_rebuilt(self) -> None:
+        """What is found to be bad after the rebuilding has looked for the last time is made again right after it."""
+        self.rebuilding()
+        self.drive("damaged", None, "REBUILDING")
+        self.port.succeed("rebuild")
+        self.asked("REBUILDING", REBUILD)
+        self.port.succeed("rebuild")
+        self.asked("CLEANING", CLEAN)
+        self.port.succeed("clean")
+        self.asked("READY")
+
+    def test_damage_while_packs_are_rebuilt_in_vain(self) -> None:
+        """Where the rebuilding fails, or suppliers came meanwhile, the next round follows at once and does it."""
+        self.ready()
+        for end, event in (("fail", "damaged"), ("succeed", "suppliers-changed")):
+            self.drive("sync", None, "LIST_FILES", LIST)
+            self.port.succeed("list_files")
+            self.asked("REBUILDING", REBUILD)
+            self.machine.send("damaged")
+            self.machine.send(event)
+            self.calls.clear()
+            getattr(self.port, end)("rebuild")
+            self.asked("CLEANING", CLEAN)
+            self.port.succeed("clean")
+            self.asked("PAUSE")
+
     def test_deleted_while_cleaning(self) -> None:
         """What is deleted while a cleaning runs gets one of its own."""
         self.cleaning()
