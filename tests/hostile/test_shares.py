@@ -22,6 +22,7 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
 from bitdust.wire.records import Family
 from bitdust.wire.revisions import MOST_AHEAD
+from bitdust.wire.signed import Signed
 from tests.unit.storage_kit import Neighbours, Node
 from tests.unit.supplier_kit import DAY, START
 from tests.vectors.keys import device, master
@@ -87,8 +88,12 @@ class OfferTests(SynchronousTestCase):
         self.assertEqual(self.code(owner.share(me, capabilities=(owner.capability(me), forged))), "bad-signature")
 
     def test_families_that_do_not_count(self) -> None:
-        """A family of somebody else, or one that another device signed, leads to nobody."""
-        for family in (self.owner.family(customer=b"z" * 32), self.owner.family(self.stranger)):
+        """A family of somebody else, or one that another device signed, under its own id or the owner's, leads to
+        nobody."""
+        own, strange = (Signed.from_bytes(self.owner.family(one), Family.KIND) for one in (None, self.stranger))
+        in_its_name = evolve(strange, device=own.device).to_bytes()
+        changed = evolve(own, body=Signed.from_bytes(self.owner.family(revision=2), Family.KIND).body).to_bytes()
+        for family in (self.owner.family(customer=b"z" * 32), strange.to_bytes(), in_its_name, changed):
             self.assertEqual(self.code(self.owner.share(self.me, family=family)), "bad-signature")
 
     def test_what_is_no_offer(self) -> None:
