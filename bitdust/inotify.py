@@ -21,8 +21,8 @@ OVERFLOW, IGNORED, IS_FOLDER = 0x4000, 0x8000, 0x40000000
 _ONLY_FOLDERS, _NO_LINKS = 0x01000000, 0x02000000
 _WANTED = MODIFY | ATTRIB | CLOSE_WRITE | MOVED_FROM | MOVED_TO | CREATE | DELETE | DELETE_SELF | MOVE_SELF
 _MASK = _WANTED | _ONLY_FOLDERS | _NO_LINKS
-_GONE = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP)
-"""A folder that went before it could be watched, or that nobody may look into."""
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG)
+"""A folder that went before it could be watched, that nobody may look into, or whose path is too long to be synced."""
 _HEAD = struct.Struct("iIII")
 MOMENT = 0.05
 """Seconds in which events gather."""

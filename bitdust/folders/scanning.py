@@ -83,12 +83,13 @@ class Scan:
 
     def _known_root(self, path: str, seen: dict[str, bool]) -> str:
         """The outermost part of a path that is in no folder which was seen before."""
-        above = parent(path)
-        if above not in seen:
-            seen[above] = self._journal.items.local(above) is not None
-        if not seen[above]:
-            return self._known_root(above, seen)
-        return path
+        while True:
+            above = parent(path)
+            if above not in seen:
+                seen[above] = self._journal.items.local(above) is not None
+            if seen[above]:
+                return path
+            path = above
 
     def _one(self, path: str) -> None:
         """Look at one path, whatever is there."""

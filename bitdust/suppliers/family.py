@@ -240,6 +240,13 @@ class MyFamily:
             self.write(places.suppliers, places.addresses, places.leaving, places.change)
         return True
 
+    def check(self, signed: Signed) -> Family:
+        """What a record says that a device of mine signed which counts. Raises `WireError`."""
+        family, device = self._checked(signed)
+        if device.revoked is not None:
+            raise WireError("bad-signature", "this family record is signed by a device that was revoked")
+        return family
+
     def _checked(self, signed: Signed) -> tuple[Family, Device]:
         """A record of mine and the device that signed it. Raises `WireError`."""
         family = Family.from_body(signed.body)

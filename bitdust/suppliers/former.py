@@ -29,6 +29,7 @@ from bitdust.wire.signed import Signed
 NOTE = "former-family"
 MAX_NOTE = 64 * 1024
 DAY = 86_400.0
+MOST_ASKED = 4 * MAX_SUPPLIERS
 PATIENCE = 3
 """Rounds after which the newest record that was found counts, though too few of its suppliers were heard."""
 TERM = 458 * DAY
@@ -139,7 +140,7 @@ class FormerFamily:
             return
         try:
             signed = Signed.from_bytes(answer.record, Family.KIND, MAX_RECORD)
-            theirs, mine = Family.from_body(signed.body), self._family.current
+            theirs, mine = self._family.check(signed), self._family.current
         except BitDustError as problem:
             self.log.warn("a family record of before is no use: {why}", why=problem)
             return
@@ -147,7 +148,7 @@ class FormerFamily:
         is_of_before = mine is None or is_of_another_life(mine, theirs)
         if is_of_before and (self._candidate is None or theirs.revision > self._candidate[1].revision):
             self._candidate = (signed, theirs)
-            self._suppliers = list(dict.fromkeys([*theirs.holders, *self._suppliers]))
+            self._suppliers = list(dict.fromkeys([*theirs.holders, *self._suppliers]))[:MOST_ASKED]
 
     def _join(self, _: object) -> None:
         """A round is over: take the newest record, once enough were heard that a still newer one is unlikely."""

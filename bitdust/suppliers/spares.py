@@ -146,8 +146,12 @@ class OwnSpares:
         came = [one for one in came if one.terms.revision == family.revision or not connected(one.terms.gone)]
         taken: set[int] = set()
         for revision in sorted({one.terms.revision for one in (*known, *came)}, reverse=True):
-            some = [one for one in (*known, *came) if one.terms.revision == revision]
-            bench = Bench(evolve(family, revision=revision), self._identities.get, None).with_all(some)
+            bench = Bench(evolve(family, revision=revision), self._identities.get, None)
+            for some in (
+                known,
+                came,
+            ):  # of what came only a few are judged, and nothing that is known gives way to them
+                bench = bench.with_all(one for one in some if one.terms.revision == revision)
             for certificate in bench.certificates:
                 if certificate.terms.place not in taken:
                     taken.add(certificate.terms.place)

@@ -13,7 +13,7 @@ from bitdust.suppliers.finding import Answer
 from bitdust.suppliers.former import DAY, NOTE, TERM
 from bitdust.suppliers.other_lives import OtherLives
 from bitdust.wire.records import Family
-from tests.unit.family_kit import Town
+from tests.unit.family_kit import Me, Town
 from tests.unit.supplier_kit import START
 
 
@@ -104,6 +104,16 @@ class FormerFamilyTests(FormerFamilyCase):
         self.town.clock.advance(DAY)
         self.assertEqual((self.told(), self.town.asked_for_family[-1][0]), ([], sorted(self.members)))
         self.answer(self.record(9), self.members[2])
+        self.town.clock.advance(DAY)
+        self.assertEqual(self.told(), [{"revision": 9, "suppliers": 4}])
+
+    def test_a_record_that_somebody_made_up(self) -> None:
+        """It hides none of mine, and nobody is asked whom it names."""
+        self.start_over()
+        family = self.record(2**60)
+        forged = Me("mallory").sign(Family.KIND, family.to_body()).to_bytes()
+        self.town.answers = [Answer(b"m" * 32, forged)]
+        self.answer(self.record(9), *self.members)
         self.town.clock.advance(DAY)
         self.assertEqual(self.told(), [{"revision": 9, "suppliers": 4}])
 

@@ -1,6 +1,7 @@
 """Devices of one person that do not know of each other: what is erased, what counts, and what a supplier has lost."""
 
 import os
+from math import inf
 from unittest import mock
 
 from twisted.internet.defer import Deferred
@@ -141,6 +142,15 @@ class ReadTests(OtherDeviceCase):
         self.node.wait(self.core.catalog.change(lambda database: note_losses(database, {(MASTER, other): 5})))
         self.assertTrue(pull.has_read(supplier, logs))
         self.assertTrue(pull.names_others(supplier))
+
+    def test_pieces_are_listed_in_each_run(self) -> None:
+        """Nobody counts as having listed its pieces who was not asked since the start."""
+        listed = self.node.storage.placement.has_listed
+        core, who = self.core, [one.fingerprint for one in self.around.suppliers]
+        core.inventory._complete.clear()
+        self.assertEqual((core.log_replicas.grown_at, list(map(listed, who))), (-inf, [False] * 4))
+        self.node.wait(core.inventory.refresh())
+        self.assertEqual(list(map(listed, who)), [True] * 4)
 
     def test_whether_anything_is_stored(self) -> None:
         """Where there is another device, nobody says that nothing is, before suppliers were heard in this run."""

@@ -1,15 +1,17 @@
 """The owner's side of healing: whom my mandate names, and what becomes of spares when I am back."""
 
 from pathlib import Path
+from unittest import mock
 
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.crypt.device import DeviceKey
 from bitdust.suppliers.mandates import AFTER, DAY, SPARES
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.healing import Dossier, SpareCertificate, SpareVote
 from tests.unit.family_kit import Supplier, Town
-from tests.unit.supplier_kit import START
+from tests.unit.supplier_kit import START, Person
 
 NUMBER = "services/customer/suppliers-number"
 CONFIRM = "services/employer/confirm-spares-enabled"
@@ -217,6 +219,18 @@ class OwnSparesTests(SparesCase):
         self.hear(town, few, own, self.certificate(town, gone, stranger))
         self.assertEqual(town.room.spares.known(), [])
         self.assertNotIn("spare-found", town.events.names())
+
+    def test_forged_ones_crowd_none_out(self) -> None:
+        """Of many certificates of a place only a few are judged; what is known already does not give way to them."""
+        town, gone, spare = self.back()
+        other = town.suppliers[town.family.current.mandate.spares[1]]
+        self.hear(town, self.certificate(town, gone, spare))
+        before = self.certificate(town, gone, other, revision=town.family.current.revision - 1)
+        mallory = DeviceKey.from_seed(b"m" * 32)
+        with mock.patch.object(Person, "sign", lambda person, it: mallory.sign_record(it.KIND, it.to_body())):
+            forged = [self.certificate(town, gone, spare, ends=2**40 + number) for number in range(4)]
+        self.hear(town, *forged, before)
+        self.assertEqual(town.room.spares.known(), [spare.fingerprint])
 
     def test_an_older_record_says_where_pieces_are(self) -> None:
         """A certificate that lapsed by another change of mine leads to the spare, unless the member is there."""

@@ -9,7 +9,6 @@ was acknowledged, and what this supplier gave back as something else is not ther
 
 import sqlite3
 from functools import partial
-from math import inf
 from typing import Any
 
 from attrs import define, field, frozen
@@ -123,7 +122,8 @@ class Inventory:
     def has_listed(self, supplier: bytes, since: float) -> bool:
         """Whether a supplier was asked after a moment of the reactor's clock what it holds, and has listed all of it,
         and what the list names besides is known here as far as it counts."""
-        return self._complete.get(supplier, -inf) >= since
+        begun = self._complete.get(supplier)
+        return begun is not None and begun >= since
 
     def has_answers(self) -> bool:
         return bool(self._answers)

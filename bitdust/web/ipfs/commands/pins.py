@@ -17,9 +17,14 @@ NAMES = {Mode.DIRECT: DIRECT, Mode.RECURSIVE: RECURSIVE}
 async def add(room: IpfsRoom, call: Call) -> Answer:
     mode = Mode.RECURSIVE if call.options["recursive"] else Mode.DIRECT
     cids = [await content(room, text) for text in call.arguments["ipfs-path"]]
-    for cid in cids:
-        await (room.bring(cid) if mode is Mode.RECURSIVE else room.bring_one(cid))
-    await room.pin(*(Pin(cid, mode) for cid in cids))
+    lease = room.store.lease()
+    try:
+        for cid in cids:
+            await (room.bring(cid) if mode is Mode.RECURSIVE else room.bring_one(cid))
+            await lease.hold(cid)
+        await room.pin(*(Pin(cid, mode) for cid in cids))
+    finally:
+        lease.end()
     return Json({"Pins": [str(cid) for cid in cids]})
 
 
