@@ -25,6 +25,8 @@ LONGEST = 5.0
 """Seconds after which it is reported even where changes go on."""
 MOST_PATHS = 10_000
 """More paths than that are reported as the watched folder itself: look everywhere."""
+MOST_QUEUES = 32
+"""Folders of one node that have a queue of the system for themselves."""
 RESCAN_EVERY = 60.0
 READS = frozenset(("opened", "closed_no_write"))
 """Kinds of events that change nothing."""
@@ -191,21 +193,38 @@ def signatures(folder: Path, without: Collection[str] = ()) -> dict[str, Signatu
 
 
 class InotifyWatcher:
-    """Watches by what Linux reports. Folders that the system takes no watch for are compared instead."""
+    """Watches by what Linux reports. Folders that the system takes no watch for are compared instead.
+
+    Each has a queue of its own, of which a user may have 128: beyond a few folders ``others`` has them watched, which
+    is watchdog, with one queue for all.
+    """
 
     log = Logger()
 
     def __init__(
-        self, from_thread: Callable[..., Any], clock: IReactorTime, rescan: RescanWatcher, library: Any
+        self,
+        from_thread: Callable[..., Any],
+        clock: IReactorTime,
+        rescan: RescanWatcher,
+        library: Any,
+        others: Watcher | None = None,
     ) -> None:
         self._from_thread = from_thread
         self._clock = clock
         self._rescan = rescan
         self._library = library
+        self._others = others
+        self._watches: list[InotifyWatch] = []
 
-    def watch(self, folder: Path, changed: Changed, without: Collection[str] = ()) -> "InotifyWatch":
+    def watch(self, folder: Path, changed: Changed, without: Collection[str] = ()) -> Watch:
         """See `Watcher`."""
+        self._watches = [one for one in self._watches if not one.is_closed]
+        if self._others is not None and len(self._watches) >= MOST_QUEUES:
+            return self._others.watch(folder, changed, without)
+        self._watches.append(self._own(folder, changed, without))
+        return self._watches[-1]
 
+    def _own(self, folder: Path, changed: Changed, without: Collection[str]) -> "InotifyWatch":
         def compared(error: Exception) -> Watch:
             reason = getattr(error, "strerror", None) or str(error)
             self.log.warn("{folder} is not watched: {why}", folder=str(folder), why=reason)
@@ -227,7 +246,7 @@ class InotifyWatch:
         self._compared = compared
         self._folder: FolderWatch | None = None
         self._instead: Watch | None = None
-        self._is_closed = False
+        self.is_closed = False
 
     def begin(self, watch: Callable[[Callable[..., Any], Callable[..., Any]], FolderWatch]) -> "InotifyWatch":
         """Watch it, or have it compared."""
@@ -246,12 +265,12 @@ class InotifyWatch:
         self._from_thread(self._gathering.add, [Path(os.fsdecode(path)) for path in paths])
 
     def _broken(self, error: Exception) -> None:
-        if not self._is_closed:
+        if not self.is_closed:
             self._instead = self._compared(error)
 
     def close(self) -> None:
         """See `Watch`."""
-        self._is_closed = True
+        self.is_closed = True
         self._gathering.close()
         folder, self._folder = self._folder, None
         if folder is not None:
@@ -358,10 +377,10 @@ def system_watcher(
 ) -> Watcher:
     """The best watcher that this installation has."""
     rescan = RescanWatcher(reactor, run_in_thread)
-    if library is not None:
-        return InotifyWatcher(reactor.callFromThread, reactor, rescan, library)
-    try:
+    others: Watcher | None = None
+    with contextlib.suppress(ImportError):
         observer = load("watchdog.observers").Observer
-    except ImportError:
-        return RescanWatcher(reactor, run_in_thread, reason="the package watchdog is not installed")
-    return NotifyWatcher(reactor, reactor.callFromThread, observer, rescan)
+        others = NotifyWatcher(reactor, reactor.callFromThread, observer, rescan)
+    if library is not None:
+        return InotifyWatcher(reactor.callFromThread, reactor, rescan, library, others)
+    return others or RescanWatcher(reactor, run_in_thread, reason="the package watchdog is not installed")

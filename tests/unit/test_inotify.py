@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust import inotify
 from bitdust.inotify import FolderWatch, events
-from bitdust.watching import QUIET, InotifyWatcher, RescanWatcher
+from bitdust.watching import MOST_QUEUES, QUIET, InotifyWatcher, RescanWatcher
 
 ENOUGH = 20.0
 
@@ -150,3 +150,30 @@ class NoWatchesTests(SynchronousTestCase):
         self.assertEqual(watch.how, "by a comparison every 60 s (no watches are left)")
         watch.close()
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class ManyFoldersTests(SynchronousTestCase):
+    """A user has few queues, and other programs want some too."""
+
+    def test_those_beyond(self) -> None:
+        """Folders beyond some are watched by another means, as long as those before them are."""
+        clock, base, taken = Clock(), Path(self.mktemp()).resolve(), []
+
+        class Others:
+            def watch(self, folder: Path, changed: Any, without: Any = ()) -> Any:
+                taken.append(folder.name)
+                return RescanWatcher(clock, maybeDeferred).watch(folder, changed, without)
+
+        rescan = RescanWatcher(clock, maybeDeferred)
+        watcher = InotifyWatcher(lambda call, *args: call(*args), clock, rescan, inotify.LIBRARY, Others())
+        watches = []
+        for number in range(MOST_QUEUES + 2):
+            (base / f"{number}").mkdir(parents=True)
+            watches.append(watcher.watch(base / f"{number}", lambda paths: None))
+        self.assertEqual(taken, [f"{MOST_QUEUES}", f"{MOST_QUEUES + 1}"])
+        watches.pop(0).close()
+        watches.append(watcher.watch(base / "0", lambda paths: None))
+        self.assertEqual(len(taken), 2)
+        for watch in watches:
+            watch.close()
+        self.assertEqual(clock.getDelayedCalls(), [])
