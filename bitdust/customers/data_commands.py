@@ -5,6 +5,7 @@ from bitdust.customers.access import Access, Admission
 from bitdust.customers.contract_commands import read_signed
 from bitdust.customers.logs import ReceivedEntry
 from bitdust.customers.names import PieceName
+from bitdust.customers.quota import Usage
 from bitdust.customers.store import SupplierStore
 from bitdust.formats.log_packet import MAX_PACKET, LogPacket, SmallPiece
 from bitdust.formats.orders import DELETE_KIND, DeleteOrder
@@ -13,7 +14,7 @@ from bitdust.signal import Signal
 from bitdust.wire.capability import Right
 from bitdust.wire.encoding import encode
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.news import DELETIONS, LOG
+from bitdust.wire.news import DELETIONS, LOG, ROOM
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Head, PackRecord
 from bitdust.wire.signed import Signed
@@ -48,14 +49,25 @@ class DataCommands:
         if request.packet.size != record.piece_size:
             raise BitDustError("bad-piece", f"the piece must have {record.piece_size} bytes")
         name = PieceName(access.owner, record.pack, request.fields["index"])
-        intake = self._store.receive(name, record, request.fields["record"], access.grant, request.peer.fingerprint)
+        try:
+            intake = self._store.receive(name, record, request.fields["record"], access.grant, request.peer.fingerprint)
+        except BitDustError as error:
+            if error.code == "no-space":
+                self._watch_room(access, self._store.usage(access.owner))
+            raise
         try:
             await request.payload.stream_to(intake.write)
         except BaseException:
             await intake.abort()
             raise
         now = await intake.store()
+        self._watch_room(access, now)
         return ack(used=now.used, room=now.room, taken=now.charged)
+
+    def _watch_room(self, access: Access, now: Usage) -> None:
+        """No acknowledgement tells an owner that guests fill its room: it hears that more than half of it is taken."""
+        if access.grant is not None and 2 * now.charged > now.room:
+            self.brought.emit(access.owner, EVERYBODY, ROOM)
 
     async def data_log(self, request: Request) -> Answer:
         """Append entries to a device's catalog log, and take small pieces that belong to them, in one commit."""
@@ -83,6 +95,7 @@ class DataCommands:
             self.appended.emit(access.owner, head.scope, request.peer.device)
         refused = [{"pack": name.pack, "index": name.number, "code": error.code[:40]} for name, error in kept.refused]
         now = kept.usage
+        self._watch_room(access, now)
         return ack(sequence=kept.sequence, used=now.used, room=now.room, taken=now.charged, refused=refused)
 
     def _check_writer(self, head: Head, signed: Signed, signer: Device, access: Access) -> None:

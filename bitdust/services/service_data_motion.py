@@ -40,7 +40,7 @@ class DataMotionService(Service):
         return self._rows
 
     def _brought(self, request: Request) -> Answer:
-        """Another device of mine has brought a supplier something."""
+        """Another device of mine has brought a supplier something, or a guest fills my room."""
         core, records = self._rooms.storage.core, request.fields["records"]
         if news.LOG in records:
             core.log_replicas.others_wrote()
@@ -48,6 +48,8 @@ class DataMotionService(Service):
             core.key_ring_replicas.others_wrote()
         if news.FAMILY in records:
             self._rooms.suppliers.publication.supplier_accepted(request.peer.fingerprint)
+        if news.ROOM in records:
+            self._rooms.suppliers.connectors.note_taken(request.peer.fingerprint, None)
         if news.DELETIONS in records:
             self._rooms.suppliers.held_back.ask(request.peer.fingerprint)
         return ack()
