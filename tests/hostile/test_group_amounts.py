@@ -38,6 +38,16 @@ class DevicesTests(SynchronousTestCase):
         self.net.run(20)
         self.assertEqual((self.alice.of(self.bob), self.carl.of(self.bob)), ([b"still heard"], [b"still heard"]))
 
+    def test_little_by_little(self) -> None:
+        """Where the keepers take more than they should, whoever reads does not: what it has is counted each time."""
+        counted: list[int] = []
+        self.bob.log.parts._need_room = lambda device, size: counted.append(size)
+        for _ in range(4):
+            self.devices[0].say(b"x" * 700)
+            self.net.run(20)
+        self.assertEqual(counted, sorted(counted))
+        self.assertEqual(counted[-1], self.kept(self.bob))
+
     def test_naming_the_device_of_another(self) -> None:
         """Who has too much and names somebody's device for its own keeps nothing of that person out."""
         for device in self.devices:

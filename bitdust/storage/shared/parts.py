@@ -143,7 +143,7 @@ class Parts:
     def _keep_whole(self, start: Start, data: Sequence[bytes]) -> "Deferred[None] | None":
         last = start.seen.head.sequence
         try:
-            self._need_room(start.seen.head.device, sum(map(len, data)))
+            self._need_room(start.seen.head.device, self._size(start.seen.head)[1] + sum(map(len, data)))
             entries = [one for one in check_chain(list(data), start.log, start.after) if one.sequence <= last]
             is_whole = entries and entries[0].sequence == start.first and entries[-1].sequence == last
             return self._keep(start.seen, start.end, entries) if is_whole else None
@@ -169,7 +169,7 @@ class Parts:
         start, head = self._start(seen), seen.head
         log, first, after = start.log, start.first, start.after
         found: list[Entry] = []
-        size = 0
+        size = self._size(head)[1]
         while first <= head.sequence:
             got = await outcome(fetch(seen.holder or b"", log, first))
             try:
