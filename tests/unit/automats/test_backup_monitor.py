@@ -159,6 +159,15 @@ class BackupMonitorTests(RowTests):
         self.port.succeed("clean")
         self.asked("READY")
 
+    def test_once_more_has_an_hour_of_its_own(self) -> None:
+        """What is made again right after a rebuilding is given up an hour after it began."""
+        self.rebuilding()
+        self.drive("damaged", None, "REBUILDING")
+        self.clock.advance(1800)
+        self.port.succeed("rebuild")
+        self.asked("REBUILDING", REBUILD)
+        self.passes(3600, "CLEANING", CLEAN)
+
     def test_damage_while_packs_are_rebuilt_in_vain(self) -> None:
         """Where the rebuilding fails, or suppliers came meanwhile, the next round follows at once and does it."""
         self.ready()
