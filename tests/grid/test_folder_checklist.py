@@ -68,7 +68,7 @@ class ListTests(FolderCase):
         wishes += [folders.set_hosts(text, [f"host{number}:7771"]) for number, text in enumerate(texts)]
         wishes += [folders.pause(text) for text in texts[:3]] + [folders.resume(texts[0]), folders.remove(texts[7])]
         self.grid.wait(gatherResults(wishes))
-        kept = type(folders.book)(self.alice.home / "folders").all()
+        kept = type(folders.book)(self.alice.home / "folders", self.alice.rooms.identity.me).all()
         self.assertEqual([one.text for one in kept], texts[:7])
         self.assertEqual([one.paused for one in kept], [False, True, True, False, False, False, False])
         self.assertTrue(all(one.wants("use_dht") for one in kept))

@@ -20,7 +20,8 @@ LAST = ("process_stop", "process_restart", "identity_erase")
 WAITS_FOREVER = {"event_listen": "client-event-abc"}
 """A long poll, and the event that ends it."""
 REFUSALS = {
-    "not-found", "key-not-found", "service-off", "identity-exists", "network-error", "no-terminal", "no-id-server"
+    "not-found", "key-not-found", "service-off", "identity-exists", "network-error", "no-terminal", "no-id-server",
+    "no-conversation",
 }  # fmt: skip
 """What a node may answer to lines about people and files that it does not have."""
 
