@@ -49,10 +49,11 @@ class Growth:
 
     def first(self, share: int, n: int, position: int) -> Wish:
         """What a newcomer is asked for; less is taken where everybody has refused so much a short while ago, but not
-        less than what has to be brought there."""
+        less than what has to be brought there, or than anybody promises before some of it is filled."""
         room = FIRST + min(share, self.expected())
         is_modest = self._clock.seconds() < self._modest_until
-        return Wish(room=room, n=n, position=position, least=max(LEAST, self.expected()) if is_modest else room)
+        least = max(LEAST, min(self.expected(), FIRST)) if is_modest else room
+        return Wish(room=room, n=n, position=position, least=least)
 
     def becomes_modest(self) -> bool:
         """Nobody was found for a place: where for want of room, less is asked for from now on; whether that is new."""

@@ -290,6 +290,24 @@ class SizeTests(TownCase):
         self.assertTrue(growth.becomes_modest())
         self.assertEqual(growth.first(GB, 4, 0).least, FIRST // 2)
 
+    def test_more_than_a_newcomer_promises(self) -> None:
+        """A place that holds more than is promised to who has nothing there is given all the same: room comes with what
+        is filled."""
+        self.start()
+        self.town.data = True
+        for number in range(4):
+            self.take(number, FIRST * 11 // 10)
+        gone = self.town.supplier(1)
+        for supplier in list(self.town.suppliers.values())[4:]:
+            supplier.charged = 0
+        self.town.kill(gone)
+        self.town.requests.replace(gone.fingerprint, None)
+        self.pass_time(60)
+        self.assertEqual((self.names()[1], self.room(4)), ("supplier-4", FIRST))
+        self.town.supplier(4).charged = FIRST // 2 + 1
+        self.take(4, FIRST // 2 + 1)
+        self.assertEqual(self.room(4), 2 * FIRST + 2)
+
     def test_nobody_has_any_room(self) -> None:
         """Less than a few MiB is not worth a place: the reason says that there is no room."""
         for supplier in self.town.suppliers.values():
