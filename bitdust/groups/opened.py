@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from bitdust.crypt.keyring import KeyRing
 from bitdust.crypt.shares import GivenShare
 from bitdust.formats.operations import MAX_MESSAGE, message_op
+from bitdust.groups.held_back import HeldBack
 from bitdust.groups.holders import MemberPorts, OwnerPorts
 from bitdust.groups.keepers import KeeperList
 from bitdust.groups.ports import FindsPeople, GroupHistory
@@ -60,6 +61,7 @@ class Discussion(ABC):
         self.owner = owner
         self.alias = alias
         self._vouched: dict[bytes, IdentityDocument] = {}
+        self._held_back = HeldBack(around.world.clock.seconds)
         self._news: set[bytes] = set()
         self._watched: set[bytes] = set()
         self.conversation = conversation_of(owner, alias)
@@ -174,10 +176,10 @@ class Discussion(ABC):
     async def _hand_on(self) -> None:
         while self._is_wanted_again and self.log.catalog.is_open:
             self._is_wanted_again = False
-            said = self.log.unread()
+            access = self.access.now()
+            said = self._held_back.ready(self.log.unread(), access, self._me.device.id)
             if not said:
                 return
-            access = self.access.now()
             found = [message for one in said if (message := self._message_of(one, access)) is not None]
             for ended in await outcomes([self._history.add(message) for message in found]):
                 if ended.error is not None:
@@ -240,6 +242,7 @@ class Discussion(ABC):
         """Take over what others hold: one alone has all that was said, or all that it did not hide."""
         await self.know_members()
         await self.log.pull(online, 0 if self.is_mine_to_keep() else 1)
+        self.hand_on()
 
 
 @frozen
@@ -330,9 +333,12 @@ class TheirGroup(Guest, Discussion):
         return keepers.revoked if keepers is not None else ()
 
     def renew(self, share: GivenShare) -> None:
+        removed = {*self._share.members} - {*share.members}
         super().renew(share)
-        for member in share.members:
-            self._vouched.pop(member, None)
+        for member in list(self._vouched):
+            if member in removed or (member in share.members and self._identities.get(member) is not None):
+                del self._vouched[member]
+        self.hand_on()
 
     def read(self) -> "Deferred[Any]":
         return Deferred.fromCoroutine(self.read_from(self.told_by(self.online())))

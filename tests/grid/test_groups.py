@@ -1,5 +1,7 @@
 """Groups between whole nodes: said and heard, late, away, killed, shut out, with suppliers dying."""
 
+from unittest import mock
+
 from twisted.internet.defer import Deferred
 
 from bitdust.api.call import perform
@@ -116,6 +118,28 @@ class GroupsTests(GroupsCase):
         self.assertEqual(self.api(bob, "group_info_dht"), [])
         queues = {row["queue_id"] for row in self.api(self.suppliers[0], "queues_list")}
         self.assertIn(info["active_queue_id"], queues)
+
+    def test_a_member_whose_identity_is_forgotten(self) -> None:
+        """What came with proof, and cannot be judged when it is read, is not left out: it waits for the identity."""
+        key = self.create()
+        bob, carl = self.members
+        for node in self.members:
+            self.invite(key, node)
+        self.say(key, bob, "one")
+        self.all_hear(key, [carl], {"one"}, 10)
+        opened = next(iter(carl.rooms.groups._opened.values()))
+        with mock.patch.object(opened, "hand_on"):
+            self.say(key, bob, "two")
+            self.grid.until(opened.log.unread, 10, "what was said")
+        real = opened._identities
+        forgetful = mock.Mock(wraps=real)
+        forgetful.get.side_effect = lambda who: real.get(who) if who != bob.fingerprint else None
+        with mock.patch.object(opened, "_identities", forgetful):
+            opened.hand_on()
+            self.grid.run(1)
+            self.assertNotIn("two", [text for _, text in self.heard(key, carl)])
+        opened.hand_on()
+        self.all_hear(key, [carl], {"one", "two"}, 10)
 
     def test_suppliers_die(self) -> None:
         """With all suppliers but one dead, in the middle of it, what is said still comes to everybody."""
