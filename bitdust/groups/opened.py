@@ -1,6 +1,5 @@
 """Groups that are open: each a log in which its members write, and the machine that keeps it up to date."""
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from bitdust.groups.held_back import HeldBack
 from bitdust.groups.holders import MemberPorts, OwnerPorts
 from bitdust.groups.keepers import KeeperList
 from bitdust.groups.ports import FindsPeople, GroupHistory
+from bitdust.groups.ring import following
 from bitdust.identity.document import IdentityDocument
 from bitdust.outcome import outcome, outcomes
 from bitdust.replication import members
@@ -229,9 +229,7 @@ class Discussion(ABC):
         news, self._news = self._news, set()
         if told := [who for who in online if who in news]:
             return told
-        mine = self._me.fingerprint
-        by_lot = sorted(online, key=lambda who: hashlib.sha256(who + mine).digest())
-        self._watched = set(by_lot[: 1 if self.is_mine_to_keep() else MOST_WATCHED])
+        self._watched = following(self._me.fingerprint, online, 1 if self.is_mine_to_keep() else MOST_WATCHED)
         return online
 
     def watches(self, keeper: bytes) -> bool:
