@@ -62,7 +62,7 @@ class Param:
         return f"at most {self.high}" if self.low is None else f"from {self.low} to {self.high}"
 
 
-_articles = {Kind.INTEGER: "an", Kind.NUMBER: "a"}
+_ARTICLES = {Kind.INTEGER: "an", Kind.NUMBER: "a"}
 
 
 def _expected(kind: Kind, value: Any) -> str:
@@ -70,7 +70,7 @@ def _expected(kind: Kind, value: Any) -> str:
         convert(kind, value)
     except (ValueError, TypeError) as error:
         own = str(error)
-        return own if not own.startswith(("invalid literal", "could not")) else f"{_articles[kind]} {kind.value}"
+        return own if not own.startswith(("invalid literal", "could not")) else f"{_ARTICLES[kind]} {kind.value}"
     return kind.value
 
 

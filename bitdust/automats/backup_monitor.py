@@ -34,9 +34,8 @@ class BackupMonitor(Machine):
 
     What was deleted or stored settles for a few seconds, so that many deletions and uploads share one cleaning. What
     was found to be bad is made again at once, or right after what is being rebuilt: that may have looked for the last
-    time. Suppliers are asked every ten minutes all the same, however often
-    something is deleted or found to be bad. A part of the round that fails or takes too long does not keep the next one
-    from its turn.
+    time. Suppliers are asked every ten minutes all the same, however often something is deleted or found to be bad. A
+    part of the round that fails or takes too long does not keep the next one from its turn.
     """
 
     table = """

@@ -18,7 +18,7 @@ as many places as the mandate allows have spares            ``no-space``
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 
 from attrs import frozen
@@ -108,9 +108,8 @@ class Bench:
             raise WireError("not-allowed", "the voter has no seat that may vote for this")
         if self.now is not None:
             self._need_time(vote, self.now)
-        document = self.documents(vote.voter)
-        device = document.device(signed.device) if document is not None else None
-        if device is None or device.revoked is not None or not is_signed(signed, device.key):
+        key = key_of(vote, signed, self.documents)
+        if key is None or not is_signed(signed, key):
             raise WireError("bad-signature", "no device of the voter that counts has signed this vote")
 
     def _need_time(self, vote: SpareVote, now: float) -> None:
@@ -168,6 +167,11 @@ def few(certificates: Iterable[SpareCertificate]) -> list[SpareCertificate]:
     return found
 
 
+def read_few(certificates: Sequence[bytes]) -> list[SpareCertificate]:
+    """Those of a dossier that are judged; what stands behind the first ones is not read. Raises `WireError`."""
+    return few(map(SpareCertificate.from_bytes, certificates[:MOST_JUDGED]))
+
+
 @lru_cache(2 * MOST_JUDGED * MAX_SUPPLIERS)
 def is_signed(signed: Signed, public: bytes) -> bool:
     """Whether a device has signed it: what was found once stays so, and certificates are judged again and again."""
@@ -183,11 +187,17 @@ def signatures(certificates: Iterable[SpareCertificate], documents: Documents) -
     found: list[tuple[Signed, bytes]] = []
     for certificate in certificates:
         for vote, signed in zip(certificate.votes, certificate.signed, strict=True):
-            document = documents(vote.voter)
-            device = document.device(signed.device) if document is not None else None
-            if device is not None and device.revoked is None:
-                found.append((signed, device.key))
+            key = key_of(vote, signed, documents)
+            if key is not None:
+                found.append((signed, key))
     return found
+
+
+def key_of(vote: SpareVote, signed: Signed, documents: Documents) -> bytes | None:
+    """The key that is to have signed a vote; None where the voter has no such device that counts."""
+    document = documents(vote.voter)
+    device = document.device(signed.device) if document is not None else None
+    return device.key if device is not None and device.revoked is None else None
 
 
 def prove(pairs: Iterable[tuple[Signed, bytes]]) -> None:

@@ -263,4 +263,4 @@ class OnTheWay:
     @property
     def has_much_room(self) -> bool:
         """Whether it is worth looking for more."""
-        return self.room >= min(AT_A_TIME, TRANSFERS // 2)
+        return self.room >= AT_A_TIME

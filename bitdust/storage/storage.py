@@ -131,8 +131,9 @@ class Storage:
             known = self._had_data
             return known if known is not None else (self._around.world.home / "catalog.db").exists()
         replicas = self._core.log_replicas
-        may_be_behind = not replicas.is_alone() and not replicas.has_compared()
-        return not replicas.knows_all or figures.has_packs(self._read) or may_be_behind
+        if not replicas.knows_all or figures.has_packs(self._read):
+            return True
+        return not (replicas.is_alone() or replicas.has_compared())
 
     def length(self, device: bytes) -> int | None:
         """Entries of the longest log of a device of mine; None while there may be more that are safe."""

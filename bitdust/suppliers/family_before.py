@@ -33,10 +33,7 @@ class Before:
 
     def family(self) -> Family | None:
         """None for one that cannot be read."""
-        try:
-            return Family.from_body(Signed.from_bytes(bytes.fromhex(self.record), Family.KIND, MAX_RECORD).body)
-        except ValueError:
-            return None
+        return family_of(self.record)
 
 
 class FamilyBefore:
@@ -83,6 +80,14 @@ class FamilyBefore:
 
     def _write(self, known: list[Before]) -> None:
         write_safely(self._path, json.dumps([asdict(one) for one in known[:MOST]]).encode())
+
+
+def family_of(record: str) -> Family | None:
+    """What a signed record in hex says; None for one that cannot be read."""
+    try:
+        return Family.from_body(Signed.from_bytes(bytes.fromhex(record), Family.KIND, MAX_RECORD).body)
+    except ValueError:
+        return None
 
 
 def is_overthrown(before: Family, now: Family) -> bool:

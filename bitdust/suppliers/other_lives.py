@@ -14,7 +14,7 @@ from typing import Protocol
 from twisted.logger import Logger
 
 from bitdust.crypt.files import remove_safely, write_safely
-from bitdust.suppliers.family_before import MAX_RECORD
+from bitdust.suppliers.family_before import MAX_RECORD, family_of
 from bitdust.wire.records import Family
 from bitdust.wire.signed import Signed
 
@@ -76,7 +76,7 @@ class OtherLives:
     def _records(self) -> list[tuple[str, Family | None]]:
         """In hex, the newest first, and what they say; a file that is no such list counts as one that says nothing."""
         if self._known is None:
-            self._known = [(record, _family_of(record)) for record in self._load()]
+            self._known = [(record, family_of(record)) for record in self._load()]
         return self._known
 
     def _load(self) -> list[str]:
@@ -94,14 +94,7 @@ class OtherLives:
             write_safely(self._path, json.dumps(records).encode())
         else:
             remove_safely(self._path)
-        self._known = [(record, _family_of(record)) for record in records]
-
-
-def _family_of(record: str) -> Family | None:
-    try:
-        return Family.from_body(Signed.from_bytes(bytes.fromhex(record), Family.KIND, MAX_RECORD).body)
-    except ValueError:
-        return None
+        self._known = [(record, family_of(record)) for record in records]
 
 
 def _those_of(family: Family | None, holders: Collection[bytes]) -> list[bytes]:

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.automats.spare_decision import SpareDecision
-from bitdust.crypt.spare_votes import MOST_JUDGED, Bench, few, prove, signatures
+from bitdust.crypt.spare_votes import Bench, prove, read_few, signatures
 from bitdust.identity.awaited import FAMILY
 from bitdust.identity.document import IdentityDocument
 from bitdust.outcome import outcome
@@ -147,11 +147,9 @@ class OwnSpares:
         taken: set[int] = set()
         for revision in sorted({one.terms.revision for one in (*known, *came)}, reverse=True):
             bench = Bench(evolve(family, revision=revision), self._identities.get, None)
-            for some in (
-                known,
-                came,
-            ):  # of what came only a few are judged, and nothing that is known gives way to them
-                bench = bench.with_all(one for one in some if one.terms.revision == revision)
+            # Of what came only a few are judged: what is known does not give way to them.
+            bench = bench.with_all(one for one in known if one.terms.revision == revision)
+            bench = bench.with_all(one for one in came if one.terms.revision == revision)
             for certificate in bench.certificates:
                 if certificate.terms.place not in taken:
                     taken.add(certificate.terms.place)
@@ -304,5 +302,4 @@ class OwnSpares:
 def _read(payload: bytes) -> tuple[list[IdentityDocument], list[SpareCertificate]]:
     """The documents and certificates of a dossier, in a thread. Raises `WireError`."""
     dossier = Dossier.from_bytes(payload)
-    certificates = few(map(SpareCertificate.from_bytes, dossier.certificates[:MOST_JUDGED]))
-    return list(map(IdentityDocument.parse, dossier.identities)), certificates
+    return list(map(IdentityDocument.parse, dossier.identities)), read_few(dossier.certificates)

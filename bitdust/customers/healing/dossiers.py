@@ -9,7 +9,7 @@ from attrs import frozen
 
 from bitdust.batching import ThreadQueue
 from bitdust.crypt.device import check_record
-from bitdust.crypt.spare_votes import MOST_JUDGED, few, prove, signatures
+from bitdust.crypt.spare_votes import prove, read_few, signatures
 from bitdust.identity.document import IdentityDocument
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError
@@ -75,5 +75,4 @@ def _read(payload: bytes) -> Shown:
     family = Family.from_body(signed.body)
     named = {family.customer, *family.holders, *(family.mandate.spares if family.mandate is not None else ())}
     documents = [one for one in map(IdentityDocument.parse, dossier.identities) if one.fingerprint in named]
-    certificates = few(map(SpareCertificate.from_bytes, dossier.certificates[:MOST_JUDGED]))
-    return Shown(family, signed, documents, certificates)
+    return Shown(family, signed, documents, read_few(dossier.certificates))

@@ -86,8 +86,10 @@ class PubSub:
 
     def _has_place(self, session: Any) -> bool:
         """Keys cost nothing: strangers have few places, those of one network fewer, and partners all others."""
-        if len(self._neighbours) >= MOST_NEIGHBOURS or self._partners.may_ask(key_of(session)):
-            return len(self._neighbours) < MOST_NEIGHBOURS
+        if len(self._neighbours) >= MOST_NEIGHBOURS:
+            return False
+        if self._partners.may_ask(key_of(session)):
+            return True
         strangers = [one for one in map(key_of, self._neighbours) if not self._partners.may_ask(one)]
         network = self._partners.network(key_of(session))
         of_network = sum(self._partners.network(one) == network for one in strangers) if network else 0

@@ -114,11 +114,6 @@ class _AccessNow(MemberAccess):
             self._found[ident] = super().device(ident)
         return self._found[ident]
 
-    def beside(self, ident: bytes, known: Iterable[bytes]) -> list[list[bytes]]:
-        """Of each member who names a device, which ones of these are its devices too."""
-        persons = [one for one in self._members() if one.device(ident) is not None]
-        return [[one for one in known if one != ident and person.device(one) is not None] for person in persons]
-
     def _document_of(self, person: bytes) -> IdentityDocument | None:
         return self._by_person.get(person)
 

@@ -206,11 +206,8 @@ class Parts:
         entries = [one for one in check_chain(list(data), log, None) if one.sequence > end.sequence]
         if not entries or not _follows(entries[0], end, head):
             raise _conflict(end)
-        begin, size = self._size(head)
-        size += sum(map(len, data))
-        self._need_room(head.device, size)
+        self._need_room(head.device, self._size(head)[1] + sum(map(len, data)))
         await self._keep(seen, end, entries)
-        self._sizes[head.device] = (begin, size)
         return head.sequence
 
     def _need_room(self, device: bytes, size: int) -> None:
@@ -242,6 +239,7 @@ class Parts:
         if not entries or entries[-1].sequence != head.sequence or hash_of(entries[-1].to_bytes()) != head.hash:
             raise WireError("broken-chain", "these entries do not lead to what their device has signed")
         secrets = {name: self._access.secrets(self._key, name) for name in {one.epoch for one in entries}}
+        begin, size = self._size(head)
 
         def keep(database: sqlite3.Connection) -> None:
             if log_end(database, self._key, head.device) != end:
@@ -255,7 +253,7 @@ class Parts:
             set_meta(database, HEAD + head.device.hex(), seen.signed)
 
         def kept(result: Any) -> None:
-            self._sizes.pop(head.device, None)
+            self._sizes[head.device] = (begin, size + sum(len(one.to_bytes()) for one in entries))
             self._keep_head(SignedHead(head, seen.signed))
 
         return self._catalog.change(keep, [(self._key, head.device)]).addCallback(kept)
