@@ -52,6 +52,11 @@ def places_heard(family: Family, heard: Collection[bytes], recovering: bool) -> 
     return sum(1 for place in places if place and wanted(who in heard for who in place))
 
 
+def are_enough(family: Family, heard: Collection[bytes], recovering: bool = True) -> bool:
+    """Whether so many places were heard that everything which was ever safe has been."""
+    return places_heard(family, heard, recovering) >= needed(family)
+
+
 class Record(Protocol):
     """Something that suppliers are to hold as it is here."""
 

@@ -5,13 +5,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 
 from bitdust.cli.client import ApiError
 from bitdust.cli.groups import Aliased
-from bitdust.cli.ipfs_rpc import PIECE, Rpc, one_file, whole
+from bitdust.cli.ipfs_rpc import Rpc, one_file, pieces, whole
 from bitdust.cli.main import Session
 from bitdust.cli.output import show_fields, show_json, show_table
 from bitdust.wire.sizes import in_words
@@ -126,7 +125,7 @@ def write(session: Session, path: str, source: Path, offset: int | None, parents
     except OSError as error:
         raise ApiError("os-error", f"{source} cannot be read: {error.strerror or error}") from None
     with stream, _hint(path):
-        Rpc(session).ask("files/write", options, path, **one_file(_pieces(stream)))
+        Rpc(session).ask("files/write", options, path, **one_file(pieces(stream)))
 
 
 @contextmanager
@@ -138,8 +137,3 @@ def _hint(path: str) -> Iterator[None]:
         if str(error) != MISSING:
             raise
         raise ApiError(error.code, f"there is no directory for {path} yet; --parents makes it") from None
-
-
-def _pieces(stream: BinaryIO) -> Iterator[bytes]:
-    while data := stream.read(PIECE):
-        yield data

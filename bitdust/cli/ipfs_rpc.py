@@ -92,7 +92,7 @@ def _encoded(parts: Iterator[Part], boundary: str) -> Iterator[bytes]:
 def _parts(paths: tuple[Path, ...], sent: Callable[[int], object]) -> Iterator[Part]:
     for top, path in tree(paths):
         if path == STDIN:
-            yield "", "octet-stream", _pieces(sys.stdin.buffer, sent)
+            yield "", "octet-stream", pieces(sys.stdin.buffer, sent)
             continue
         name = quote(os.fsencode(Path(top.absolute().name) / path.relative_to(top)), safe="")
         kind = "symlink" if path.is_symlink() else "x-directory" if path.is_dir() else "octet-stream"
@@ -112,10 +112,11 @@ def _bytes(path: Path, sent: Callable[[int], object]) -> Iterator[bytes]:
         yield os.fsencode(os.readlink(path))
     elif path.is_file():
         with path.open("rb") as stream:
-            yield from _pieces(stream, sent)
+            yield from pieces(stream, sent)
 
 
-def _pieces(stream: BinaryIO, sent: Callable[[int], object]) -> Iterator[bytes]:
+def pieces(stream: BinaryIO, sent: Callable[[int], object] = lambda size: None) -> Iterator[bytes]:
+    """What is in a stream, a piece at a time; somebody is told how much has gone."""
     while data := stream.read(PIECE):
         yield data
         sent(len(data))

@@ -16,14 +16,13 @@ from bitdust.crypt.comparison import NONCE, Codes, codes, commitment
 from bitdust.crypt.noise import IK, MOST, TAG, XX, Agreed, Handshake
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError
-from bitdust.wire.messages import MAX_DATA
+from bitdust.wire.messages import MAX_CALL
 
 PAIRING, RESUMING = 1, 2
 PROLOGUE = b"BitDust device 1"
 LAST, GOES_ON = b"\x00", b"\x01"
 PART = MOST - TAG - 1
-MAX_MESSAGE = MAX_DATA + (1 << 16)
-"""The largest message between people, and what stands around it."""
+MAX_MESSAGE = MAX_CALL
 
 
 class Owner(Protocol):

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from bitdust.automats.family_search import FamilySearch
 from bitdust.crypt.files import remove_safely, write_safely
 from bitdust.identity.awaited import FAMILY, STARTED_OVER
-from bitdust.replication import needed, places_heard
+from bitdust.replication import are_enough
 from bitdust.suppliers.again import Again
 from bitdust.suppliers.family import MyFamily, is_of_another_life
 from bitdust.suppliers.family_before import MAX_RECORD
@@ -156,7 +156,7 @@ class FormerFamily:
             return
         signed, theirs = self._candidate
         self._rounds += 1
-        is_newest = places_heard(theirs, [who for who in self._heard if who is not None], True) >= needed(theirs)
+        is_newest = are_enough(theirs, [who for who in self._heard if who is not None])
         if not is_newest and self._heard.get(None) != theirs.revision and self._rounds < PATIENCE:
             return
         self._candidate, self._rounds = None, 0

@@ -24,10 +24,9 @@ from bitdust.web.dialect import BodySink, Exchange, Head, Limits, Reply
 from bitdust.web.guard import Refusal
 from bitdust.web.render import is_long, pretty
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.messages import MAX_DATA
+from bitdust.wire.messages import MAX_CALL
 
-MAX_BODY = MAX_DATA + (1 << 16)
-"""The largest message between people, and what stands around it."""
+MAX_BODY = MAX_CALL
 MAX_QUERY_FIELDS = 100
 _log = Logger()
 

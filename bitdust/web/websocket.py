@@ -18,10 +18,9 @@ from bitdust.web.frames import text_header, whole_text
 from bitdust.web.guard import Guard
 from bitdust.web.subscription import Subscription
 from bitdust.web.talk import Talk, Talks
-from bitdust.wire.messages import MAX_DATA
+from bitdust.wire.messages import MAX_CALL
 
-MAX_MESSAGE = MAX_DATA + (1 << 16)
-"""The largest message between people, and what stands around it."""
+MAX_MESSAGE = MAX_CALL
 MAX_HANDSHAKE = 1 << 16
 MAX_REASON = 123
 HANDSHAKE_TIMEOUT = 10.0

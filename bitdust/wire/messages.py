@@ -22,6 +22,8 @@ MASTER = "master"
 MAX_DATA = 1024 * 1024
 """Bytes of the JSON text."""
 MAX_BODY = MAX_DATA + 4096
+MAX_CALL = MAX_DATA + (1 << 16)
+"""The largest message between people, and what stands around it where a program hands it over."""
 MAX_DEPTH = 100
 """Lists and objects inside each other."""
 _BODY = Struct(

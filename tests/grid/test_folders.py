@@ -1,6 +1,8 @@
 """Folders on whole nodes in memory: found, proved, exchanged and written, on one clock."""
 
+from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 from attrs import evolve
 
@@ -95,58 +97,50 @@ class TwoNodesTests(FolderCase):
         same = lambda: alice.store.journal.digest() == bob.store.journal.digest()  # noqa: E731
         self.grid.until(same, 1300, "the record")
 
+    def pauses(self) -> list[float]:
+        """How long Bob waits after a failure before it asks each of its peers."""
+        (bob,) = self.bob.rooms.folders.open_folders()
+        return [peer.pause() for peer in bob.peers.values()]
+
+    def until_wary(self, answer: Callable[[Journal, int, bytes, int], tuple[Portion, bytes, bytes]]) -> int:
+        """Let questions for records be answered so, until Bob asks ever more rarely; how often it has asked."""
+        (alice,), (bob,) = (node.rooms.folders.open_folders() for node in (self.alice, self.bob))
+        self.grid.until(lambda: bool(bob.peers) and bool(alice.peers), SOON, "a peer")
+        asked = 0
+
+        def counted(journal: Journal, after: int, origin: bytes, limit: int) -> tuple[Portion, bytes, bytes]:
+            nonlocal asked
+            asked += 1
+            return answer(journal, after, origin, limit)
+
+        with mock.patch.object(exchange, "_portion", counted):
+            begun = self.grid.clock.seconds()
+            self.write(self.alice, "a", b"x")
+            self.grid.until(lambda: max(self.pauses(), default=0) > 100, 2000, "a long pause")
+        self.assertGreater(self.grid.clock.seconds() - begun, 100)
+        return asked
+
     def test_malformed_answers(self) -> None:
         """Whoever answers with what is no records is asked ever more rarely, whatever news it tells, and then again."""
-        (alice,) = self.alice.rooms.folders.open_folders()
-        (bob,) = self.bob.rooms.folders.open_folders()
-        self.grid.until(lambda: bool(bob.peers) and bool(alice.peers), SOON, "a peer")
-        asked: list[float] = []
-
-        def bad(journal: Journal, after: int, origin: bytes, limit: int) -> tuple[Portion, bytes, bytes]:
-            asked.append(self.grid.clock.seconds())
-            return Portion((), 0, False), b"", b"no zlib"
-
-        good = exchange._portion
-        exchange._portion = bad
-        self.addCleanup(setattr, exchange, "_portion", good)
-        begun = self.grid.clock.seconds()
-        self.write(self.alice, "a", b"x")
-        pauses = lambda: [peer.pause() for peer in bob.peers.values()]  # noqa: E731
-        self.grid.until(lambda: max(pauses(), default=0) > 100, 2000, "a long pause")
-        self.assertGreater(self.grid.clock.seconds() - begun, 100)
-        self.assertLess(len(asked), 30)
-        exchange._portion = good
+        self.assertLess(self.until_wary(lambda *given: (Portion((), 0, False), b"", b"no zlib")), 30)
         self.grid.until(lambda: self.same(self.alice, self.bob), 4000, "the same tree")
-        self.grid.until(lambda: pauses() == [5], 4000, "trust")
+        self.grid.until(lambda: self.pauses() == [5], 4000, "trust")
 
     def test_refused_records(self) -> None:
         """Whoever tells records that no writer has signed is asked ever more rarely, though there is nothing else, and
         then again; what it has told beside them is taken in."""
-        (alice,) = self.alice.rooms.folders.open_folders()
-        (bob,) = self.bob.rooms.folders.open_folders()
-        self.grid.until(lambda: bool(bob.peers) and bool(alice.peers), SOON, "a peer")
-        asked: list[float] = []
         good = exchange._portion
 
         def bad(journal: Journal, after: int, origin: bytes, limit: int) -> tuple[Portion, bytes, bytes]:
-            asked.append(self.grid.clock.seconds())
             portion, digest, _ = good(journal, after, origin, limit)
             forged = [bytes(64) + raw[64:] for raw in portion.records or journal.since(0).records]
             return evolve(portion, more=True), digest, pack([*portion.records[:1], *forged, *forged, *forged])
 
-        exchange._portion = bad
-        self.addCleanup(setattr, exchange, "_portion", good)
-        begun = self.grid.clock.seconds()
-        self.write(self.alice, "a", b"x")
-        pauses = lambda: [peer.pause() for peer in bob.peers.values()]  # noqa: E731
-        self.grid.until(lambda: max(pauses(), default=0) > 100, 2000, "a long pause")
-        self.assertGreater(self.grid.clock.seconds() - begun, 100)
-        self.assertLess(len(asked), 60)
+        self.assertLess(self.until_wary(bad), 60)
         self.assertTrue(self.same(self.alice, self.bob))
-        exchange._portion = good
         self.write(self.alice, "b", b"y")
         self.grid.until(lambda: self.same(self.alice, self.bob), 4000, "the same tree")
-        self.assertEqual(pauses(), [5])
+        self.assertEqual(self.pauses(), [5])
 
     def test_case_50_wrong_secret(self) -> None:
         """Whoever knows where a folder is and holds another secret is no peer, and gets nothing."""

@@ -14,7 +14,7 @@ from bitdust.identity.document import MAX_SIZE, IdentityDocument
 from bitdust.identity.joining import join
 from bitdust.identity.me import Me
 from bitdust.outcome import Outcome, outcome
-from bitdust.replication import needed, places_heard
+from bitdust.replication import are_enough
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import meta, set_meta
 from bitdust.storage.log.requests import SILENCE, LogRequests
@@ -88,7 +88,7 @@ class OtherDevices:
             left.discard(supplier)
             if answer.error is None:
                 heard.add(supplier)
-            is_enough = family is not None and places_heard(family, heard, False) >= needed(family)
+            is_enough = family is not None and are_enough(family, heard, False)
             if not enough.called and (is_enough or not left):
                 enough.callback(is_enough)
 

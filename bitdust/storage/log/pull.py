@@ -12,7 +12,7 @@ from twisted.logger import Logger
 
 from bitdust.identity.awaited import CATALOG, STARTED_OVER
 from bitdust.outcome import outcome
-from bitdust.replication import needed, places_heard
+from bitdust.replication import are_enough, places_heard
 from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.database import RECOVERING, meta, set_meta
 from bitdust.storage.catalog.whereabouts import OTHERS_WROTE
@@ -236,7 +236,7 @@ class LogPull:
         Of k places one alone may hold the newest safe entry, and that one may lie.
         """
         family = self._ports.family()
-        if family is not None and places_heard(family, self.heard, True) >= needed(family):
+        if family is not None and are_enough(family, self.heard):
             return True
         by_scope = self._by_scope(logs)
         reached = all(by_scope[head.scope].end(head.device).sequence >= head.sequence for head in known)

@@ -11,7 +11,7 @@ from bitdust.automats.index_synchronizer import IndexSynchronizer
 from bitdust.batching import Soon
 from bitdust.identity.awaited import CATALOG, STARTED_OVER
 from bitdust.outcome import Outcome, outcome
-from bitdust.replication import Replicas, keepers, members, needed, places_heard
+from bitdust.replication import Replicas, are_enough, keepers, members, needed
 from bitdust.signal import Disconnect, Signal
 from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.catalog import LogEnd
@@ -172,7 +172,7 @@ class LogReplicas:
         """Whether enough suppliers have listed their logs in this run: whatever another device has stored is known."""
         family = self._ports.family()
         heard = [] if family is None else [who for who in family.holders if self.has_read(who)]
-        return family is not None and places_heard(family, heard, True) >= needed(family)
+        return family is not None and are_enough(family, heard)
 
     def check_writable(self) -> None:
         """Raises `BitDustError` ``read-only`` on a recovered node for which newer states may exist."""

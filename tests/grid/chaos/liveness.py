@@ -20,6 +20,7 @@ from tests.grid.chaos.field import Field, Finding
 from tests.grid.chaos.judging import Judge
 from tests.grid.chaos.nodes import ChaosNode
 from tests.grid.chaos.owners import Owner
+from tests.grid.chaos.runs import Run
 from tests.grid.chaos.safety import SETTINGS, SETTLE
 from tests.grid.chaos.truth import Truth
 
@@ -27,27 +28,22 @@ ANSWER, DOWNLOAD, RECOVERY, UPLOAD, REPLACEMENT = 30.0, 120.0, 60.0, 600.0, 600.
 """Seconds of virtual time."""
 
 
-class Liveness:
+class Liveness(Run):
     """One run."""
 
     def __init__(self, field: Field) -> None:
-        self.field = field
-        self.random = field.random
+        super().__init__(field)
         self.truth = Truth(field)
         self.judge = Judge(field, self.truth)
 
-    def go(self) -> None:
-        """Run it. Raises `Finding`."""
-        with self.field.surroundings():
-            self.begin()
-            self.break_all_but_the_core()
-            for step in self.random.sample(self.steps(), self.random.randint(2, 5)):
-                step()
-                self.field.pass_time(self.random.choice((0, 1, 30, 300)))
-            self.mend_places()
-            self.finish()
-        if self.field.errors:
-            raise Finding(f"errors were logged: {self.field.errors[0]}")
+    def play(self) -> None:
+        self.begin()
+        self.break_all_but_the_core()
+        for step in self.random.sample(self.steps(), self.random.randint(2, 5)):
+            step()
+            self.field.pass_time(self.random.choice((0, 1, 30, 300)))
+        self.mend_places()
+        self.finish()
 
     def begin(self) -> None:
         """Suppliers, somebody who stores, some things stored, and an upload on its way perhaps."""

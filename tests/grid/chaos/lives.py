@@ -16,6 +16,7 @@ from tests.grid.chaos.field import Field, Finding
 from tests.grid.chaos.judging import Judge
 from tests.grid.chaos.nodes import ChaosNode
 from tests.grid.chaos.owners import Owner
+from tests.grid.chaos.runs import Run
 from tests.grid.chaos.safety import SETTINGS, SETTLE
 from tests.grid.chaos.truth import Truth
 
@@ -24,25 +25,20 @@ REUNION = 3 * 3600.0
 """Seconds in which all of both lives must be known and at the suppliers of the one family."""
 
 
-class Lives:
+class Lives(Run):
     """One run."""
 
     def __init__(self, field: Field) -> None:
-        self.field = field
-        self.random = field.random
+        super().__init__(field)
         self.truth = Truth(field)
         self.judge = Judge(field, self.truth)
 
-    def go(self) -> None:
-        """Run it. Raises `Finding`."""
-        with self.field.surroundings():
-            self.begin()
-            self.part()
-            self.start_over()
-            self.meet()
-            self.end()
-        if self.field.errors:
-            raise Finding(f"errors were logged: {self.field.errors[0]}")
+    def play(self) -> None:
+        self.begin()
+        self.part()
+        self.start_over()
+        self.meet()
+        self.end()
 
     def begin(self) -> None:
         """Suppliers for two families, somebody who stores, and some things stored."""

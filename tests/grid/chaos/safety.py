@@ -14,9 +14,10 @@ from bitdust.replication import members
 from tests.grid.chaos import weak
 from tests.grid.chaos.damage import Damage
 from tests.grid.chaos.faults import DAY, HOUR, Faults
-from tests.grid.chaos.field import Field, Finding
+from tests.grid.chaos.field import Finding
 from tests.grid.chaos.judging import Judge
 from tests.grid.chaos.owners import Owner
+from tests.grid.chaos.runs import Run
 from tests.grid.chaos.truth import Truth
 
 SPARES = 2
@@ -35,23 +36,15 @@ SETTINGS = {
 Step = tuple[Callable[[], object], int]
 
 
-class Safety:
+class Safety(Run):
     """One run."""
 
-    def __init__(self, field: Field) -> None:
-        self.field = field
-        self.random = field.random
-
-    def go(self) -> None:
-        """Run it. Raises `Finding`."""
-        with self.field.surroundings():
-            self.begin()
-            for _ in range(self.random.randint(8, 25)):
-                self.step()
-                self.field.pass_time(self.random.choice(PAUSES))
-            self.end()
-        if self.field.errors:
-            raise Finding(f"errors were logged: {self.field.errors[0]}")
+    def play(self) -> None:
+        self.begin()
+        for _ in range(self.random.randint(8, 25)):
+            self.step()
+            self.field.pass_time(self.random.choice(PAUSES))
+        self.end()
 
     def begin(self) -> None:
         """Suppliers, and some who store."""
