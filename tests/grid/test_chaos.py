@@ -6,7 +6,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.master import MasterPublic
+from bitdust.wire.records import Family
 from tests.grid.chaos import keys, padding, promises, running
+from tests.grid.chaos.lives import are_left
 from tests.grid.chaos.threads import Threads
 
 
@@ -37,6 +39,18 @@ class PromiseTests(SynchronousTestCase):
         one.accept("other", b"content")
         one.take_back("other", b"content")
         self.assertEqual(one.items, ["file"])
+
+
+class LivesTests(SynchronousTestCase):
+    def test_who_may_be_off(self) -> None:
+        """Half of a family must be up, and where two share a place each of them may have what the other one lacks."""
+        first, second, leaver = b"1" * 32, b"2" * 32, b"3" * 32
+        family = Family(b"c" * 32, 1, 1, 2, 0, [first, second], leaving=[leaver, None])
+        self.assertTrue(are_left(family, {second}))
+        self.assertTrue(are_left(family, {first, leaver}))
+        self.assertFalse(are_left(family, {first}))
+        self.assertFalse(are_left(family, {leaver}))
+        self.assertTrue(are_left(Family(b"c" * 32, 1, 1, 2, 0, [None, None]), set()))
 
 
 class KeyTests(SynchronousTestCase):

@@ -6,11 +6,14 @@ whole again, at some moment, while the home dies between two writes perhaps, and
 In the end everything settles, and all that was reported as done in either life comes back, also to a new home.
 """
 
+from collections.abc import Collection
+
 from twisted.internet.defer import succeed
 
 from bitdust.identity.awaited import ALL
-from bitdust.replication import members
+from bitdust.replication import members, places_heard
 from bitdust.suppliers.family_before import DAY, HELD_DAYS
+from bitdust.wire.records import Family
 from tests.grid.chaos.faults import Faults
 from tests.grid.chaos.field import Field, Finding
 from tests.grid.chaos.judging import Judge
@@ -62,14 +65,14 @@ class Lives(Run):
 
     def part(self) -> None:
         """The home is lost; its suppliers hear each other alone."""
-        self.former = members(self.owner.home.rooms.suppliers.family.current)
+        self.former: Family | None = self.owner.home.rooms.suppliers.family.current
         self.owner.attach()
         lost = self.owner.homes.pop()
         lost.kill()
         self.owner.has_lost_homes = True
-        sides = {node.address: 1 for node in self.field.suppliers.values() if node.fingerprint in self.former}
+        sides = {node.address: 1 for node in self.field.suppliers.values() if node.fingerprint in members(self.former)}
         self.field.sides = sides
-        self.field.note(f"{[self.field.name_of(who) for who in self.former]} are cut off")
+        self.field.note(f"{[self.field.name_of(who) for who in members(self.former)]} are cut off")
 
     def start_over(self) -> None:
         """A new home waits for nothing any more, and stores something."""
@@ -90,7 +93,7 @@ class Lives(Run):
         if home.is_on("my_data"):
             self.store()
             self.field.pass_time(self.random.choice((0, 5, 300)))
-        self.today = members(home.rooms.suppliers.family.current)
+        self.today: Family | None = home.rooms.suppliers.family.current
 
     def meet(self) -> None:
         """All hear each other again."""
@@ -117,12 +120,12 @@ class Lives(Run):
         self.field.pass_time(self.random.choice((0, 0.5, 30)))
 
     def lose(self) -> None:
-        """As many of each family as may be are off."""
-        families = [self.former, self.today]
-        for who in self.random.sample(sorted({*self.former, *self.today}), len({*self.former, *self.today})):
-            left = [[one for one in family if self._node(one).is_up and one != who] for family in families]
-            is_enough = all(len(one) >= (len(family) + 1) // 2 for one, family in zip(left, families, strict=True))
-            if is_enough and self.random.random() < 0.7:
+        """As many of each family as may be are off, and of what has become of both by now."""
+        both = sorted({*members(self.former), *members(self.today)})
+        families = [self.former, self.today, self.owner.home.rooms.suppliers.family.current]
+        for who in self.random.sample(both, len(both)):
+            left = {node.fingerprint for node in self.field.suppliers.values() if node.is_up} - {who}
+            if all(are_left(family, left) for family in families) and self.random.random() < 0.7:
                 self.field.note(f"{self.field.name_of(who)} is off")
                 self._node(who).kill()
 
@@ -165,3 +168,8 @@ class Lives(Run):
         if not home.is_on("my_data") or not home.rooms.storage.is_open:
             return ["the storage is closed"]
         return [remote for remote in self.owner.promises.promised if not home.rooms.storage.exists(remote)]
+
+
+def are_left(family: Family | None, up: Collection[bytes]) -> bool:
+    """Whether half of a family is up; a place that two suppliers share counts while both are."""
+    return family is None or places_heard(family, up, True) >= min(family.k, len(members(family)))
