@@ -100,8 +100,9 @@ class Assembly:
             lambda: suppliers.family.holders,
             gateway.relations.of,
             directory,
+            identity.prover,
         )
-        shares = SharesRoom(around, suppliers.family, storage, identity.client, people.friends.is_friend)
+        shares = SharesRoom(around, suppliers.family, storage, identity.prover, people.friends.is_friend)
         blocks = BlocksRoom(around)
         folders = Folders(around, people.friends.is_friend, identity.registration.create_nameless)
         return Rooms(
@@ -113,7 +114,7 @@ class Assembly:
             peers=peers,
             people=people,
             shares=shares,
-            groups=GroupsRoom(around, suppliers.family, shares, identity.client, people.history, finder),
+            groups=GroupsRoom(around, suppliers.family, shares, identity.prover, people.history, finder),
             folders=folders,
             btsync=BtsyncDoor(folders),
             companions=Companions(around, around.world.home / "devices"),

@@ -18,10 +18,11 @@ from bitdust.groups.keepers import KeeperList
 from bitdust.groups.ports import FindsPeople, GroupHistory
 from bitdust.groups.ring import following
 from bitdust.identity.document import IdentityDocument
+from bitdust.identity.proving import NameProver
 from bitdust.outcome import outcome, outcomes
 from bitdust.replication import members
 from bitdust.shares.donations import Donations
-from bitdust.shares.opened import Guest, LooksUp, OpenShare, Report
+from bitdust.shares.opened import Guest, OpenShare, Report
 from bitdust.shares.ports import MyFamily
 from bitdust.storage.ports import PartHolders
 from bitdust.storage.shared.member_access import MemberAccess, SharedKey
@@ -31,7 +32,7 @@ from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.keepers import Keepers
 from bitdust.wire.messages import GROUP, INCOMING, OUTGOING, Message
-from bitdust.wire.names import IDURL, idurl_of
+from bitdust.wire.names import idurl_of
 from bitdust.wire.records import Family
 
 FOLDER = "groups"
@@ -51,13 +52,17 @@ class Discussion(ABC):
 
     log_of = Logger()
 
-    def __init__(self, around: Connected, owner: bytes, alias: str, history: GroupHistory, people: FindsPeople) -> None:
+    def __init__(
+        self, around: Connected, owner: bytes, alias: str, history: GroupHistory, people: FindsPeople,
+        prover: NameProver,
+    ) -> None:  # fmt: skip
         self._world = around.world
         self._me = around.me
         self._identities = around.identities
         self._events = around.events
         self._history = history
         self._people = people
+        self._prover = prover
         self.owner = owner
         self.alias = alias
         self._vouched: dict[bytes, IdentityDocument] = {}
@@ -109,12 +114,6 @@ class Discussion(ABC):
         """Somebody has shown the creator's word that it is a member, of which this node may not have heard."""
         if member.fingerprint not in self.members():
             self._vouched[member.fingerprint] = member.document
-
-    def heard_from(self, people: set[bytes]) -> None:  # noqa: B027  its creator knows the names of all
-        """These have said something."""
-
-    def end(self) -> None:  # noqa: B027  there is nothing to end
-        """It is closed: nobody is looked for any more."""
 
     def read_by(self, member: bytes) -> None:  # noqa: B027  only its creator minds
         """A member has read it at this node."""
@@ -184,7 +183,7 @@ class Discussion(ABC):
             for ended in await outcomes([self._history.add(message) for message in found]):
                 if ended.error is not None:
                     raise ended.error
-            self.heard_from({message.sender for message in found})
+            self._prover.want({message.sender for message in found} - {self._me.fingerprint})
             for gap in await self.log.handed_on(said):
                 self._report_gap(gap)
             self._is_wanted_again = True
@@ -264,15 +263,12 @@ class TheirGroup(Guest, Discussion):
     """A group that somebody else made."""
 
     def __init__(
-        self, around: Connected, share: GivenShare, report: Report, looks_up: LooksUp,
+        self, around: Connected, share: GivenShare, report: Report, prover: NameProver,
         history: GroupHistory, people: FindsPeople,
     ) -> None:  # fmt: skip
         self._read: Given | None = None
-        self._nameless: dict[bytes, float] = {}
-        self._unproven: list[bytes] = []
-        self._proving: Deferred[Any] = succeed(None)
-        Guest.__init__(self, around, share, report, looks_up)
-        Discussion.__init__(self, around, share.owner, share.alias, history, people)
+        Guest.__init__(self, around, share, report, prover)
+        Discussion.__init__(self, around, share.owner, share.alias, history, people, prover)
         self.begin(around, MemberPorts(self._ports, self))
 
     def key(self) -> SharedKey:
@@ -295,33 +291,7 @@ class TheirGroup(Guest, Discussion):
         await super().find(who)
         name = dict(zip(self._share.members, self._share.names, strict=False)).get(who)
         if name and self._identities.get(who) is None:
-            await self._prove(who, idurl_of(name))
-
-    def heard_from(self, people: set[bytes]) -> None:
-        """Who reads a group wants to read names: they are looked up once somebody speaks."""
-        now, is_proven = self._world.clock.seconds(), self._identities.is_proven
-        self._nameless = {who: at for who, at in self._nameless.items() if now - at < LOOK_AGAIN}
-        new = {who for who in people if not is_proven(who)} - {*self._nameless, self._me.fingerprint}
-        self._nameless |= dict.fromkeys(new, now)
-        self._unproven += sorted(new)
-        if new and self._proving.called:
-            self._proving = Deferred.fromCoroutine(self._prove_names())
-
-    async def _prove_names(self) -> None:
-        while self._unproven:
-            who = self._unproven.pop(0)
-            document = self._identities.get(who)
-            if document is not None:
-                await self._prove(who, document.idurl)
-
-    def end(self) -> None:
-        self._unproven = []
-        self._proving.cancel()
-
-    async def _prove(self, who: bytes, idurl: IDURL) -> None:
-        found = await outcome(self._looks_up.look_up(idurl))
-        if found.error is None and found.value.fingerprint == who:
-            self._identities.accept(found.value, idurl)
+            await self._prover.prove(who, idurl_of(name))
 
     def keepers(self) -> Keepers | None:
         return self._given().keepers
@@ -349,13 +319,13 @@ class MyGroup(OpenShare, Discussion):
     """A group of mine."""
 
     def __init__(
-        self, around: Connected, key_id: str, report: Report, rooms: tuple[MyFamily, Donations],
+        self, around: Connected, key_id: str, report: Report, rooms: tuple[MyFamily, Donations], prover: NameProver,
         history: GroupHistory, people: FindsPeople,
     ) -> None:  # fmt: skip
         self._family, self._donations = rooms
         OpenShare.__init__(self, around, key_id, report)
         alias = key_id.partition("$")[0]
-        Discussion.__init__(self, around, around.me.fingerprint, alias, history, people)
+        Discussion.__init__(self, around, around.me.fingerprint, alias, history, people, prover)
         ports = OwnerPorts(around, self)
         self.begin(around, ports)
         self.keeper_list = KeeperList(around, alias, self.log.catalog)

@@ -15,8 +15,9 @@ from bitdust.crypt.shares import GivenShare
 from bitdust.groups.keeping import Keeping
 from bitdust.groups.opened import MyGroup, TheirGroup, conversation_of
 from bitdust.groups.ports import FindsPeople, GroupHistory
+from bitdust.identity.proving import NameProver
 from bitdust.outcome import outcome
-from bitdust.shares.opened import LooksUp, open_active
+from bitdust.shares.opened import open_active
 from bitdust.shares.ports import MyFamily
 from bitdust.shares.room import SharesRoom
 from bitdust.surroundings import Connected
@@ -63,14 +64,14 @@ class GroupsRoom:
     log = Logger()
 
     def __init__(
-        self, around: Connected, family: MyFamily, shares: SharesRoom, looks_up: LooksUp,
+        self, around: Connected, family: MyFamily, shares: SharesRoom, prover: NameProver,
         history: GroupHistory, people: FindsPeople,
     ) -> None:  # fmt: skip
         self._around = around
         self._me = around.me
         self._family = family
         self._shares = shares
-        self._looks_up = looks_up
+        self._prover = prover
         self._history = history
         self._people = people
         self._opened: dict[Place, MyGroup | TheirGroup] = {}
@@ -238,10 +239,10 @@ class GroupsRoom:
     async def _begin(self, group: Group) -> MyGroup | TheirGroup:
         opened: MyGroup | TheirGroup
         if group.given is not None:
-            opened = TheirGroup(self._around, group.given, self._report, self._looks_up, self._history, self._people)
+            opened = TheirGroup(self._around, group.given, self._report, self._prover, self._history, self._people)
         else:
             rooms = (self._family, self._shares.donations)
-            opened = MyGroup(self._around, group.key_id, self._report, rooms, self._history, self._people)
+            opened = MyGroup(self._around, group.key_id, self._report, rooms, self._prover, self._history, self._people)
         self._opened[group.place] = opened
         opening = await outcome(Deferred.fromCoroutine(opened.log.open()))
         if opening.error is not None:
@@ -297,7 +298,6 @@ class GroupsRoom:
         opened = self._opened.pop(place, None)
         if opened is not None:
             opened.machine.send("shutdown")
-            opened.end()
             await opened.log.close()
 
     async def say(self, group: Group, data: dict[str, Any]) -> Message:

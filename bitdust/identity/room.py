@@ -8,6 +8,7 @@ from bitdust.identity.client import IdentityClient
 from bitdust.identity.home_lock import HomeLock
 from bitdust.identity.me import Me
 from bitdust.identity.propagation import Propagation
+from bitdust.identity.proving import NameProver
 from bitdust.identity.registration import Registration
 from bitdust.identity.revocation import Revocations
 from bitdust.identity.rotation import Rotation
@@ -22,6 +23,7 @@ class IdentityRoom:
         self.me = Me(world, events)
         self.cache = IdentityCache(world, events)
         self.client = IdentityClient(world, settings)
+        self.prover = NameProver(world.clock, self.cache, self.client)
         self.home_lock = HomeLock(world, self.me)
         self.server = IdentityServer(world, settings)
         self.registration = Registration(world, settings, registry, self.me, self.client)

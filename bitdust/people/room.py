@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from bitdust.disk.reserve import SETTING as RESERVED
 from bitdust.disk.reserve import Reserve
+from bitdust.identity.proving import NameProver
 from bitdust.peers.presence import Presence
 from bitdust.people.amounts import Amounts
 from bitdust.people.broadcasts.broadcasts import Broadcasts
@@ -33,12 +34,13 @@ class PeopleRoom:
         suppliers: Callable[[], list[bytes]],
         role_of: Callable[[bytes], Who],
         nicknames: NicknameTable,
+        prover: NameProver,
     ) -> None:
         """``suppliers`` keep mailboxes; ``role_of`` gives the relations of a fingerprint."""
         self._around = around
         self._suppliers = suppliers
         self.names = Names(around, nicknames)
-        self.friends = Friends(around, presence, around.world.home / "metadata" / "friends")
+        self.friends = Friends(around, presence, around.world.home / "metadata" / "friends", prover)
         self.everywhere = Everywhere(around, self.friends)
         self.history = History(around)
         self.archive = Archive(around, self.history)

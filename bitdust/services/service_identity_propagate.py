@@ -14,12 +14,14 @@ class IdentityPropagateService(Service):
 
     def __init__(self, rooms: Rooms) -> None:
         self._propagation = rooms.identity.propagation
+        self._prover = rooms.identity.prover
 
     def start(self) -> None:
         self._propagation.start()
 
     def stop(self) -> None:
         self._propagation.stop()
+        self._prover.stop()
 
     def health(self) -> None:
         if self._propagation.problem:

@@ -11,7 +11,7 @@ from bitdust.automats.shared_access_coordinator import SharedAccessCoordinator
 from bitdust.crypt.shares import GivenShare
 from bitdust.crypt.writers import MARK, Writer
 from bitdust.formats.operations import Op
-from bitdust.identity.document import IdentityDocument
+from bitdust.identity.proving import NameProver
 from bitdust.outcome import outcome, outcomes
 from bitdust.shares.news import News, writer_of
 from bitdust.shares.ports import MyFamily, MyStorage
@@ -22,18 +22,12 @@ from bitdust.storage.shared.pen import Pen
 from bitdust.surroundings import Connected
 from bitdust.wire.capability import Right
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.names import IDURL, idurl_of
+from bitdust.wire.names import idurl_of
 from bitdust.wire.records import Family
 
 _log = Logger()
 Report = Callable[[str, bool], None]
 """Hears of a key id whether it can be used."""
-
-
-class LooksUp(Protocol):
-    """Who fetches identity documents by name."""
-
-    def look_up(self, idurl: IDURL, /) -> "Deferred[IdentityDocument]": ...
 
 
 class Openable(Protocol):
@@ -147,9 +141,9 @@ class MyShare(OpenShare):
 class Guest(OpenShare):
     """A key of somebody else, at whose suppliers I am let in."""
 
-    def __init__(self, around: Connected, share: GivenShare, report: Report, looks_up: LooksUp) -> None:
+    def __init__(self, around: Connected, share: GivenShare, report: Report, prover: NameProver) -> None:
         self._share = share
-        self._looks_up = looks_up
+        self._prover = prover
         super().__init__(around, share.key_id, report)
         self._ports = GuestPorts(around, share.owner, self.family, lambda: self._share.capabilities)
 
@@ -171,20 +165,20 @@ class Guest(OpenShare):
         await outcomes(self.reach(who, hints.get(who)) for who in self.others())
 
     async def _know_owner(self) -> None:
-        """A recovered node has the key of a share, and perhaps not the identity of its owner."""
-        identities, share = self._around.identities, self._share
-        if identities.get(share.owner) is None:
-            idurl = idurl_of(share.name)
-            found = await outcome(self._looks_up.look_up(idurl))
-            if found.error is None and found.value.fingerprint == share.owner:
-                identities.accept(found.value, idurl)
+        """A recovered node has the key of a share, and perhaps not the identity of its owner; who gave it over a
+        session has not shown yet that his name is his."""
+        owner = self._share.owner
+        if self._around.identities.get(owner) is None:
+            await self._prover.prove(owner, idurl_of(self._share.name))
+        else:
+            self._prover.want([owner])
 
 
 class TheirShare(Guest):
     """A share of somebody else, whose catalog is a file of its own here."""
 
-    def __init__(self, around: Connected, share: GivenShare, report: Report, looks_up: LooksUp) -> None:
-        super().__init__(around, share, report, looks_up)
+    def __init__(self, around: Connected, share: GivenShare, report: Report, prover: NameProver) -> None:
+        super().__init__(around, share, report, prover)
         shared = Shared(share.alias, share.owner, self._names, self._logs, self._ports, self._pen)
         self.catalog = SharedCatalog(around, shared)
         self._news = News(around)

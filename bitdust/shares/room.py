@@ -11,12 +11,13 @@ from bitdust.crypt.keyring import RingKey
 from bitdust.crypt.shares import GivenShare
 from bitdust.crypt.writers import Writer
 from bitdust.formats.operations import Op
+from bitdust.identity.proving import NameProver
 from bitdust.outcome import outcome
 from bitdust.shares.cuts import Cuts
 from bitdust.shares.distrust import Distrust
 from bitdust.shares.donations import Donations
 from bitdust.shares.news import News, writer_of
-from bitdust.shares.opened import LooksUp, MyShare, OpenShare, TheirShare, open_active
+from bitdust.shares.opened import MyShare, OpenShare, TheirShare, open_active
 from bitdust.shares.ports import IsFriend, MyFamily
 from bitdust.shares.received import Received
 from bitdust.shares.withdrawals import Withdrawals
@@ -70,13 +71,13 @@ class SharesRoom:
     log = Logger()
 
     def __init__(
-        self, around: Connected, family: MyFamily, storage: Storage, people: LooksUp, is_friend: IsFriend
+        self, around: Connected, family: MyFamily, storage: Storage, prover: NameProver, is_friend: IsFriend
     ) -> None:
         self._around = around
         self._me = around.me
         self._family = family
         self._storage = storage
-        self._people = people
+        self._prover = prover
         self.donations = Donations(around, family)
         self.withdrawals = Withdrawals(around, family)
         self._distrust = Distrust(around, self.donations, self.withdrawals)
@@ -239,7 +240,7 @@ class SharesRoom:
         opened: OpenShare
         if share.given is not None:
             place: object = share.given.place
-            their = TheirShare(self._around, share.given, self._report, self._people)
+            their = TheirShare(self._around, share.given, self._report, self._prover)
             self._opened[place] = opened = their
             adding = await outcome(Deferred.fromCoroutine(self._storage.catalogs.add(their.catalog)))
             if adding.error is not None:

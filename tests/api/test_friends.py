@@ -29,7 +29,7 @@ class PeopleCase(NounCase):
         )
         context.identities, context.sessions, context.outbox = context.cache, Anything(), Anything()
         self.path = Path(self.mktemp())
-        context.people.friends = Friends(context, context.presence, self.path)
+        context.people.friends = Friends(context, context.presence, self.path, Anything())
         context.people.friends.load()
         self.carol = document("carol", DeviceKey.from_seed(b"c" * 32))
 
@@ -115,7 +115,7 @@ class FingerprintTests(PeopleCase):
     def test_in_the_dht(self) -> None:
         """The hash table gives the document, which proves itself; the name in it is unproven."""
         self.context.cache = self.context.identities = type(self.context.cache)(self.context.world, self.context.events)
-        self.context.people.friends = Friends(self.context, self.context.presence, self.path)
+        self.context.people.friends = Friends(self.context, self.context.presence, self.path, Anything())
         envelope = self.find(Anything(value=self.carol.xml))
         self.assertEqual((envelope["status"], envelope["result"]["name_proven"]), ("OK", False))
         self.assertEqual(self.asked, ("identity", bytes.fromhex("ab" * 32), True))

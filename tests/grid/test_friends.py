@@ -52,13 +52,28 @@ class FriendsTests(PeopleCase):
         return self.sees(self.alice) == self.sees(self.bob) == "CONNECTED"
 
     def test_the_list(self) -> None:
-        """Global id and fingerprint name the same person; both ends show a name that was proven, or say that it was
-        not."""
+        """Global id and fingerprint name the same person; a friend who was added by his key gets his name proven."""
         (mine,), (his,) = self.call(self.alice, "friends_list"), self.call(self.bob, "friends_list")
         self.assertEqual((mine["alias"], mine["username"], mine["name_proven"]), ("Bob", "bob", True))
-        self.assertEqual((his["username"], his["name_proven"]), ("alice", False))
+        self.assertEqual((his["username"], his["name_proven"]), ("alice", True))
         self.assertTrue(self.alice.rooms.gateway.relations.of(self.bob.fingerprint))
         self.assertEqual(self.call(self.alice, "user_status", user_id="Bob")["global_id"], mine["global_id"])
+
+    def test_a_name_that_nobody_answers_for(self) -> None:
+        """Where the ID server of a friend is away the name is shown as unproven; it is looked up once he comes back."""
+        carol, dave = self.person("carol"), self.person("dave")
+        self.grid.run(30)
+        away = {carol.address, self.seed.address}
+        self.grid.network.cut = lambda one, other: {one, other} == away
+        self.call(carol, "friend_add", trusted_user_id=dave.fingerprint.hex())
+        self.call(dave, "friend_add", trusted_user_id=carol.fingerprint.hex())
+        self.grid.run(20)
+        self.assertFalse(self.call(carol, "friends_list")[0]["name_proven"])
+        self.grid.network.cut = lambda one, other: False
+        dave.crash()
+        self.grid.pass_time(600)
+        dave.again("10.0.1.9")
+        self.grid.until(lambda: self.call(carol, "friends_list")[0]["name_proven"], SOON, "the proof")
 
     def test_model(self) -> None:
         """A WebSocket that asked for it sees friends come and go, and says what `friends_list` says."""
@@ -114,7 +129,7 @@ class NicknamesTests(PeopleCase):
         return self.call(node, "nickname_get")["position"]
 
     def test_a_friend_by_nickname(self) -> None:
-        """A nickname names a person wherever a user is named; nobody has looked up the name, and that is said."""
+        """A nickname names a person wherever a user is named; a name that nobody has looked up yet is shown so."""
         found = self.call(self.alice, "user_search", nickname="Bobby")
         self.assertEqual((found["result"], found["position"], found["name_proven"]), ("exist", 0, False))
         (same,) = self.call(self.alice, "user_observe", nickname="bobby")
@@ -123,6 +138,7 @@ class NicknamesTests(PeopleCase):
         added = self.envelope(self.alice, "friend_add", trusted_user_id="bobby")
         self.assertEqual(added["result"]["fingerprint"], self.bob.fingerprint.hex())
         self.assertIn(f"{self.bob.fingerprint.hex()} (unproven: bob@", added["message"])
+        self.grid.until(lambda: self.call(self.alice, "friends_list")[0]["name_proven"], 1.0, "the proof")
         self.assertEqual(self.envelope(self.alice, "user_ping", user_id="nobody")["code"], "unknown-user")
         self.assertEqual(self.call(self.alice, "user_ping", user_id="alice")["seconds"], 0.0)
 
@@ -252,6 +268,7 @@ class RotationTests(PeopleCase):
         new = f"http://{host}:8084/alice.xml"
         self.assertEqual((found["idurl"], found["rotated"]), (new, True))
         self.grid.until(lambda: self.call(bob, "friends_list")[0]["idurl"] == new, 10, "the new name")
+        self.grid.until(lambda: self.call(bob, "friends_list")[0]["name_proven"], 1.0, "its proof")
         for name in (new, *found["old_sources"], alice.fingerprint.hex()):
             self.assertEqual(self.call(bob, "user_status", user_id=name)["idurl"], new)
         self.grid.until(lambda: self.seed.rooms.identity.server is not None, 1)

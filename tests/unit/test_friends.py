@@ -26,6 +26,7 @@ from bitdust.people.friends.book import (
 )
 from bitdust.people.friends.friends import Friends
 from bitdust.people.friends.greetings import FIRST, GAP, LONGEST, SHARE
+from bitdust.signal import Signal
 from bitdust.wire.errors import BitDustError
 from tests.unit.family_kit import Town
 
@@ -131,13 +132,21 @@ class FriendsCase(SynchronousTestCase):
         self.presence.start()
         self.addCleanup(self.town.registry.shutdown)
         self.addCleanup(self.town.stop)
+        self.named: list[bytes] = []
+        self.town.changed = Signal()
         self.friends = self.made()
         self.addCleanup(self.friends.stop)
         self.bob = self.town.supplier(0)
         self.bob.up = False
 
+    def want(self, people) -> None:
+        self.named += people
+
+    def renamed(self, who: bytes) -> None:
+        self.named.append(who)
+
     def made(self) -> Friends:
-        friends = Friends(self.town.around, self.presence, self.town.folder / "metadata" / "friends")
+        friends = Friends(self.town.around, self.presence, self.town.folder / "metadata" / "friends", self)
         friends.load()
         return friends
 
@@ -328,6 +337,23 @@ class FriendsTests(FriendsCase):
             self.friends.stop()
             self.successResultOf(self.friends.remove(self.bob.fingerprint))
             self.town.cut(self.bob.fingerprint)
+
+    def test_names_are_looked_up(self) -> None:
+        """A friend's name is wanted when he is added, at each start, when he comes, and when he has another one."""
+        bob = self.bob.fingerprint
+        self.friends.start()
+        self.add(self.bob)
+        self.assertEqual(self.named, [bob])
+        self.town.connect(bob)
+        self.assertEqual(self.named, [bob] * 2)
+        self.town.changed.emit(self.bob.person.document)
+        self.town.changed.emit(self.town.supplier(1).person.document)
+        self.assertEqual(self.named, [bob] * 3)
+        self.friends.stop()
+        self.town.changed.emit(self.bob.person.document)
+        self.assertEqual(self.named, [bob] * 3)
+        self.friends.start()
+        self.assertIn(bob, self.named[3:])
 
     def test_removed_for_one_reason(self) -> None:
         """A customer that is a friend no more is a contact still."""

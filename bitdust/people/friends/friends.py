@@ -11,6 +11,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from bitdust.identity.document import IdentityDocument
+from bitdust.identity.proving import NameProver
 from bitdust.peers.presence import Presence
 from bitdust.peers.shown import Names
 from bitdust.people.friends.book import DUE, MAX_ALIAS, Friend, FriendsBook, Join, Known, NoteGiven, Put, Take
@@ -30,9 +31,10 @@ class Friends:
     that there is something new for those.
     """
 
-    def __init__(self, around: Connected, presence: Presence, path: Path) -> None:
+    def __init__(self, around: Connected, presence: Presence, path: Path, prover: NameProver) -> None:
         self._around = around
         self._presence = presence
+        self._prover = prover
         self._book = FriendsBook(path, around.world.run_in_thread)
         self._greetings = Greetings(around)
         self._removers: list[Callable[[], None]] = []
@@ -151,6 +153,7 @@ class Friends:
         self._removers = [
             self._presence.changed.connect(self._report),
             self._presence.chance.connect(self._greet_absent),
+            self._around.identities.changed.connect(self._prove_name),
         ]
         for friend in self.all():
             self._follow(friend.fingerprint)
@@ -171,6 +174,7 @@ class Friends:
 
     def _follow(self, fingerprint: bytes) -> bool:
         """Whether the friend is here. One that was followed for another reason is not reported by itself."""
+        self._prover.want([fingerprint])
         was_followed = self._presence.follows(fingerprint)
         self._presence.watch(fingerprint, FRIEND)
         if was_followed and self._presence.is_online(fingerprint):
@@ -181,9 +185,15 @@ class Friends:
         presence = self._presence
         self._greetings.greet(one for one in self._book.known if not presence.has_session(one))
 
+    def _prove_name(self, document: IdentityDocument) -> None:
+        """A friend who has moved has another name."""
+        if self.is_friend(document.fingerprint):
+            self._prover.renamed(document.fingerprint)
+
     def _report(self, fingerprint: bytes, online: bool) -> None:
         if not self.is_friend(fingerprint):
             return
+        self._prover.want([fingerprint])
         (self._greetings.came if online else self._greetings.went)(fingerprint)
         old, new = ("OFFLINE", "CONNECTED") if online else ("CONNECTED", "OFFLINE")
         event = "friend-connected" if online else "friend-disconnected"
