@@ -28,6 +28,7 @@ from bitdust.dht.room import DHTRoom
 from bitdust.events import Consumers, Events
 from bitdust.folders.door import BtsyncDoor
 from bitdust.folders.room import Folders
+from bitdust.groups.ports import GroupPeople
 from bitdust.groups.room import GroupsRoom
 from bitdust.identity.room import IdentityRoom
 from bitdust.ipfs.door import IpfsDoor
@@ -35,7 +36,7 @@ from bitdust.ipfs.network import Network
 from bitdust.key_file import KeyFileCare, KeyFileHints
 from bitdust.nodes_lookup import NodesLookup
 from bitdust.peers.room import PeersRoom
-from bitdust.people.room import PeopleRoom
+from bitdust.people.room import Finders, PeopleRoom
 from bitdust.recovery import Recovery
 from bitdust.risk import Risk
 from bitdust.rooms import Rooms
@@ -96,11 +97,9 @@ class Assembly:
         people = PeopleRoom(
             around,
             peers.presence,
-            finder,
+            Finders(finder, directory, identity.prover),
             lambda: suppliers.family.holders,
             gateway.relations.of,
-            directory,
-            identity.prover,
         )
         shares = SharesRoom(around, suppliers.family, storage, identity.prover, people.friends.is_friend)
         blocks = BlocksRoom(around)
@@ -114,7 +113,7 @@ class Assembly:
             peers=peers,
             people=people,
             shares=shares,
-            groups=GroupsRoom(around, suppliers.family, shares, identity.prover, people.history, finder),
+            groups=GroupsRoom(around, suppliers.family, shares, GroupPeople(people.history, finder, identity.prover)),
             folders=folders,
             btsync=BtsyncDoor(folders),
             companions=Companions(around, around.world.home / "devices"),

@@ -15,10 +15,9 @@ from bitdust.formats.operations import MAX_MESSAGE, message_op
 from bitdust.groups.held_back import HeldBack
 from bitdust.groups.holders import MemberPorts, OwnerPorts
 from bitdust.groups.keepers import KeeperList
-from bitdust.groups.ports import FindsPeople, GroupHistory
+from bitdust.groups.ports import GroupPeople
 from bitdust.groups.ring import following
 from bitdust.identity.document import IdentityDocument
-from bitdust.identity.proving import NameProver
 from bitdust.outcome import outcome, outcomes
 from bitdust.replication import members
 from bitdust.shares.donations import Donations
@@ -52,17 +51,12 @@ class Discussion(ABC):
 
     log_of = Logger()
 
-    def __init__(
-        self, around: Connected, owner: bytes, alias: str, history: GroupHistory, people: FindsPeople,
-        prover: NameProver,
-    ) -> None:  # fmt: skip
+    def __init__(self, around: Connected, owner: bytes, alias: str, people: GroupPeople) -> None:
         self._world = around.world
         self._me = around.me
         self._identities = around.identities
         self._events = around.events
-        self._history = history
         self._people = people
-        self._prover = prover
         self.owner = owner
         self.alias = alias
         self._vouched: dict[bytes, IdentityDocument] = {}
@@ -138,12 +132,12 @@ class Discussion(ABC):
 
     async def find(self, who: bytes) -> None:
         """Look up one of them."""
-        await outcome(self._people.look_up(who))
+        await outcome(self._people.finder.look_up(who))
 
     async def say(self, data: dict[str, Any]) -> Message:
         """Write a message; it is on the disk when this is over. Raises ``bad-message``, ``too-large``, disk errors."""
         me = self._me
-        self._sequence = max(self._sequence, self._history.last_sequence(self.conversation, me.device.id)) + 1
+        self._sequence = max(self._sequence, self._people.history.last_sequence(self.conversation, me.device.id)) + 1
         message = Message(
             self._world.entropy(16).hex(),
             GROUP,
@@ -180,10 +174,10 @@ class Discussion(ABC):
             if not said:
                 return
             found = [message for one in said if (message := self._message_of(one, access)) is not None]
-            for ended in await outcomes([self._history.add(message) for message in found]):
+            for ended in await outcomes([self._people.history.add(message) for message in found]):
                 if ended.error is not None:
                     raise ended.error
-            self._prover.want({message.sender for message in found} - {self._me.fingerprint})
+            self._people.prover.want({message.sender for message in found} - {self._me.fingerprint})
             for gap in await self.log.handed_on(said):
                 self._report_gap(gap)
             self._is_wanted_again = True
@@ -262,13 +256,10 @@ class Given:
 class TheirGroup(Guest, Discussion):
     """A group that somebody else made."""
 
-    def __init__(
-        self, around: Connected, share: GivenShare, report: Report, prover: NameProver,
-        history: GroupHistory, people: FindsPeople,
-    ) -> None:  # fmt: skip
+    def __init__(self, around: Connected, share: GivenShare, report: Report, people: GroupPeople) -> None:
         self._read: Given | None = None
-        Guest.__init__(self, around, share, report, prover)
-        Discussion.__init__(self, around, share.owner, share.alias, history, people, prover)
+        Guest.__init__(self, around, share, report, people.prover)
+        Discussion.__init__(self, around, share.owner, share.alias, people)
         self.begin(around, MemberPorts(self._ports, self))
 
     def key(self) -> SharedKey:
@@ -291,7 +282,7 @@ class TheirGroup(Guest, Discussion):
         await super().find(who)
         name = dict(zip(self._share.members, self._share.names, strict=False)).get(who)
         if name and self._identities.get(who) is None:
-            await self._prover.prove(who, idurl_of(name))
+            await self._people.prover.prove(who, idurl_of(name))
 
     def keepers(self) -> Keepers | None:
         return self._given().keepers
@@ -319,13 +310,12 @@ class MyGroup(OpenShare, Discussion):
     """A group of mine."""
 
     def __init__(
-        self, around: Connected, key_id: str, report: Report, rooms: tuple[MyFamily, Donations], prover: NameProver,
-        history: GroupHistory, people: FindsPeople,
+        self, around: Connected, key_id: str, report: Report, rooms: tuple[MyFamily, Donations], people: GroupPeople,
     ) -> None:  # fmt: skip
         self._family, self._donations = rooms
         OpenShare.__init__(self, around, key_id, report)
         alias = key_id.partition("$")[0]
-        Discussion.__init__(self, around, around.me.fingerprint, alias, history, people, prover)
+        Discussion.__init__(self, around, around.me.fingerprint, alias, people)
         ports = OwnerPorts(around, self)
         self.begin(around, ports)
         self.keeper_list = KeeperList(around, alias, self.log.catalog)

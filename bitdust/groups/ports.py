@@ -2,8 +2,10 @@
 
 from typing import Any, Protocol
 
+from attrs import frozen
 from twisted.internet.defer import Deferred
 
+from bitdust.identity.proving import NameProver
 from bitdust.wire.messages import Message
 
 
@@ -22,3 +24,12 @@ class FindsPeople(Protocol):
 
     def look_up(self, fingerprint: bytes, /) -> "Deferred[Any]":
         """Somebody's newest document, which is known from then on where there is one."""
+
+
+@frozen
+class GroupPeople:
+    """What groups ask of the rooms of people."""
+
+    history: GroupHistory
+    finder: FindsPeople
+    prover: NameProver

@@ -14,8 +14,7 @@ from bitdust.crypt.keyring import RingKey
 from bitdust.crypt.shares import GivenShare
 from bitdust.groups.keeping import Keeping
 from bitdust.groups.opened import MyGroup, TheirGroup, conversation_of
-from bitdust.groups.ports import FindsPeople, GroupHistory
-from bitdust.identity.proving import NameProver
+from bitdust.groups.ports import GroupPeople
 from bitdust.outcome import outcome
 from bitdust.shares.opened import open_active
 from bitdust.shares.ports import MyFamily
@@ -63,16 +62,11 @@ class GroupsRoom:
 
     log = Logger()
 
-    def __init__(
-        self, around: Connected, family: MyFamily, shares: SharesRoom, prover: NameProver,
-        history: GroupHistory, people: FindsPeople,
-    ) -> None:  # fmt: skip
+    def __init__(self, around: Connected, family: MyFamily, shares: SharesRoom, people: GroupPeople) -> None:
         self._around = around
         self._me = around.me
         self._family = family
         self._shares = shares
-        self._prover = prover
-        self._history = history
         self._people = people
         self._opened: dict[Place, MyGroup | TheirGroup] = {}
         self.keeping = Keeping(around, self._of_scope, self._kept)
@@ -239,10 +233,10 @@ class GroupsRoom:
     async def _begin(self, group: Group) -> MyGroup | TheirGroup:
         opened: MyGroup | TheirGroup
         if group.given is not None:
-            opened = TheirGroup(self._around, group.given, self._report, self._prover, self._history, self._people)
+            opened = TheirGroup(self._around, group.given, self._report, self._people)
         else:
             rooms = (self._family, self._shares.donations)
-            opened = MyGroup(self._around, group.key_id, self._report, rooms, self._prover, self._history, self._people)
+            opened = MyGroup(self._around, group.key_id, self._report, rooms, self._people)
         self._opened[group.place] = opened
         opening = await outcome(Deferred.fromCoroutine(opened.log.open()))
         if opening.error is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 
 from bitdust.identity.cache import IdentityCache
@@ -41,6 +41,7 @@ class NameProver:
         self._wanted += new
         if new and self._proving.called:
             self._proving = Deferred.fromCoroutine(self._prove_all())
+            self._proving.addErrback(lambda why: why.trap(CancelledError) and None)
 
     def renamed(self, who: bytes) -> None:
         """Somebody has another name, which is looked up even if the one before was just now."""

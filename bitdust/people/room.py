@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from attrs import frozen
+
 from bitdust.disk.reserve import SETTING as RESERVED
 from bitdust.disk.reserve import Reserve
 from bitdust.identity.proving import NameProver
@@ -23,6 +25,15 @@ from bitdust.surroundings import Connected
 from bitdust.wire.table import Who
 
 
+@frozen
+class Finders:
+    """Where people are found, their nicknames, and whether a name is theirs."""
+
+    directory: Directory
+    nicknames: NicknameTable
+    prover: NameProver
+
+
 class PeopleRoom:
     """What people are to each other needs no storage: a person without a single supplier has all of it."""
 
@@ -30,17 +41,15 @@ class PeopleRoom:
         self,
         around: Connected,
         presence: Presence,
-        directory: Directory,
+        finders: Finders,
         suppliers: Callable[[], list[bytes]],
         role_of: Callable[[bytes], Who],
-        nicknames: NicknameTable,
-        prover: NameProver,
     ) -> None:
         """``suppliers`` keep mailboxes; ``role_of`` gives the relations of a fingerprint."""
         self._around = around
         self._suppliers = suppliers
-        self.names = Names(around, nicknames)
-        self.friends = Friends(around, presence, around.world.home / "metadata" / "friends", prover)
+        self.names = Names(around, finders.nicknames)
+        self.friends = Friends(around, presence, around.world.home / "metadata" / "friends", finders.prover)
         self.everywhere = Everywhere(around, self.friends)
         self.history = History(around)
         self.archive = Archive(around, self.history)
@@ -48,7 +57,7 @@ class PeopleRoom:
         self.keys = Keys(around, presence, self.friends, self.friends.is_friend)
         home, reserve = around.world.home, Reserve(lambda: int(around.settings.get(RESERVED)))
         amounts = Amounts(around.world.clock, role_of, lambda: reserve.left(home) > 0)
-        self.messages = Messages(around, directory, self, amounts)
+        self.messages = Messages(around, finders.directory, self, amounts)
         self.mailboxes = MailboxKeeper(around, amounts)
         self.broadcasts = Broadcasts(around)
 
