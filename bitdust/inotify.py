@@ -3,13 +3,18 @@
 Events gather for a moment before they are read, so that ten thousand of them are few reports. What is in a new folder
 is listed when the watch on it is there, since it may have been made before; of a folder that leaves, watches go too.
 Where the system's queue has overflowed the whole folder is watched anew, and reported as such.
+
+The thread finds the folders below as well, since there may be thousands of them. What was changed in one between the
+opening and the watch on it is known by the time of its change, and reported when all are watched.
 """
 
+import contextlib
 import ctypes
 import errno
 import os
 import select
 import struct
+import time
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from threading import Event, Thread
@@ -27,6 +32,11 @@ _HEAD = struct.Struct("iIII")
 MOMENT = 0.05
 """Seconds in which events gather."""
 _ONCE = 256 * 1024
+SECOND = 10**9
+GRAIN = SECOND // 20
+"""Nanoseconds by which a file system's time may be behind the clock."""
+ROUGH_GRAIN = 2 * SECOND
+"""The same of those that know whole seconds only."""
 Report = Callable[[Collection[bytes]], object]
 Broken = Callable[[Exception], object]
 
@@ -52,8 +62,8 @@ def events(data: bytes) -> Iterator[tuple[int, int, bytes]]:
 class FolderWatch:
     """One folder and all below it, save ``without``: names in it, not deeper.
 
-    ``report`` is called in my thread, and ``broken`` where nothing can be reported any more. Raises `OSError` where the
-    system has no watch left.
+    ``report`` is called in my thread, and ``broken`` where nothing can be reported any more, for instance because the
+    system has no watch left. Raises `OSError` where there is not even one for the folder itself.
     """
 
     def __init__(
@@ -68,6 +78,7 @@ class FolderWatch:
         self._watches: dict[bytes, int] = {}
         self._ended = Event()
         self._events = -1
+        self._opened = time.time_ns()
         self._wake_read, self._wake_write = os.pipe()
         try:
             self._begin()
@@ -85,14 +96,19 @@ class FolderWatch:
         self._close()
 
     def _close(self) -> None:
-        for descriptor in (self._events, self._wake_read, self._wake_write):
-            if descriptor >= 0:
-                os.close(descriptor)
+        self._forget_all()
+        for descriptor in (self._wake_read, self._wake_write):
+            os.close(descriptor)
+
+    def _forget_all(self) -> None:
+        """Give all watches back."""
+        descriptor, self._events = self._events, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def _begin(self) -> None:
-        """Watch all of it, with nothing that was known before."""
-        if self._events >= 0:
-            os.close(self._events)
+        """Watch the folder itself, with nothing that was known before."""
+        self._forget_all()
         self._paths.clear()
         self._watches.clear()
         self._events = self._library.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -100,8 +116,6 @@ class FolderWatch:
             _raise()
         if not self._watch(self._root):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fsdecode(self._root))
-        for _ in self._watch_below(self._root):
-            pass
 
     # which folders are watched
 
@@ -124,17 +138,23 @@ class FolderWatch:
         waiting = [folder]
         while waiting and not self._ended.is_set():
             here = waiting.pop()
-            try:
-                with os.scandir(here) as entries:
-                    found = [(entry.path, entry.is_dir(follow_symlinks=False), entry.name) for entry in entries]
-            except OSError:
-                continue
-            for path, is_folder, name in found:
-                if here == self._root and name in self._without:
-                    continue
-                yield path
+            for path, is_folder in self._in(here):
+                if self._ended.is_set():
+                    return
                 if is_folder and self._watch(path):
                     waiting.append(path)
+                yield path
+
+    def _in(self, folder: bytes) -> list[tuple[bytes, bool]]:
+        """What is in one, and whether it is a folder; less of it, where nobody wants to know any more."""
+        found: list[tuple[bytes, bool]] = []
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                if self._ended.is_set():
+                    break
+                if folder != self._root or entry.name not in self._without:
+                    found.append((entry.path, entry.is_dir(follow_symlinks=False)))
+        return found
 
     def _forget_below(self, folder: bytes) -> None:
         """It is somewhere else now, and so is all that was in it."""
@@ -148,6 +168,7 @@ class FolderWatch:
 
     def _run(self) -> None:
         try:
+            self._watch_all()
             while not self._ended.is_set():
                 poll = select.poll()
                 poll.register(self._events, select.POLLIN)
@@ -156,13 +177,22 @@ class FolderWatch:
                 if not self._ended.wait(MOMENT):
                     self._take(os.read(self._events, _ONCE))
         except Exception as error:  # noqa: BLE001 - whoever watches has another way
+            self._forget_all()
             self._broken(error)
+
+    def _watch_all(self) -> None:
+        """Watch what is below the folder itself, and report what was changed meanwhile."""
+        found = {path for path in self._watch_below(self._root) if changed_since(path, self._opened)}
+        if found and not self._ended.is_set():
+            self._report(found)
 
     def _take(self, data: bytes) -> None:
         found: set[bytes] = set()
         for watch, mask, name in events(data):
             if mask & OVERFLOW:
                 self._begin()
+                for _ in self._watch_below(self._root):
+                    pass
                 found = {self._root}
                 break
             path = self._paths.get(watch)
@@ -190,6 +220,16 @@ class FolderWatch:
             self._forget_below(path)
         elif mask & (MOVED_TO | CREATE) and self._watch(path):
             found.update(self._watch_below(path))
+
+
+def changed_since(path: bytes, moment: int) -> bool:
+    """Whether something was done to a path since a moment, in nanoseconds, as far as its file system can tell; what is
+    not there was changed."""
+    try:
+        changed = os.lstat(path).st_ctime_ns
+    except OSError:
+        return True
+    return changed >= moment - (GRAIN if changed % SECOND else ROUGH_GRAIN)
 
 
 def _raise() -> None:

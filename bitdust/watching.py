@@ -87,6 +87,10 @@ class Gathering:
         else:
             self._call = self._clock.callLater(left, self._report)
 
+    def add_all(self) -> None:
+        """What changed is not known: it may be anything."""
+        self.add([self._folder])
+
     def _report(self) -> None:
         paths, self._paths = frozenset(self._paths), set()
         try:
@@ -251,7 +255,7 @@ class InotifyWatch:
     def begin(self, watch: Callable[[Callable[..., Any], Callable[..., Any]], FolderWatch]) -> "InotifyWatch":
         """Watch it, or have it compared."""
         try:
-            self._folder = watch(self._reported, lambda error: self._from_thread(self._broken, error))
+            self._folder = watch(self._reported, lambda error: self._from_thread(self._broken_later, error))
         except OSError as error:
             self._broken(error)
         return self
@@ -267,6 +271,11 @@ class InotifyWatch:
     def _broken(self, error: Exception) -> None:
         if not self.is_closed:
             self._instead = self._compared(error)
+
+    def _broken_later(self, error: Exception) -> None:
+        """What changed before the first comparison, and was not told, is told with all the rest."""
+        self._broken(error)
+        self._gathering.add_all()
 
     def close(self) -> None:
         """See `Watch`."""

@@ -3,8 +3,12 @@
 import ctypes
 import errno
 import os
+import queue
 import struct
+import threading
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.defer import maybeDeferred
@@ -12,7 +16,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust import inotify
-from bitdust.inotify import FolderWatch, events
+from bitdust.inotify import MOMENT, FolderWatch, events
 from bitdust.watching import MOST_QUEUES, QUIET, InotifyWatcher, RescanWatcher
 
 ENOUGH = 20.0
@@ -54,6 +58,8 @@ class FolderWatchTests(SynchronousTestCase):
         self.patch(FolderWatch, "_run", lambda watch: None)
         self.watch = FolderWatch(self.folder, ("own",), self.reported, self.errors.append, self.library)
         self.addCleanup(self.watch.close)
+        self.watch._watch_all()
+        self.reports.clear()
 
     def reported(self, paths: Any) -> None:
         self.reports.append({os.path.relpath(os.fsdecode(path), self.folder) for path in paths})
@@ -118,6 +124,87 @@ class FolderWatchTests(SynchronousTestCase):
         self.assertEqual(len(os.listdir("/proc/self/fd")), before)
 
 
+class SlowLibrary(Library):
+    """A system that gives a watch for the folder itself, and the next one when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[bytes] = []
+        self.is_asked, self.may_go_on, self.ended = threading.Event(), threading.Event(), threading.Event()
+
+    def inotify_add_watch(self, descriptor: int, path: bytes, mask: int) -> int:
+        self.asked.append(path)
+        if len(self.asked) > 1:
+            self.is_asked.set()
+            while not self.may_go_on.wait(MOMENT) and not self.ended.is_set():
+                continue
+        return super().inotify_add_watch(descriptor, path, mask)
+
+
+class OpeningTests(SynchronousTestCase):
+    """A folder with many others below it: whoever opens the watch has other things to do."""
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).resolve()
+        self.library = SlowLibrary()
+        self.reports: queue.SimpleQueue[set[str]] = queue.SimpleQueue()
+        self.errors: list[Exception] = []
+        self.patch(inotify.time, "time_ns", self.later)
+
+    def later(self) -> int:
+        """An hour from now: what is done now is long ago then."""
+        return int((time.time() + 3600) * inotify.SECOND)
+
+    def opened(self, *paths: str) -> FolderWatch:
+        """A watch on a folder with these below it, which is held up at the first of them."""
+        for path in paths:
+            (self.folder / path).mkdir(parents=True)
+        watch = FolderWatch(self.folder, (), self.reported, self.errors.append, self.library)
+        self.assertTrue(self.library.is_asked.wait(ENOUGH))
+        return watch
+
+    def reported(self, paths: Any) -> None:
+        self.reports.put({os.path.relpath(os.fsdecode(path), self.folder) for path in paths})
+
+    def test_opening_does_not_wait(self) -> None:
+        """The watch is open before any folder below is watched, and events of it are reported when all are."""
+        watch = self.opened("a/b", "c")
+        self.assertEqual(len(self.library.asked), 2)
+        (self.folder / "new").write_text("x")
+        self.library.may_go_on.set()
+        self.assertEqual(self.reports.get(timeout=ENOUGH), {"new"})
+        (self.folder / "a/b/x").write_text("x")
+        self.assertEqual(self.reports.get(timeout=ENOUGH), {"a/b/x"})
+        watch.close()
+
+    def test_changes_while_it_opens(self) -> None:
+        """What was changed in a folder below before the watch on it is reported, and what was not is not."""
+        (self.folder / "a").mkdir(parents=True)
+        (self.folder / "a/old").write_text("x")
+        (self.folder / "a/changed").write_text("x")
+        real, now = os.lstat, self.later() + inotify.SECOND
+
+        def lstat(path: Any, **how: Any) -> Any:
+            return SimpleNamespace(st_ctime_ns=now) if bytes(path).endswith(b"/changed") else real(path, **how)
+
+        watch = self.opened()
+        self.patch(inotify.os, "lstat", lstat)
+        self.library.may_go_on.set()
+        self.assertEqual(self.reports.get(timeout=ENOUGH), {"a/changed"})
+        watch.close()
+
+    def test_closed_while_it_opens(self) -> None:
+        """A watch that is closed before it has found all folders looks at no more of them, and reports nothing."""
+        before = len(os.listdir("/proc/self/fd"))
+        watch = self.opened(*(f"{number}/below" for number in range(9)))
+        self.library.ended = watch._ended
+        watch.close()
+        self.assertEqual(len(self.library.asked), 2)
+        self.assertTrue(self.reports.empty())
+        self.assertEqual(self.errors, [])
+        self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+
+
 class NoWatchesTests(SynchronousTestCase):
     """Systems that give no more watches: the folder is compared, and says so."""
 
@@ -140,14 +227,28 @@ class NoWatchesTests(SynchronousTestCase):
         watch.close()
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_case_55_none_for_those_below(self) -> None:
+        """A folder is compared where one of those below it gets none while the watch opens."""
+        (self.folder / "a").mkdir()
+        self.library.left = 1
+        watch = self.watcher.watch(self.folder, self.reports.append)
+        watch._folder._thread.join(ENOUGH)
+        self.assertEqual(watch.how, "by a comparison every 60 s (no watches are left)")
+        watch.close()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_case_55_none_later(self) -> None:
-        """A folder in which one that is new gets none is compared from then on."""
+        """A folder in which one that is new gets none is compared from then on; what was not told is to be looked for
+        everywhere, and watches that are of no use are given back."""
         watch = self.watcher.watch(self.folder, self.reports.append)
         self.assertEqual(watch.how, "as the system reports them")
         self.library.left = 0
         (self.folder / "new").mkdir()
         watch._folder._thread.join(ENOUGH)
         self.assertEqual(watch.how, "by a comparison every 60 s (no watches are left)")
+        self.assertEqual(watch._folder._events, -1)
+        self.clock.advance(QUIET)
+        self.assertEqual(self.reports, [{self.folder}])
         watch.close()
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
