@@ -25,6 +25,9 @@ class WritingTests(SharesCase, ModelCase):
         self.download(node, f"{key}:{name}", target)
         self.assertEqual((target / name).read_bytes(), data)
 
+    def delivered(self, node: GridNode, key: str) -> list[str]:
+        return [row["versions"][-1]["delivered"] for row in self.api(node, "files_list", remote_path=f"{key}:")]
+
     def hear(self, node: GridNode) -> list[tuple[str, str, str]]:
         heard: list[tuple[str, str, str]] = []
 
@@ -54,6 +57,7 @@ class WritingTests(SharesCase, ModelCase):
         self.assertEqual([states[0] == "CONNECTED", states[-1]], [False, "CONNECTED"])
         self.sees(self.alice, key, "from bob")
         self.gets(self.alice, key, "from bob", data)
+        self.grid.until(lambda: self.delivered(self.alice, key) == ["100%"], 15, "what the suppliers say of it")
         self.assertEqual(at_alice, [("stored", "from bob", self.name(self.bob))])
         more = self.put(self.alice, key, "from alice")
         self.sees(self.bob, key, "from alice", "from bob")

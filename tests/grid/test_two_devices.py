@@ -37,6 +37,15 @@ class NewsTests(TwoDevicesCase):
         self.run_now(self.alice.rooms.storage.delete("from-two"))
         self.grid.until(lambda: self.names(self.other) == ["from-one"], 2, "the deletion")
 
+    def test_delivered_within_seconds(self) -> None:
+        """What one device has brought to the suppliers counts as delivered and reliable on the other within seconds."""
+        self.new(self.other, "from-two")
+        self.grid.until(lambda: self.delivered(self.alice) == [("100%", "100%")], 15, "the pieces")
+
+    def delivered(self, node: GridNode) -> list[tuple[str, str]]:
+        listed = self.run_now(node.rooms.storage.list(None, None, True, False, False))
+        return [(row["versions"][-1]["delivered"], row["versions"][-1]["reliable"]) for row in listed]
+
     def test_equal_after_a_reconnection(self) -> None:
         """A device that was cut off knows within two seconds after it is connected again."""
         away = {self.other.address}

@@ -9,6 +9,7 @@ was acknowledged, and what this supplier gave back as something else is not ther
 
 import sqlite3
 from functools import partial
+from math import inf
 from typing import Any
 
 from attrs import define, field, frozen
@@ -33,6 +34,8 @@ SILENCE = 15.0
 SAMPLE = 64
 """Pieces that a supplier has to prove before a list of its counts."""
 PAGE = 5000
+SHARE = 100
+"""Of the time between lists that news ask for, one part in so many goes into listing."""
 MAX_PAGE = 256 * 1024
 Held = set[tuple[bytes, int]]
 
@@ -99,6 +102,7 @@ class Inventory:
         self._ports = ports
         self._clock = around.registry.clock
         self._asked_at = self._clock.seconds()
+        self._news_at, self._seconds = -inf, 0.0
         self._answers: dict[bytes, Comparison] = {}
         self._complete: dict[bytes, float] = {}
         self.refreshed: Signal[[]] = Signal()
@@ -111,9 +115,17 @@ class Inventory:
 
     def refresh(self) -> "Deferred[str]":
         """Ask all suppliers now; fires when they have answered or are given up."""
-        self._asked_at = self._clock.seconds()
         self.machine.send("need")
-        return self.machine.when("SAW_FILES", "NO_FILES", "CLOSED")
+        return self.machine.when("SAW_FILES", "NO_FILES", "OUTDATED", "CLOSED")
+
+    def others_wrote(self, at: float) -> None:
+        """Entries of others came at a moment of the reactor's clock: what they have stored is at suppliers soon."""
+        if at > self._news_at:
+            self._news_at = at
+            self.machine.send("news")
+
+    def shortest_pause(self) -> float:
+        return self._seconds * SHARE
 
     def idle_for(self) -> float:
         """Seconds since suppliers were asked last."""
@@ -142,6 +154,7 @@ class Inventory:
 
     async def _ask_all(self) -> None:
         self._answers = {}
+        self._asked_at = self._clock.seconds()
         family = self._ports.family()
         holders = family.holders if family is not None else []
         self._complete = {who: begun for who, begun in self._complete.items() if who in holders}
@@ -152,6 +165,7 @@ class Inventory:
                 self._answers[supplier] = answer.value
             else:
                 self.log.info("supplier {s} gave no list: {e}", s=supplier.hex()[:16], e=answer.error)
+        self._seconds = self._clock.seconds() - self._asked_at
 
     async def _one(self, supplier: bytes) -> Comparison:
         begun = self._clock.seconds()

@@ -7,9 +7,6 @@ from bitdust.storage.pieces.bad_pieces import BadPieces
 from bitdust.storage.ports import Holders
 from bitdust.surroundings import Connected
 
-PAUSE = 20.0
-"""Seconds between two lists, at least."""
-
 
 class SharedInventory(Inventory):
     """I ask as the owner does, after the share was read; nobody is notified but who looks at the rows."""
@@ -19,11 +16,12 @@ class SharedInventory(Inventory):
         self._looked: int | None = None
 
     def look(self) -> None:
-        """Ask, where something changed since the last time, or that is long ago."""
-        is_news = self._catalog.revision != self._looked
-        if self._looked is None or (is_news and self.idle_for() >= PAUSE):
-            self._looked = self._catalog.revision
+        """Ask at the first time, and where something has changed since the last one."""
+        if self._looked is None:
             self.refresh()
+        elif self._catalog.revision != self._looked:
+            self.machine.send("news")
+        self._looked = self._catalog.revision
 
     def report(self, seen: bool) -> None:
         if seen:
