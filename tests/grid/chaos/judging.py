@@ -61,7 +61,7 @@ class Judge:
         except Crash:
             owner.note(f"download {remote}: {home.name} crashes")
             return
-        got = promises.read(target / remote)
+        got = promises.read(target / promises.name_of(remote))
         if not owner.promises.fits(remote, got, allowed):
             known = [promises.size_of(one) for one in allowed]
             raise Finding(f"{remote} came back as something else: {promises.size_of(got)}, not one of {known}")

@@ -91,8 +91,12 @@ class Owner:
         mine = [remote for remote in self.promises.items if self.writers[remote] == home.name]
         new = self.random.random() < 0.7 or not mine
         kind = self.random.choice(("file", "file", "file", "folder"))
-        remote = f"{kind}-{self.numbers + 1}" if new else self.random.choice(mine)
+        remote = self.new_item(home, f"{kind}-{self.numbers + 1}") if new else self.random.choice(mine)
         self.put(home, remote, self.draw(remote))
+
+    def new_item(self, home: ChaosNode, remote: str) -> str:
+        """The remote path of an item that is not there yet."""
+        return remote
 
     def put(self, home: ChaosNode, remote: str, content: Content) -> None:
         """Upload this."""
@@ -116,7 +120,7 @@ class Owner:
 
     def draw(self, remote: str) -> Content:
         """Something to upload, sometimes what was uploaded before."""
-        known = [one for one in self.contents if isinstance(one, dict) == remote.startswith("folder")]
+        known = [one for one in self.contents if isinstance(one, dict) == promises.is_folder(remote)]
         if known and self.random.random() < 0.15:
             return self.random.choice(known)
         content = promises.draw(self.random, remote)

@@ -65,9 +65,19 @@ class Promises:
         return any(got == one for one in [*known_before, *self.may_be(remote)] if one is not None)
 
 
+def name_of(remote: str) -> str:
+    """An item without the key that it is stored under."""
+    return remote.rpartition(":")[2]
+
+
+def is_folder(remote: str) -> bool:
+    """Whether an item is a folder."""
+    return name_of(remote).startswith("folder")
+
+
 def draw(source: random.Random, remote: str) -> Content:
     """Something to upload."""
-    if remote.startswith("folder"):
+    if is_folder(remote):
         count = source.choice((3, 20, 60))
         return {f"f{number}": source.randbytes(source.randint(1, 3000)) for number in range(count)}
     return source.randbytes(source.choice((1, 700, 10_000, 100_000, 400_000, 2_000_000)))
