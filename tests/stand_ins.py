@@ -46,6 +46,7 @@ class StoredAsSaid:
         self.without_log: set[bytes] = set()
         self.unread: set[bytes] = set()
         self.unlisted: set[bytes] = set()
+        self.complete: set[bytes] = set()
         self.wiped: set[bytes] = set()
         self.refusing: dict[bytes, float] = {}
         self.strikes: dict[bytes, int] = {}
@@ -56,6 +57,9 @@ class StoredAsSaid:
 
     def has_moved(self, position: int, supplier: bytes) -> bool:
         return (position, supplier) not in self.unmoved
+
+    def has_all(self, position: int, supplier: bytes) -> bool:
+        return supplier in self.complete
 
     def is_needed(self, position: int, supplier: bytes, former: bytes) -> bool:
         return (position, former) in self.needed
@@ -87,7 +91,7 @@ class StoredAsSaid:
     def is_logged_at(self, supplier: bytes) -> bool:
         return supplier not in self.without_log
 
-    def is_resized(self, since: float) -> bool:
+    def is_resized(self, since: float | None) -> bool:
         return self.resized
 
 

@@ -243,6 +243,10 @@ class StorageJoint:
         signed = self._suppliers.family.signed
         return signed is not None and signed.device == self._around.me.device.id
 
+    def of_other_lives(self) -> list[bytes]:
+        """Suppliers that hold what another life of mine has stored, of which not all is known here."""
+        return self._suppliers.family.of_other_lives()
+
     def room(self) -> int | None:
         """Bytes of my own data for which there is room, or will be; None while nothing is known of it."""
         return self._suppliers.connectors.room()

@@ -15,7 +15,7 @@ from bitdust.storage.catalog.paths import Item, names_of
 from bitdust.storage.catalog.row_facts import STEADY, Changing
 from bitdust.storage.catalog.rows import Owner
 from bitdust.storage.catalog.view import CatalogView
-from bitdust.storage.catalog.whereabouts import GivenUp
+from bitdust.storage.catalog.whereabouts import GivenUp, none_given_up
 from bitdust.storage.deletions import Deletions
 from bitdust.storage.keeping.audits import Audits
 from bitdust.storage.keeping.cleaning import Cleaner
@@ -316,7 +316,11 @@ class Core:
         return self.log_replicas.is_logged(mark) if mark else self.log_replicas.is_safe()
 
     def given_up(self) -> GivenUp:
-        """Versions that nobody brings any more."""
+        """Versions that nobody brings any more; none, while suppliers of another life may have pieces that they have
+        not listed."""
+        grown_at = self.log_replicas.grown_at
+        if not all(self.inventory.has_listed(who, grown_at) for who in self.ports.of_other_lives()):
+            return none_given_up()
         return GivenUp.now(self.catalog.read, self.world.wall(), self.log_replicas.is_alone())
 
     # whose catalog it is

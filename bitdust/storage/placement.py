@@ -30,7 +30,7 @@ class Placement:
         self._wall = around.world.wall
         self._ports = ports
         self._storage = storage
-        self._judged: dict[int, tuple[object, bool]] = {}
+        self._judged: dict[tuple[int, bool], tuple[object, bool]] = {}
 
     def has_data(self) -> bool:
         """Whether pieces of mine may be at suppliers; unknown counts as yes."""
@@ -49,16 +49,21 @@ class Placement:
         if not self.is_logged_at(supplier):
             return False
         core = self._core()
-        return core is None or self._is_complete(core.catalog, position, supplier)
+        return core is None or self._is_complete(core.catalog, position, supplier, self._sources())
 
-    def _is_complete(self, catalog: Catalog, position: int, supplier: bytes) -> bool:
+    def has_all(self, position: int, supplier: bytes) -> bool:
+        """Whether a supplier holds its piece of every pack, those included that cannot be had now; unknown counts as
+        no."""
+        core = self._core()
+        return not self.has_data() if core is None else self._is_complete(core.catalog, position, supplier, None)
+
+    def _is_complete(self, catalog: Catalog, position: int, supplier: bytes, sources: list[bytes] | None) -> bool:
         """Reads as many rows as there are packs, and is asked every few seconds: once for each state of the catalog."""
-        sources = self._sources()
-        asked = (catalog, catalog.revision, supplier, tuple(sources))
-        known = self._judged.get(position)
+        asked = (catalog, catalog.revision, supplier, sources)
+        known = self._judged.get((position, sources is None))
         if known is None or known[0] != asked:
             known = (asked, figures.is_complete_at(catalog.read, position, supplier, sources))
-            self._judged[position] = known
+            self._judged[position, sources is None] = known
         return known[1]
 
     def _sources(self) -> list[bytes]:
@@ -121,11 +126,17 @@ class Placement:
         """Everybody who has failed so many audits in a row."""
         return self._storage.core.audits.book.failing(least) if self._storage.is_open else frozenset()
 
-    def is_resized(self, since: float) -> bool:
+    def is_resized(self, since: float | None) -> bool:
         """Whether no pack of another size than the family's is left, the log that says so is safe, and no other device
-        of mine may have been uploading for another size since a moment."""
+        of mine may have been uploading for another size since a moment; None where nobody is to go.
+
+        By observed time: a clock that is a month ahead for a day lets nobody go, nor one that began with 1970."""
         core, family = self._core(), self._ports.family()
         if core is None or family is None:
             return not self.has_data()
-        heard = core.log_replicas.is_alone_everywhere() or self._wall() - since >= OTHERS_DELAY / 1000
+        heard = since is None or core.log_replicas.is_alone_everywhere() or self._is_a_month_ago(core, since)
         return heard and core.log_replicas.is_safe() and is_moved_all(core.catalog.read, family.n)
+
+    def _is_a_month_ago(self, core: Core, since: float) -> bool:
+        now = core.calendar.now() if core.calendar.is_begun else self._wall()
+        return now - since >= OTHERS_DELAY / 1000

@@ -75,6 +75,9 @@ class SupplierFamily(Protocol):
     def is_family_mine(self) -> bool:
         """Whether this device wrote the family record, and not another one of mine."""
 
+    def of_other_lives(self) -> list[bytes]:
+        """Suppliers that hold what another life of mine has stored, of which not all is known here."""
+
     def room(self) -> int | None:
         """Bytes of my own data for which there is room, or will be; None while nothing is known of it."""
 
@@ -142,6 +145,10 @@ class Ports:
     def is_family_mine(self) -> bool:
         """Whether this device wrote the family record."""
         return self._node.is_family_mine()
+
+    def of_other_lives(self) -> list[bytes]:
+        """Suppliers that hold what another life of mine has stored, of which not all is known here."""
+        return self._node.of_other_lives()
 
     def room(self) -> int | None:
         """Bytes of my own data for which there is room, or will be."""

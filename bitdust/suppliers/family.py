@@ -76,9 +76,17 @@ class MyFamily:
         """Whether pieces may be stored for another life of mine of which the catalog does not know yet."""
         return self._others.are_unread(reading, self.holders)
 
+    def note_read(self, reading: Reading) -> None:
+        """Note what of other lives of mine is known by now, before somebody of them is let go. Raises `OSError`."""
+        self._others.look(reading, self.holders)
+
     def is_unlisted(self, supplier: bytes, reading: Reading) -> bool:
         """Whether a supplier of another life of mine may have pieces that it has not listed yet."""
         return self._others.is_unlisted(supplier, reading)
+
+    def of_other_lives(self) -> list[bytes]:
+        """Holders that are suppliers of another life of mine too, of which not all is known here."""
+        return list(filter(self._others.has, self.holders))
 
     def write(
         self,

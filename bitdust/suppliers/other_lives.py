@@ -3,14 +3,20 @@
 Whoever started over made a family and a catalog that knew nothing of the former ones. When the former family turns up,
 both records become one, and some suppliers of each family leave their places. What those of the other life hold stands
 in their logs alone: until these are read, nobody is let go, and no size of a family is given up; and after that each of
-them stays until it has listed its pieces.
+them stays until it has listed its pieces, or another one has all that can belong to its place.
+
+The file is JSON: ``lives``, the newest first, each with its signed ``record`` in hex and whether it was ``read``; and
+``digest``, the SHA-256 of these as they are written. There is a copy of it, because nobody else can say any more whom
+to wait for. A file of the first format, a list of records, is read as one of which nothing was read.
 """
 
+import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+from attrs import evolve, field, frozen
 from twisted.logger import Logger
 
 from bitdust.crypt.files import remove_safely, write_safely
@@ -19,7 +25,7 @@ from bitdust.wire.records import Family
 from bitdust.wire.signed import Signed
 
 MOST = 32
-MAX_FILE = 2 * MOST * MAX_RECORD + 1024
+MAX_FILE = 2 * MOST * MAX_RECORD + 8192
 
 
 class Reading(Protocol):
@@ -35,6 +41,28 @@ class Reading(Protocol):
         """Whether a supplier has listed its pieces since the last entries of others came."""
 
 
+@frozen
+class Life:
+    """The record of one, in hex, and whether all that was safe in it is known here; ``family`` is what the record says,
+    None where nobody can read it."""
+
+    record: str
+    is_read: bool = False
+    family: Family | None = field(init=False)
+
+    @family.default
+    def _family(self) -> Family | None:
+        return family_of(self.record)
+
+    def is_done(self, reading: Reading, holders: Collection[bytes]) -> bool:
+        """Whether it is read, and each of its suppliers has listed its pieces."""
+        return self.is_read and all(map(reading.has_listed, _those_of(self.family, holders)))
+
+
+UNREADABLE = Life("")
+"""One of which nothing can be said."""
+
+
 class OtherLives:
     """I remember their records on the disk, until all that they hold is known."""
 
@@ -42,59 +70,81 @@ class OtherLives:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._known: list[tuple[str, Family | None]] | None = None
+        self._copy = path.with_name(path.name + ".copy")
+        self._lives: list[Life] | None = None
+        self._is_whole = True
 
     def note(self, signed: Signed) -> None:
         """A record is about to be joined with mine. Raises `OSError`."""
-        record = signed.to_bytes().hex()
-        self._write([record, *(known for known, _ in self._records() if known != record)][:MOST])
+        life = Life(signed.to_bytes().hex())
+        self._write([life, *(known for known in self._known() if known.record != life.record)][:MOST])
+
+    def look(self, reading: Reading, holders: Collection[bytes]) -> None:
+        """Note what is known by now; ``holders`` can be asked. Whoever goes afterwards is not waited for again. Raises
+        `OSError`."""
+        known = self._known()
+        read = [one if one.is_read else evolve(one, is_read=_is_read(one.family, reading, holders)) for one in known]
+        left = [one for one in read if not one.is_done(reading, holders)]
+        if left != known or not self._is_whole:
+            self._write(left)
 
     def are_unread(self, reading: Reading, holders: Collection[bytes]) -> bool:
-        """Whether something that was safe in another life may not be known here; ``holders`` can be asked.
-
-        A life of which all is known, and whose suppliers have all listed their pieces, is forgotten.
-        """
-        records = self._records()
-        unread = [record for record, family in records if not _is_read(family, reading, holders)]
-        kept = [
-            record
-            for record, family in records
-            if record in unread or not all(map(reading.has_listed, _those_of(family, holders)))
-        ]
-        if len(kept) < len(records):
-            try:
-                self._write(kept)
-            except OSError as error:
-                self.log.warn("that another life is read will be noted later: {error}", error=error)
-        return bool(unread)
+        """Whether something that was safe in another life may not be known here; ``holders`` can be asked."""
+        return any(not one.is_read and not _is_read(one.family, reading, holders) for one in self._known())
 
     def is_unlisted(self, supplier: bytes, reading: Reading) -> bool:
         """Whether a supplier of another life may have pieces that it has not listed yet."""
-        is_theirs = any(family is None or supplier in family.holders for _, family in self._records())
-        return is_theirs and not reading.has_listed(supplier)
+        return self.has(supplier) and not reading.has_listed(supplier)
 
-    def _records(self) -> list[tuple[str, Family | None]]:
-        """In hex, the newest first, and what they say; a file that is no such list counts as one that says nothing."""
-        if self._known is None:
-            self._known = [(record, family_of(record)) for record in self._load()]
-        return self._known
+    def has(self, supplier: bytes) -> bool:
+        """Whether a supplier is one of another life of which not all is known here."""
+        return any(one.family is None or supplier in one.family.holders for one in self._known())
 
-    def _load(self) -> list[str]:
+    def _known(self) -> list[Life]:
+        """The newest first; where neither file can be read, one that says nothing."""
+        if self._lives is None:
+            first, copy = (self._load(path) for path in (self._path, self._copy))
+            nothing = [UNREADABLE] if self._path.exists() or self._copy.exists() else []
+            self._lives = first if first is not None else copy if copy is not None else nothing
+            self._is_whole = first == copy
+        return self._lives
+
+    def _load(self, path: Path) -> list[Life] | None:
+        """What one of the files says; None where it says nothing that counts."""
         try:
-            with self._path.open("rb") as stream:
-                return [str(record) for record in json.loads(stream.read(MAX_FILE))]
+            with path.open("rb") as stream:
+                return _parsed(json.loads(stream.read(MAX_FILE)))
         except FileNotFoundError:
-            return []
-        except (OSError, ValueError, TypeError) as error:
-            self.log.warn("{path} cannot be read: {error}", path=self._path, error=error)
-            return [""]
+            return None
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            self.log.warn("{path} cannot be read: {error}", path=path, error=error)
+            return None
 
-    def _write(self, records: list[str]) -> None:
-        if records:
-            write_safely(self._path, json.dumps(records).encode())
+    def _write(self, lives: list[Life]) -> None:
+        """The copy is written first and goes last: of two files that differ the first one says what is true."""
+        if lives:
+            rows = [{"record": one.record, "read": one.is_read} for one in lives]
+            data = json.dumps({"lives": rows, "digest": _digest(rows)}).encode()
+            write_safely(self._copy, data)
+            write_safely(self._path, data)
         else:
             remove_safely(self._path)
-        self._known = [(record, family_of(record)) for record in records]
+            remove_safely(self._copy)
+        self._lives, self._is_whole = lives, True
+
+
+def _digest(rows: Sequence[Any]) -> str:
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+def _parsed(value: Any) -> list[Life]:
+    """Raises `ValueError`, `TypeError`, `KeyError` for what is no such file, or is damaged."""
+    if isinstance(value, list):
+        return [Life(str(record)) for record in value]
+    rows = value["lives"]
+    if value["digest"] != _digest(rows):
+        raise ValueError("its digest is another one")
+    return [Life(str(row["record"]), bool(row["read"])) for row in rows]
 
 
 def _those_of(family: Family | None, holders: Collection[bytes]) -> list[bytes]:

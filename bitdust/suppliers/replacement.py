@@ -42,6 +42,9 @@ class StoredPieces(Reading, Protocol):
     def has_moved(self, position: int, supplier: bytes, /) -> bool:
         """Whether a supplier holds everything that belongs to a place and can be had from anybody."""
 
+    def has_all(self, position: int, supplier: bytes, /) -> bool:
+        """Whether a supplier has acknowledged its piece of every pack, those included that cannot be had now."""
+
     def is_needed(self, position: int, supplier: bytes, former: bytes, /) -> bool:
         """Whether a former supplier has pieces of a place that its supplier has not."""
 
@@ -133,6 +136,7 @@ class Replacements:
         """The record, a departure, or what others know has changed."""
         if not self._is_open or self._me.awaits(FAMILY):
             return
+        self._note_read()
         self._forget_the_gone()
         self._machines = {place: one for place, one in self._machines.items() if one.state not in one.final}
         family = self._family.current
@@ -148,6 +152,12 @@ class Replacements:
         machine = SupplierReplacement(self._registry, str(position), Replacement(self, position))
         self._machines[position] = machine
         return machine
+
+    def _note_read(self) -> None:
+        try:
+            self._family.note_read(self.pieces)
+        except OSError as error:
+            self._again.after(error)
 
     def _forget_the_gone(self) -> None:
         """Departures of those who have left."""
@@ -233,12 +243,15 @@ class Replacements:
         return supplier is not None and self.pieces.has_moved(position, supplier)
 
     def is_needed(self, position: int) -> bool:
-        """Whether who had a place before still has what its supplier has not, or may have to come back."""
+        """Whether who had a place before still has what its supplier has not, or may have to come back.
+
+        One of another life may never say what it has: where its successor has all that can belong there, nobody waits.
+        """
         if self._family.is_doubtful or self._family.has_unread(self.pieces):
             return True
         supplier, former = self._supplier(position), self.former(position)
-        if former is not None and self._family.is_unlisted(former, self.pieces):
-            return True
+        if supplier is not None and former is not None and self._family.is_unlisted(former, self.pieces):
+            return not self.pieces.has_all(position, supplier)
         return supplier is not None and former is not None and self.pieces.is_needed(position, supplier, former)
 
     def is_known(self, position: int) -> bool:
@@ -254,6 +267,7 @@ class Replacements:
         """Everything has moved, and enough others know: the former supplier may erase what it has."""
         former = self.former(position)
         try:
+            self._family.note_read(self.pieces)
             if former is not None and former not in self._family.members:
                 self._book.release(former)
             self._membership.dismiss_former(position)

@@ -40,9 +40,9 @@ class StoredPacks(Reading, Protocol):
     def is_logged_at(self, supplier: bytes, /) -> bool:
         """Whether a supplier holds all my logs, and my key ring."""
 
-    def is_resized(self, since: float, /) -> bool:
+    def is_resized(self, since: float | None, /) -> bool:
         """Whether no pack of another size than the family's is left, the log that says so is safe, and no other device
-        of mine may have been uploading for another size since a moment."""
+        of mine may have been uploading for another size since a moment; None where nobody is to go."""
 
 
 class Resizing:
@@ -183,7 +183,7 @@ class Resizing:
         family = self._family.current
         if family is None or self._family.has_unread(self.packs):
             return False
-        return self.packs.is_resized(family.time if family.beyond else 0.0) and self._publication.is_safe()
+        return self.packs.is_resized(family.time if family.beyond else None) and self._publication.is_safe()
 
     def search(self) -> None:
         self.searching.emit(False)
@@ -207,6 +207,7 @@ class Resizing:
             return
         gone = [(position, who) for position, who in enumerate(family.seats) if position >= family.size_to_come]
         try:
+            self._family.note_read(self.packs)
             for _, who in gone:
                 if who is not None:
                     self._book.release(who)

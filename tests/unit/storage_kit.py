@@ -149,6 +149,7 @@ class Node:
             self._become(before)
         self.taken = self.outdated = 0
         self.counted: dict[bytes, int | None] = {}
+        self.reunited: list[bytes] = []
         self.space: int | None = ROOM * around.k
         sessions = SimpleNamespace(connected=self.is_online)
         identities = SimpleNamespace(get=lambda fingerprint: None, is_proven=lambda fingerprint: True)
@@ -285,6 +286,9 @@ class Node:
 
     def is_family_mine(self) -> bool:
         return True
+
+    def of_other_lives(self) -> list[bytes]:
+        return self.reunited
 
     def room(self) -> int | None:
         return self.space

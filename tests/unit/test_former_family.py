@@ -1,5 +1,6 @@
 """After somebody has started over: the family of before is searched for as long as anybody may have it."""
 
+import json
 from pathlib import Path
 from unittest import mock
 
@@ -247,9 +248,32 @@ class UnreadTests(FormerFamilyCase):
         self.pass_time()
         self.assertIsNone(family.current.former)
 
+    def test_one_that_never_lists(self) -> None:
+        """It goes when its successor has every piece that can belong to the place, and not before."""
+        self.town.unread.clear()
+        family = self.town.family
+        place, silent = next((place, who) for place, who in enumerate(family.current.leaving) if who in self.members)
+        self.town.unlisted = {silent}
+        self.pass_time()
+        self.assertEqual((silent in family.holders, len(self.left())), (True, 3))
+        self.town.complete = {family.current.suppliers[place]}
+        self.pass_time()
+        self.assertEqual((silent in family.holders, len(self.left())), (False, 4))
+
+    def test_a_full_disk_lets_nobody_go(self) -> None:
+        """Whoever goes has told what it has, and that is on the disk first."""
+        self.town.unread = {*self.members[2:]}
+        module, full = "bitdust.suppliers.other_lives", mock.Mock(side_effect=OSError("full"))
+        with mock.patch.multiple(module, remove_safely=full, write_safely=full):
+            self.pass_time()
+            self.assertEqual(self.left(), set())
+        self.pass_time()
+        self.assertEqual(len(self.left()), 4)
+
     def test_a_damaged_note_of_it(self) -> None:
         """Where nobody can say any more whom to wait for, all of today's holders are to be read."""
-        self.town.folder.joinpath("metadata", "family.others").write_text("{")
+        for name in ("family.others", "family.others.copy"):
+            self.town.folder.joinpath("metadata", name).write_text("{")
         self.restart()
         self.town.unread = {self.members[0]}
         self.pass_time()
@@ -271,7 +295,10 @@ class OtherLivesTests(FormerFamilyCase):
 
     def is_unread(self, *read: int, holders=None) -> bool:
         self.town.unread = {*self.members} - {self.members[number] for number in read}
-        return self.lives.are_unread(self.town, self.members if holders is None else holders)
+        holders = self.members if holders is None else holders
+        unread = self.lives.are_unread(self.town, holders)
+        self.lives.look(self.town, holders)
+        return unread
 
     def test_any_k_places(self) -> None:
         """Of four with two needed any two are enough, once; what was read stays so."""
@@ -307,8 +334,9 @@ class OtherLivesTests(FormerFamilyCase):
             self.assertRaises(OSError, self.lives.note, self.record())
         self.lives.note(self.record())
         with mock.patch("bitdust.suppliers.other_lives.remove_safely", side_effect=OSError("read-only")):
-            self.assertFalse(self.is_unread(0, 1))
+            self.assertRaises(OSError, self.is_unread, 0, 1)
         self.town.unread = {*self.members}
+        self.assertTrue(self.lives.are_unread(self.town, self.members))
         self.assertTrue(OtherLives(self.path).are_unread(self.town, self.members))
 
     def test_those_without_their_disks(self) -> None:
@@ -318,6 +346,44 @@ class OtherLivesTests(FormerFamilyCase):
         self.assertTrue(self.is_unread(0, 1))
         self.assertTrue(self.is_unread(0, 1, 2))
         self.assertFalse(self.is_unread(0, 1, 2, 3))
+
+    def test_asking_writes_nothing(self) -> None:
+        """Whether a life is read is a question; what is known by now is written down by `look` alone."""
+        self.lives.note(self.record())
+        before = self.path.read_bytes()
+        self.town.unread.clear()
+        self.assertFalse(self.lives.are_unread(self.town, self.members))
+        self.assertEqual(self.path.read_bytes(), before)
+
+    def test_what_was_read_stays_read(self) -> None:
+        """Those of whom it was read may be gone when the others have still to list their pieces."""
+        self.lives.note(self.record())
+        self.town.unlisted = {self.members[2]}
+        self.assertFalse(self.is_unread(0, 1))
+        self.assertTrue(self.path.exists())
+        self.assertFalse(self.is_unread(holders=self.members[2:]))
+        self.town.unread = {*self.members}
+        self.assertFalse(OtherLives(self.path).are_unread(self.town, self.members))
+
+    def test_a_damaged_file(self) -> None:
+        """Of two copies one is enough to know whom to wait for, and both are there again with the next look."""
+        copy = self.path.with_name(self.path.name + ".copy")
+        for path in (self.path, copy):
+            self.lives.note(self.record())
+            data = path.read_bytes()
+            path.write_bytes(data.replace(self.members[0].hex().encode()[:8], b"00000000"))
+            self.assertNotEqual(path.read_bytes(), data)
+            self.lives = OtherLives(self.path)
+            self.assertTrue(self.is_unread())
+            self.assertEqual((self.path.read_bytes(), copy.read_bytes()), (data, data))
+            self.assertFalse(self.is_unread(0, 1) or self.path.exists() or copy.exists())
+
+    def test_a_file_of_the_first_format(self) -> None:
+        """A list of records is one of lives of which nothing is read; the next look writes it anew."""
+        self.path.write_text(json.dumps([self.record().to_bytes().hex()]))
+        self.assertTrue(self.is_unread(1))
+        self.assertEqual([row["read"] for row in json.loads(self.path.read_bytes())["lives"]], [False])
+        self.assertFalse(self.is_unread(1, 2))
 
     def test_until_all_have_listed(self) -> None:
         """What is read is remembered until every supplier of that life has listed its pieces."""

@@ -63,6 +63,19 @@ class DownloadTests(LostCase):
         node.pass_time(3600, 60)
         self.assertEqual(self.back(node, "file"), self.first)
 
+    def test_a_supplier_of_another_life_may_have_it(self) -> None:
+        """Until suppliers of another life have listed their pieces, no version counts as lost, however old it is."""
+        self.never_left("file")
+        self.set_modes("fine", "fine", "fine", "away")
+        node = self.recovered()
+        node.reunited = [self.around.suppliers[3].fingerprint]
+        node.pass_time(3600, 60)
+        self.assertRaises(BitDustError, node.download, "file", self.base / "back")
+        self.set_modes(*["fine"] * 4)
+        node.storage.core.inventory.refresh()
+        node.pass_time(30)
+        self.assertEqual(self.back(node, "file"), self.first)
+
     def test_a_version_that_was_named(self) -> None:
         """It is brought or refused, and the answer names it, and the one before it."""
         self.never_left("file")

@@ -82,6 +82,50 @@ class ErasingTests(OtherDeviceCase):
         self.assertEqual(self.pieces(), [1, 1, 1, 1])
 
 
+class ResizedTests(OtherDeviceCase):
+    """Whether those beyond a family may go: another device may be uploading for another size for a month."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        random_file(self.base / "file", 200_000)
+        self.node.upload(self.base / "file", "file")
+        self.node.pass_time(60)
+        self.since = self.node.world.wall()
+
+    def there_is_another(self) -> None:
+        self.second().create("theirs")
+        self.node.pass_time(1)
+        self.core.log_replicas.pull_again()
+        self.node.pass_time(5)
+
+    def is_resized(self, since: float | None) -> bool:
+        return self.node.storage.placement.is_resized(since)
+
+    def test_alone(self) -> None:
+        """Nobody waits for a device that nobody has."""
+        self.assertTrue(self.is_resized(self.since))
+
+    def test_a_month(self) -> None:
+        """With another device a month must pass; where nobody is to go, nothing."""
+        self.there_is_another()
+        self.assertEqual((self.is_resized(self.since), self.is_resized(None)), (False, True))
+        for _ in range(5):
+            self.node.pass_time(6.5 * 86_400, 6.5 * 86_400)
+        self.assertTrue(self.is_resized(self.since))
+
+    def test_a_clock_that_leaps(self) -> None:
+        """A clock that is a year ahead lets nobody go, and one that was set back makes nobody stay for ever."""
+        self.there_is_another()
+        self.node.ahead = 366 * 86_400
+        self.assertFalse(self.is_resized(self.since))
+        self.node.ahead = -86_400
+        self.assertFalse(self.is_resized(self.since))
+        self.node.ahead = 0
+        for _ in range(5):
+            self.node.pass_time(6.5 * 86_400, 6.5 * 86_400)
+        self.assertTrue(self.is_resized(self.since))
+
+
 class ReadTests(OtherDeviceCase):
     """Whether all logs that a supplier holds are known here."""
 

@@ -73,6 +73,11 @@ class Calendar:
             self._reading = self._reading.after(now - self._at, self._world.wall())
             self._at = now
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether anything was stored that began a reading."""
+        return self._reading is not None
+
     def now(self) -> float:
         """The earliest that it may be: for saying that something is old."""
         self._advance()
