@@ -247,6 +247,10 @@ class StorageJoint:
         """Suppliers that hold what another life of mine has stored, of which not all is known here."""
         return self._suppliers.family.of_other_lives()
 
+    def awaits_others(self) -> bool:
+        """Whether a family of before is searched for, or one that was found may hold what is not known here."""
+        return self._suppliers.former.is_searching or bool(self.of_other_lives())
+
     def room(self) -> int | None:
         """Bytes of my own data for which there is room, or will be; None while nothing is known of it."""
         return self._suppliers.connectors.room()

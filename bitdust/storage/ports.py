@@ -78,6 +78,9 @@ class SupplierFamily(Protocol):
     def of_other_lives(self) -> list[bytes]:
         """Suppliers that hold what another life of mine has stored, of which not all is known here."""
 
+    def awaits_others(self) -> bool:
+        """Whether a family of before is searched for, or one that was found may hold what is not known here."""
+
     def room(self) -> int | None:
         """Bytes of my own data for which there is room, or will be; None while nothing is known of it."""
 
@@ -149,6 +152,10 @@ class Ports:
     def of_other_lives(self) -> list[bytes]:
         """Suppliers that hold what another life of mine has stored, of which not all is known here."""
         return self._node.of_other_lives()
+
+    def awaits_others(self) -> bool:
+        """Whether logs of before may turn up that are not known here."""
+        return self._node.awaits_others()
 
     def room(self) -> int | None:
         """Bytes of my own data for which there is room, or will be."""

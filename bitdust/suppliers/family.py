@@ -14,20 +14,21 @@ from bitdust.crypt.files import remove_safely, write_safely
 from bitdust.identity.awaited import FAMILY
 from bitdust.identity.document import Device
 from bitdust.signal import Signal
-from bitdust.suppliers.family_before import MAX_RECORD, FamilyBefore, given_back, is_overthrown
-from bitdust.suppliers.family_merge import Places, SizeChange, merged
+from bitdust.suppliers.family_before import DAY, MAX_RECORD, FamilyBefore, given_back, is_overthrown
+from bitdust.suppliers.family_merge import Places, SizeChange, merged, with_guests
 from bitdust.suppliers.other_lives import OtherLives, Reading
 from bitdust.surroundings import Surroundings
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.mandate import Mandate
 from bitdust.wire.records import MAX_ROOTS, Family, Scheme
-from bitdust.wire.revisions import check_near
+from bitdust.wire.revisions import check_near, is_leap
 from bitdust.wire.signed import Signed
 
-"""Revisions by which a record may be ahead of mine; suppliers take no more either."""
 MAX_BODY = 3500
 """Bytes of a family that fit a DHT record with its signatures; beyond them its addresses are left out."""
+GUEST_DAYS = 30
+"""Days for which suppliers are waited for whom a device has named that was revoked since: it may have made them up."""
 
 
 class MyFamily:
@@ -45,7 +46,7 @@ class MyFamily:
         self._path = path
         self._marker = path.with_name(path.name + ".inherited")
         self._before = FamilyBefore(path.with_name(path.name + ".before"), around.world.wall)
-        self._others = OtherLives(path.with_name(path.name + ".others"))
+        self._others = OtherLives(path.with_name(path.name + ".others"), around.world.wall)
         self.changed: Signal[[]] = Signal()
         self.current: Family | None = None
         self.signed: Signed | None = None
@@ -202,6 +203,26 @@ class MyFamily:
         self.write(places.suppliers, places.addresses, places.leaving, places.change, theirs)
         return True
 
+    def take_guests(self, signed: Signed) -> bool:
+        """Read what another life has stored whose record is signed by a device that was revoked since; True when its
+        suppliers are in my record now.
+
+        The device counted when it signed, or it was stolen by then and names whom it likes. So nobody of mine gives
+        way: those of the record stand beside mine as leaving, until what they have is known. Raises `WireError`.
+        """
+        theirs, _ = self._checked(signed)
+        mine = self.current
+        if mine is None or not is_of_another_life(mine, theirs) or self._me.awaits(FAMILY):
+            return False
+        places = with_guests(mine, theirs)
+        if not places.leave_enough(mine, theirs) or len({*(mine.roots or ()), *(theirs.roots or ())}) > MAX_ROOTS:
+            return False
+        write_safely(self._marker, b"")
+        self._others.note(signed, int(self._wall()) + GUEST_DAYS * DAY)
+        other = evolve(theirs, revision=0) if is_leap(theirs.revision, mine.revision) else theirs
+        self.write(places.suppliers, places.addresses, places.leaving, places.change, other)
+        return True
+
     def confirm(self) -> None:
         """The record that is here is the newest one: sign it again where the device that did so was revoked since.
 
@@ -248,12 +269,10 @@ class MyFamily:
             self.write(places.suppliers, places.addresses, places.leaving, places.change)
         return True
 
-    def check(self, signed: Signed) -> Family:
-        """What a record says that a device of mine signed which counts. Raises `WireError`."""
+    def check(self, signed: Signed) -> tuple[Family, bool]:
+        """What a record says that a device of mine signed, and whether that one counts. Raises `WireError`."""
         family, device = self._checked(signed)
-        if device.revoked is not None:
-            raise WireError("bad-signature", "this family record is signed by a device that was revoked")
-        return family
+        return family, device.revoked is None
 
     def _checked(self, signed: Signed) -> tuple[Family, Device]:
         """A record of mine and the device that signed it. Raises `WireError`."""

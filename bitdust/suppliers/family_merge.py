@@ -81,6 +81,24 @@ def merged(one: Family, other: Family) -> Places:
     return Places(suppliers[:n], [addresses.get(who) for who in suppliers[:n]], leaving, change)
 
 
+def with_guests(mine: Family, theirs: Family) -> Places:
+    """My places, with those of another record beside me as leaving, as far as there is room: what they hold is read and
+    moved, and nobody of mine gives way to them."""
+    ours = Places.of(mine)
+    number = max(len(mine.seats), len(theirs.seats))
+    suppliers, leaving = ours.seats(number)
+    for place, holders in enumerate(zip(*Places.of(theirs).seats(number), strict=True)):
+        guests = [who for who in holders if who is not None and who not in (*suppliers, *leaving)]
+        if guests and place < mine.n:
+            leaving[place] = leaving[place] or guests[0]
+        elif guests:
+            suppliers[place] = suppliers[place] or guests[0]
+    sizes = [size for size in (mine.former, theirs.n if theirs.n != mine.n else None) if size is not None]
+    beyond = tuple(suppliers[mine.n :])
+    change = SizeChange(mine.wanted, beyond if any(beyond) else (), min([*sizes, mine.n]) if sizes else None)
+    return Places(ours.suppliers, ours.addresses, leaving[: mine.n], change)
+
+
 def _change(one: Family, other: Family, n: int, beyond: Seats) -> SizeChange:
     wanted = max(one.size_to_come, other.size_to_come)
     formers = [size for size in (one.former, other.former) if size is not None]

@@ -10,7 +10,7 @@ ones replace it. Whether a still newer one may be somewhere is answered by
 Until then nothing is written: `MyFamily.write` refuses.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
 from attrs import frozen
@@ -20,7 +20,7 @@ from twisted.logger import Logger
 from bitdust.automats.family_search import FamilySearch
 from bitdust.identity.awaited import FAMILY
 from bitdust.peers.shown import show_name
-from bitdust.replication import needed, places_heard
+from bitdust.replication import are_enough, needed, places_heard
 from bitdust.signal import Signal
 from bitdust.suppliers.again import Again
 from bitdust.suppliers.family import MyFamily
@@ -185,10 +185,7 @@ class FamilyFinding:
             return True
         if family is None:
             return False
-        if self._places(family) >= needed(family):
-            return True
-        hinted = max(self.sources.hinted_revision, self._in_dht or 0)
-        return self._in_dht is not None and family.revision >= hinted
+        return is_newest(family, self._heard, self._in_dht, self.sources.hinted_revision)
 
     def _places(self, family: Family) -> int:
         return places_heard(family, self._heard, True)
@@ -210,3 +207,9 @@ class FamilyFinding:
         family = self._family.current
         self._around.events.send("my-family-found", {"revision": family.revision if family is not None else 0})
         self.known.emit()
+
+
+def is_newest(family: Family, heard: Collection[bytes], in_dht: int | None, hinted: int) -> bool:
+    """Whether no newer record than this one is to be expected: so many of its places have none, or the DHT has one and
+    neither that nor the key file's hint is newer."""
+    return are_enough(family, heard) or (in_dht is not None and family.revision >= max(hinted, in_dht))

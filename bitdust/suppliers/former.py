@@ -3,10 +3,15 @@
 Its suppliers may have been off, or this machine cut off. They keep what they have for as long as contracts last, and so
 long they are asked for, in rounds that grow rarer up to one a day. What is found joins the family of today
 (`MyFamily.adopt`); then key ring and logs come back from those suppliers by themselves.
+
+A record of a device that was revoked since may be the true one, or whoever stole that device has made it up. Where no
+other one is found for two days its suppliers are read beside those of today (`MyFamily.take_guests`), and the search
+goes on: one that was made up hides no true one.
 """
 
+import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +21,10 @@ from twisted.logger import Logger
 from bitdust.automats.family_search import FamilySearch
 from bitdust.crypt.files import remove_safely, write_safely
 from bitdust.identity.awaited import FAMILY, STARTED_OVER
-from bitdust.replication import are_enough
 from bitdust.suppliers.again import Again
 from bitdust.suppliers.family import MyFamily, is_of_another_life
-from bitdust.suppliers.family_before import MAX_RECORD
-from bitdust.suppliers.finding import Answer, FamilyFinding
+from bitdust.suppliers.family_before import DAY, HELD_DAYS, MAX_RECORD
+from bitdust.suppliers.finding import Answer, FamilyFinding, is_newest
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import MAX_SUPPLIERS, Family
@@ -28,7 +32,8 @@ from bitdust.wire.signed import Signed
 
 NOTE = "former-family"
 MAX_NOTE = 64 * 1024
-DAY = 86_400.0
+MOST_DOUBTFUL = 16
+"""Records of revoked devices that are remembered; of more the first ones."""
 MOST_ASKED = 4 * MAX_SUPPLIERS
 PATIENCE = 3
 """Rounds after which the newest record that was found counts, though too few of its suppliers were heard."""
@@ -52,6 +57,8 @@ class FormerFamily:
         self._found: Family | None = None
         self._candidate: tuple[Signed, Family] | None = None
         self._heard: dict[bytes | None, int] = {}
+        self._doubtful: dict[str, int] = {}
+        self._guests: dict[str, tuple[Signed, Family, set[bytes | None]]] = {}
         self._rounds = 0
         self._without: set[bytes] = set()
         self._machine: FamilySearch | None = None
@@ -97,6 +104,7 @@ class FormerFamily:
                 noted: Any = json.loads(stream.read(MAX_NOTE))
             self._since = float(noted["since"])
             self._suppliers = [bytes.fromhex(who) for who in noted["suppliers"]][:MAX_SUPPLIERS]
+            self._doubtful = {str(digest): int(since) for digest, since in noted.get("doubtful", {}).items()}
         except FileNotFoundError:
             self._since = None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -119,9 +127,13 @@ class FormerFamily:
 
     def _note(self) -> None:
         suppliers, since = list(self._finding.sources.hinted_suppliers), self._around.world.wall()
-        text = json.dumps({"since": since, "suppliers": [who.hex() for who in suppliers]})
-        write_safely(self._path, text.encode() + b"\n")
+        self._write(since, suppliers, {})
         self._since, self._suppliers = since, suppliers
+
+    def _write(self, since: float, suppliers: Iterable[bytes], doubtful: dict[str, int]) -> None:
+        noted = {"since": since, "suppliers": [who.hex() for who in suppliers], "doubtful": doubtful}
+        write_safely(self._path, json.dumps(noted).encode() + b"\n")
+        self._doubtful = doubtful
 
     # the port of family_search
 
@@ -140,24 +152,67 @@ class FormerFamily:
             return
         try:
             signed = Signed.from_bytes(answer.record, Family.KIND, MAX_RECORD)
-            theirs, mine = self._family.check(signed), self._family.current
+            (theirs, counts), mine = self._family.check(signed), self._family.current
         except BitDustError as problem:
             self.log.warn("a family record of before is no use: {why}", why=problem)
             return
-        self._heard[answer.supplier] = theirs.revision
         is_of_before = mine is None or is_of_another_life(mine, theirs)
+        if not counts:
+            if is_of_before:
+                self._doubt(signed, theirs, answer.supplier)
+            return
+        self._heard[answer.supplier] = theirs.revision
         if is_of_before and (self._candidate is None or theirs.revision > self._candidate[1].revision):
             self._candidate = (signed, theirs)
             self._suppliers = list(dict.fromkeys([*theirs.holders, *self._suppliers]))[:MOST_ASKED]
 
+    def _doubt(self, signed: Signed, theirs: Family, supplier: bytes | None) -> None:
+        """A device that was revoked since has signed it; it is noted when that came to light."""
+        digest = hashlib.sha256(signed.to_bytes()).hexdigest()
+        if digest not in self._doubtful and self._since is not None and len(self._doubtful) < MOST_DOUBTFUL:
+            try:
+                now = int(self._around.world.wall())
+                self._write(self._since, self._suppliers[:MAX_SUPPLIERS], {**self._doubtful, digest: now})
+            except OSError as error:
+                self.log.warn("a family record of before is noted later: {error}", error=error)
+        if digest in self._doubtful:
+            self._guests.setdefault(digest, (signed, theirs, set()))[2].add(supplier)
+
+    def _invite(self) -> None:
+        """Read those beside mine whom a device has named that was revoked since: first whom the key file's suppliers
+        know, and most of them."""
+        hinted, before = set(self._finding.sources.hinted_suppliers), self._around.world.wall() - HELD_DAYS * DAY
+        guests, self._guests = self._guests, {}
+        due = [digest for digest in guests if 0 < self._doubtful[digest] <= before]
+
+        def vouched(digest: str) -> tuple[int, int, int]:
+            _, theirs, givers = guests[digest]
+            return len(givers & hinted), len(givers), theirs.revision
+
+        for digest in sorted(due, key=vouched, reverse=True):
+            signed, theirs, _ = guests[digest]
+            try:
+                if self._since is not None and self._family.take_guests(signed):
+                    self._tell(theirs)
+                    self._write(self._since, self._suppliers[:MAX_SUPPLIERS], {**self._doubtful, digest: 0})
+            except (BitDustError, OSError) as problem:
+                self.log.warn("a family record of before is no use: {why}", why=problem)
+
+    def _tell(self, found: Family) -> None:
+        suppliers = sum(1 for who in found.suppliers if who is not None)
+        self._around.events.send("former-family-found", {"revision": found.revision, "suppliers": suppliers})
+
     def _join(self, _: object) -> None:
         """A round is over: take the newest record, once enough were heard that a still newer one is unlikely."""
+        if self._found is None and self._candidate is None:
+            self._invite()
         if self._candidate is None or self._found is not None:
             return
         signed, theirs = self._candidate
         self._rounds += 1
-        is_newest = are_enough(theirs, [who for who in self._heard if who is not None])
-        if not is_newest and self._heard.get(None) != theirs.revision and self._rounds < PATIENCE:
+        heard, in_dht = [who for who in self._heard if who is not None], self._heard.get(None)
+        is_known = is_newest(theirs, heard, in_dht or None, self._finding.sources.hinted_revision)
+        if not is_known and self._rounds < PATIENCE:
             return
         self._candidate, self._rounds = None, 0
         try:
@@ -185,5 +240,4 @@ class FormerFamily:
         except OSError as error:
             self.log.warn("the search for a former family will begin again: {error}", error=error)
         if found is not None:
-            suppliers = sum(1 for who in found.suppliers if who is not None)
-            self._around.events.send("former-family-found", {"revision": found.revision, "suppliers": suppliers})
+            self._tell(found)

@@ -5,14 +5,15 @@ both records become one, and some suppliers of each family leave their places. W
 in their logs alone: until these are read, nobody is let go, and no size of a family is given up; and after that each of
 them stays until it has listed its pieces, or another one has all that can belong to its place.
 
-The file is JSON: ``lives``, the newest first, each with its signed ``record`` in hex and whether it was ``read``; and
-``digest``, the SHA-256 of these as they are written. There is a copy of it, because nobody else can say any more whom
-to wait for. A file of the first format, a list of records, is read as one of which nothing was read.
+The file is JSON: ``lives``, the newest first, each with its signed ``record`` in hex, whether it was ``read``, and
+``until`` when its suppliers are waited for, in seconds since the epoch, 0 for as long as it takes; and ``digest``, the
+SHA-256 of these as they are written. There is a copy of it, because nobody else can say any more whom to wait for. A
+file of the first format, a list of records, is read as one of which nothing was read.
 """
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -44,10 +45,11 @@ class Reading(Protocol):
 @frozen
 class Life:
     """The record of one, in hex, and whether all that was safe in it is known here; ``family`` is what the record says,
-    None where nobody can read it."""
+    None where nobody can read it. Its suppliers are waited for until a moment, 0 for as long as it takes."""
 
     record: str
     is_read: bool = False
+    until: int = 0
     family: Family | None = field(init=False)
 
     @family.default
@@ -68,29 +70,36 @@ class OtherLives:
 
     log = Logger()
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wall: Callable[[], float]) -> None:
         self._path = path
+        self._wall = wall
         self._copy = path.with_name(path.name + ".copy")
         self._lives: list[Life] | None = None
         self._is_whole = True
 
-    def note(self, signed: Signed) -> None:
-        """A record is about to be joined with mine. Raises `OSError`."""
-        life = Life(signed.to_bytes().hex())
+    def note(self, signed: Signed, until: int = 0) -> None:
+        """A record is about to be joined with mine, and waited for until a moment. Raises `OSError`."""
+        life = Life(signed.to_bytes().hex(), until=until)
         self._write([life, *(known for known in self._known() if known.record != life.record)][:MOST])
 
     def look(self, reading: Reading, holders: Collection[bytes]) -> None:
         """Note what is known by now; ``holders`` can be asked. Whoever goes afterwards is not waited for again. Raises
         `OSError`."""
         known = self._known()
-        read = [one if one.is_read else evolve(one, is_read=_is_read(one.family, reading, holders)) for one in known]
-        left = [one for one in read if not one.is_done(reading, holders)]
+        read = [evolve(one, is_read=not self._is_unread(one, reading, holders)) for one in known]
+        left = [one for one in read if not one.is_done(reading, holders) and not self._is_over(one)]
         if left != known or not self._is_whole:
             self._write(left)
 
     def are_unread(self, reading: Reading, holders: Collection[bytes]) -> bool:
         """Whether something that was safe in another life may not be known here; ``holders`` can be asked."""
-        return any(not one.is_read and not _is_read(one.family, reading, holders) for one in self._known())
+        return any(self._is_unread(one, reading, holders) for one in self._known())
+
+    def _is_unread(self, life: Life, reading: Reading, holders: Collection[bytes]) -> bool:
+        return not (life.is_read or self._is_over(life) or _is_read(life.family, reading, holders))
+
+    def _is_over(self, life: Life) -> bool:
+        return bool(life.until) and self._wall() > life.until
 
     def is_unlisted(self, supplier: bytes, reading: Reading) -> bool:
         """Whether a supplier of another life may have pieces that it has not listed yet."""
@@ -98,7 +107,8 @@ class OtherLives:
 
     def has(self, supplier: bytes) -> bool:
         """Whether a supplier is one of another life of which not all is known here."""
-        return any(one.family is None or supplier in one.family.holders for one in self._known())
+        known = [one for one in self._known() if not self._is_over(one)]
+        return any(one.family is None or supplier in one.family.holders for one in known)
 
     def _known(self) -> list[Life]:
         """The newest first; where neither file can be read, one that says nothing."""
@@ -123,7 +133,7 @@ class OtherLives:
     def _write(self, lives: list[Life]) -> None:
         """The copy is written first and goes last: of two files that differ the first one says what is true."""
         if lives:
-            rows = [{"record": one.record, "read": one.is_read} for one in lives]
+            rows = [{"record": one.record, "read": one.is_read, "until": one.until} for one in lives]
             data = json.dumps({"lives": rows, "digest": _digest(rows)}).encode()
             write_safely(self._copy, data)
             write_safely(self._path, data)
@@ -144,7 +154,7 @@ def _parsed(value: Any) -> list[Life]:
     rows = value["lives"]
     if value["digest"] != _digest(rows):
         raise ValueError("its digest is another one")
-    return [Life(str(row["record"]), bool(row["read"])) for row in rows]
+    return [Life(str(row["record"]), bool(row["read"]), int(row.get("until", 0))) for row in rows]
 
 
 def _those_of(family: Family | None, holders: Collection[bytes]) -> list[bytes]:

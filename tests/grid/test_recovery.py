@@ -19,11 +19,11 @@ class RecoveryCase(GridCase):
         node.kill()
         shutil.rmtree(node.home)
 
-    def begin(self, key_file: Path, name: str = "alice-again") -> GridNode:
+    def begin(self, key_file: Path, name: str = "alice-again", revoke_others: bool = False) -> GridNode:
         """A node that knows nothing but the key file, and has just been given it."""
         node = self.grid.add_stranger(name)
         node.start()
-        node.recovering = node.rooms.identity.registration.recover(key_file.read_text(), None, None)
+        node.recovering = node.rooms.identity.registration.recover(key_file.read_text(), None, None, revoke_others)
         node.recovering.addErrback(lambda failure: setattr(node, "failure", failure))
         return node
 
@@ -177,6 +177,33 @@ class OldKeyFileTests(RecoveryCase):
         self.comes_back(again, data)
         told = [event.data["suppliers"] for event in again.node.events.since(0) if event.id == "former-family-found"]
         self.assertEqual(told, [4])
+
+
+    def test_the_lost_device_is_revoked(self) -> None:
+        """What it had stored before that comes back as well, from a family that it had signed, after two days."""
+        alice, key_file, data = self.uploaded(4)
+        former = {node.address for node in self.members(alice)}
+        self.lose(alice)
+        self.add_suppliers(4)
+        self.grid.network.cut = lambda one, other: (one in former) != (other in former)
+        again = self.begin(key_file, "alice-later", revoke_others=True)
+        again.rooms.dht.directory.my_family = lambda: succeed(None)
+        self.grid.run(60)
+        again.rooms.identity.me.start_over()
+        self.grid.until(lambda: again.is_on("my_data"), 300, "a new storage")
+        path, _ = self.file("new")
+        self.upload(again, path, "new")
+        mine = again.rooms.suppliers.family.members
+        self.grid.network.cut = lambda one, other: False
+        for _ in range(4):
+            self.grid.clock.advance(DAY)
+            self.grid.run(60)
+        self.grid.until(lambda: again.rooms.storage.exists("file"), 2 * DAY, "files of before")
+        self.comes_back(again, data)
+        family = again.rooms.suppliers.family
+        self.grid.until(lambda: family.current.leaving is None, 2 * 3600, "the end of the changes")
+        self.assertEqual(family.members, mine)
+        self.comes_back(again, data)
 
 
 class AwayTests(RecoveryCase):

@@ -290,6 +290,9 @@ class Node:
     def of_other_lives(self) -> list[bytes]:
         return self.reunited
 
+    def awaits_others(self) -> bool:
+        return bool(self.reunited)
+
     def room(self) -> int | None:
         return self.space
 

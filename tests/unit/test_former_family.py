@@ -7,15 +7,17 @@ from unittest import mock
 from attrs import evolve
 from twisted.trial.unittest import TestCase
 
+from bitdust.crypt.device import DeviceKey
 from bitdust.identity.awaited import STARTED_OVER
-from bitdust.suppliers.family_before import HELD_DAYS
+from bitdust.suppliers.family import GUEST_DAYS
+from bitdust.suppliers.family_before import DAY, HELD_DAYS
 from bitdust.suppliers.family_merge import SizeChange
 from bitdust.suppliers.finding import Answer
-from bitdust.suppliers.former import DAY, NOTE, TERM
+from bitdust.suppliers.former import NOTE, TERM
 from bitdust.suppliers.other_lives import OtherLives
 from bitdust.wire.records import Family
 from tests.unit.family_kit import Me, Town
-from tests.unit.supplier_kit import START
+from tests.unit.supplier_kit import START, FakeDevice
 
 
 class FormerFamilyCase(TestCase):
@@ -178,6 +180,89 @@ class FormerFamilyTests(FormerFamilyCase):
         self.assertTrue(self.is_searching)
 
 
+class RevokedTests(FormerFamilyCase):
+    """The device that had signed the family of before was revoked when the person started over, or later."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.lost = DeviceKey(b"l" * 32)
+        self.me.document.devices[self.lost.id] = FakeDevice(self.lost.public, revoked=2)
+        self.start_over()
+        self.mine = self.town.family.members
+        self.town.unread = {*self.members}
+
+    def signed_by_lost(self, revision: int, members: list[bytes], roots: bytes = b"former--") -> bytes:
+        family = Family(self.me.fingerprint, revision, 2, 4, START, members, roots=[roots])
+        return self.lost.sign_record(family.KIND, family.to_body()).to_bytes()
+
+    def tell(self, record: bytes, *who: bytes | None) -> None:
+        self.town.answers = [*self.town.answers, *(Answer(one, record) for one in who)]
+
+    def days(self, count: int) -> None:
+        for _ in range(count):
+            self.town.clock.advance(DAY)
+
+    def test_it_is_read_beside_mine(self) -> None:
+        """After two days its suppliers are asked, nobody of mine gives way, and an event says so once."""
+        self.tell(self.signed_by_lost(7, self.members), *self.members)
+        self.days(2)
+        self.assertEqual(self.told(), [])
+        self.days(2)
+        family = self.town.family
+        self.assertEqual((family.members, set(family.holders)), (self.mine, {*self.mine, *self.members}))
+        self.days(5)
+        self.assertEqual(self.told(), [{"revision": 7, "suppliers": 4}])
+        self.assertEqual(set(family.holders), {*self.mine, *self.members})
+        self.town.unread.clear()
+        self.town.clock.pump([1] * 600)
+        self.assertEqual((family.members, set(family.holders)), (self.mine, {*self.mine}))
+
+    def test_the_two_days_go_on_after_a_restart(self) -> None:
+        """Since when a record is known is on the disk, and so is which was taken."""
+        self.tell(self.signed_by_lost(7, self.members), *self.members)
+        self.days(1)
+        self.restart()
+        self.days(3)
+        self.restart()
+        self.days(3)
+        self.assertEqual(len(self.told()), 1)
+
+    def test_another_one_is_found_in_time(self) -> None:
+        """A record of a device that counts is the one that is taken, and the search is over."""
+        self.tell(self.signed_by_lost(900, [b"f" * 32, b"g" * 32, b"h" * 32, b"i" * 32]), None, self.members[3])
+        self.days(1)
+        self.found()
+        self.days(1)
+        self.assertEqual((self.told(), self.is_searching), ([{"revision": 7, "suppliers": 4}], False))
+        self.assertEqual(set(self.town.family.holders), {*self.mine, *self.members})
+
+    def test_a_record_that_a_thief_made_up(self) -> None:
+        """What the key file's suppliers know comes first; else it takes nobody's place, and is waited for a month."""
+        made_up = [bytes([number]) * 32 for number in range(1, 5)]
+        forged = self.signed_by_lost(2**60, made_up, b"madeup--")
+        self.town.unread = self.town.unlisted = {*self.members, *made_up}
+        self.tell(forged, b"m" * 32, b"n" * 32, None)
+        self.days(4)
+        family = self.town.family
+        self.assertEqual((family.members, family.current.leaving), (self.mine, made_up))
+        self.assertLess(family.current.revision, 1000)
+        self.assertTrue(self.is_searching)
+        self.tell(self.signed_by_lost(7, self.members), *self.members)
+        self.days(4)
+        self.assertEqual(family.current.leaving, made_up)
+        self.days(GUEST_DAYS)
+        self.town.clock.pump([1] * 600)
+        self.days(3)
+        self.assertTrue({*self.members} <= {*family.holders})
+
+    def test_the_one_that_suppliers_of_before_know(self) -> None:
+        """Of two records of the lost device the one counts that the key file's suppliers have."""
+        self.tell(self.signed_by_lost(900, [bytes([number]) * 32 for number in range(1, 5)]), b"m" * 32, None)
+        self.tell(self.signed_by_lost(7, self.members), self.members[0])
+        self.days(4)
+        self.assertEqual(self.told(), [{"revision": 7, "suppliers": 4}])
+
+
 class UnreadTests(FormerFamilyCase):
     """Both families are one, and the catalog knows nothing yet of what was stored in the life before."""
 
@@ -287,7 +372,7 @@ class OtherLivesTests(FormerFamilyCase):
     def setUp(self) -> None:
         super().setUp()
         self.path = self.town.folder / "others"
-        self.lives = OtherLives(self.path)
+        self.lives = OtherLives(self.path, self.town.world.wall)
 
     def record(self, **changed):
         family = evolve(Family(self.me.fingerprint, 7, 2, 4, START, self.members), **changed)
@@ -337,7 +422,7 @@ class OtherLivesTests(FormerFamilyCase):
             self.assertRaises(OSError, self.is_unread, 0, 1)
         self.town.unread = {*self.members}
         self.assertTrue(self.lives.are_unread(self.town, self.members))
-        self.assertTrue(OtherLives(self.path).are_unread(self.town, self.members))
+        self.assertTrue(OtherLives(self.path, self.town.world.wall).are_unread(self.town, self.members))
 
     def test_those_without_their_disks(self) -> None:
         """Who names no log of before counts only where all have answered: two honest ones may be off for an hour."""
@@ -363,7 +448,7 @@ class OtherLivesTests(FormerFamilyCase):
         self.assertTrue(self.path.exists())
         self.assertFalse(self.is_unread(holders=self.members[2:]))
         self.town.unread = {*self.members}
-        self.assertFalse(OtherLives(self.path).are_unread(self.town, self.members))
+        self.assertFalse(OtherLives(self.path, self.town.world.wall).are_unread(self.town, self.members))
 
     def test_a_damaged_file(self) -> None:
         """Of two copies one is enough to know whom to wait for, and both are there again with the next look."""
@@ -373,7 +458,7 @@ class OtherLivesTests(FormerFamilyCase):
             data = path.read_bytes()
             path.write_bytes(data.replace(self.members[0].hex().encode()[:8], b"00000000"))
             self.assertNotEqual(path.read_bytes(), data)
-            self.lives = OtherLives(self.path)
+            self.lives = OtherLives(self.path, self.town.world.wall)
             self.assertTrue(self.is_unread())
             self.assertEqual((self.path.read_bytes(), copy.read_bytes()), (data, data))
             self.assertFalse(self.is_unread(0, 1) or self.path.exists() or copy.exists())
