@@ -6,7 +6,7 @@ devices merge by union: neither can lose a key of the other.
 
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
@@ -21,8 +21,9 @@ from bitdust.identity.awaited import KEY_RING
 from bitdust.identity.learnt_grants import LearntGrants
 from bitdust.identity.revocation import has_revoked_others, renew_secrets
 from bitdust.outcome import Outcome, outcome
-from bitdust.replication import Replicas, is_safe, keepers, places_heard
-from bitdust.signal import Signal
+from bitdust.replication import CONTRADICTIONS, Replicas, is_safe, keepers, places_heard
+from bitdust.signal import Disconnect, Signal
+from bitdust.storage.log.kept_ring import KeptRing, UnopenedRings
 from bitdust.storage.log.patience import Patience
 from bitdust.storage.log.requests import ask_online
 from bitdust.storage.ports import Ports
@@ -46,21 +47,6 @@ NOBODY_HAS_IT = (
 )
 
 
-@frozen
-class KeptRing:
-    """A ring as a supplier keeps it: its revision, its signed bytes, what is in it, whether its device counts.
-
-    One that does not count is ``trusted`` all the same where its device was not revoked, but let go for a newer one.
-    """
-
-    revision: int
-    signed: bytes
-    ring: KeyRing
-    counts: bool = True
-    trusted: bool = True
-    signer: bytes = b""
-
-
 class KeyRingReplicas:
     """I am the port of `KeysSynchronizer`, and the `Record` that suppliers are brought.
 
@@ -77,6 +63,8 @@ class KeyRingReplicas:
         self._wall = around.world.wall
         self._entropy = around.world.entropy
         self._learnt = LearntGrants(around.world.home / "metadata", around.world.wall)
+        self._unopened = UnopenedRings(around.world.home / "metadata", around.me)
+        self._forget_me: Disconnect = lambda: None
         self._events = around.events
         self._ports = ports
         self._current: KeptRing | None = None
@@ -96,10 +84,12 @@ class KeyRingReplicas:
         """Pull and push for the first time. May follow a `stop`."""
         if self.machine.state == "CLOSED":
             self.machine = KeysSynchronizer(self._registry, self)
+        self._forget_me = self._me.changed.connect(self._me_changed)
         self.machine.send("start")
 
     def stop(self) -> None:
         """Send nothing any more."""
+        self._forget_me()
         self.machine.send("shutdown")
         self._news.stop()
         self._replicas.stop()
@@ -121,6 +111,10 @@ class KeyRingReplicas:
     def keys_changed(self) -> None:
         """My ring is no longer what suppliers hold."""
         self.machine.send("keys-changed")
+
+    def _me_changed(self) -> None:
+        if self._unopened.can_be_opened:
+            self.keys_changed()
 
     def others_wrote(self) -> None:
         """Another device of mine has brought a ring: compare soon."""
@@ -166,6 +160,7 @@ class KeyRingReplicas:
     def _note(self, supplier: bytes, rings: list[KeptRing]) -> None:
         """What it does not give it does not hold, whatever it has acknowledged."""
         self._heard.add(supplier)
+        self._unopened.note(supplier, rings)
         before = self._holds.pop(supplier, None)
         if rings:
             self._holds[supplier] = rings[0]
@@ -211,7 +206,8 @@ class KeyRingReplicas:
                 found.append(self._read(bytes(reply.value.payload)))
             except WireError as error:
                 refused = error
-            if not self._me.awaits(KEY_RING) and found:
+            is_to_go_on = self._unopened.may_be_beneath and supplier not in self._heard
+            if not self._me.awaits(KEY_RING) and found and not is_to_go_on:
                 break
         if refused is not None and not found:
             raise refused
@@ -224,15 +220,16 @@ class KeyRingReplicas:
         if value["owner"] != self._me.fingerprint or device is None:
             raise WireError("bad-signature", "the key ring is not signed by a device of mine")
         check_record(signed, device.key)
+        is_open = True
         try:
             ring = KeyRing.from_bytes(open_box(value["sealed"], self._me.device, self._me.held_master))
         except WireError as error:
             if error.code != "key-needed":
                 raise
-            ring = KeyRing()  # Its device did not know of this one yet; what this one knows becomes the next revision.
+            ring, is_open = KeyRing(), False  # its device did not know of this one yet
         ring.shares = not_ahead(ring.shares, self._wall())
         counts = device.revoked is None
-        return KeptRing(value["revision"], data, ring, counts, counts or device.was_let_go, device.id)
+        return KeptRing(value["revision"], data, ring, counts, counts or device.was_let_go, device.id, is_open)
 
     def _merge(self, found: list[list[KeptRing]]) -> None:
         """Take over what the suppliers have; what they lack becomes the next revision.
@@ -241,7 +238,8 @@ class KeyRingReplicas:
         """
         recovering = self._me.awaits(KEY_RING)
         before = self._master()
-        changed = self._unite([kept for rings in found for kept in rings])
+        opened = self._unopened.opened(self._read)
+        changed = self._unite([*opened, *(kept for rings in found for kept in rings)])
         is_other_life = _is_of_another_life(before, self._master())
         if recovering and not self._master().secrets:
             raise BitDustError("keys-not-ready", NOBODY_HAS_IT)
@@ -249,6 +247,7 @@ class KeyRingReplicas:
             renew_secrets(self._me, self._entropy)
         elif changed:
             self._me.save_key_ring()
+        self._unopened.united(opened)
         self._me.came_back(KEY_RING)
         self._me.ensure_master_secret()
         self._current = self._newest([rings[0] for rings in found], recovering)
@@ -327,9 +326,20 @@ class KeyRingReplicas:
                 raise BitDustError("conflict", "the supplier keeps a key ring that was not known here")
         current = self._current
         if current is not None:
+            for kept in self._unopened.lacking(supplier):
+                await self._bring_along(supplier, kept)
             sending = self._ports.outbox.send(supplier, Command.DATA, {"kind": KIND}, current.signed, deadline=SILENCE)
             await sending
             self._holds[supplier] = current
+
+    async def _bring_along(self, supplier: bytes, kept: KeptRing) -> None:
+        """Mine would take the place of one that I cannot read, at suppliers that come; one who refuses it has newer
+        ones, or knows better which devices count."""
+        sending = self._ports.outbox.send(supplier, Command.DATA, {"kind": KIND}, kept.signed, deadline=SILENCE)
+        answer = await outcome(sending)
+        if answer.error is not None and answer.code not in (*CONTRADICTIONS, "not-allowed"):
+            raise answer.error
+        self._unopened.brought(supplier, kept)
 
     def _knows_more(self, kept: KeptRing) -> bool:
         """Whether a ring has what mine has not."""

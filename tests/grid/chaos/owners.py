@@ -38,7 +38,7 @@ class Owner:
         self.key_files: list[str] = []
         self.settings: dict[str, Any] = {NUMBER: n, **NO_SUPPLIER, **settings}
         self.homes = [field.add(name, **self.settings)]
-        self.has_lost_homes = False
+        self.has_lost_homes = self.revokes_others = False
         self.writers: dict[str, str] = {}
         """Which home uploads an item; two at once would both be right."""
 
@@ -277,7 +277,7 @@ class Owner:
         if home.has_identity:
             return
         registration = home.rooms.identity.registration
-        registration.recover(key_file, None, None).addErrback(failed)
+        registration.recover(key_file, None, None, self.revokes_others).addErrback(failed)
 
     def each(self, call: Callable[[ChaosNode], None]) -> None:
         """Do something in every home."""

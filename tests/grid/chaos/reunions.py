@@ -2,7 +2,8 @@
 
 The families may overlap, because there are few strangers and some of before come into reach while places are vacant.
 An owner may start over twice. A second device may live on beside the former family, or be off, and come back later.
-Disks of suppliers are lost or rot, and some of what is stored belongs to a share. In the end all of it comes back.
+The lost device may be revoked. Disks of suppliers are lost or rot, and some of what is stored belongs to a share. In
+the end all of it comes back.
 """
 
 from twisted.internet.defer import succeed
@@ -48,6 +49,7 @@ class Reunions(Lives):
         self.records: list[Family | None] = []
         """What families there were, as each was when its life ended."""
         self.dishonest: set[bytes] = set()
+        self.has_revoked = False
 
     def play(self) -> None:
         self.begin()
@@ -107,8 +109,13 @@ class Reunions(Lives):
         if self.random.random() < 0.7:
             home.rooms.dht.directory.my_family = lambda: succeed(None)
             self.field.note("the DHT has no family")
+        owner.revokes_others = not others and self.random.random() < 0.3
+        if owner.revokes_others:
+            self.field.note("all other devices are revoked")
+            self.has_revoked = True
         owner.become(home, owner.key_files[-1])
         self.field.pass_time(self.random.choice((60, 300, 900)), lambda: home.is_on("my_data"))
+        owner.revokes_others = False
         if home.has_identity and any(home.rooms.identity.me.awaits(part) for part in ALL):
             self.field.note("starts over")
             home.rooms.identity.me.start_over()
@@ -191,6 +198,11 @@ class Reunions(Lives):
 
     def end(self) -> None:
         """All of all lives is known and comes back; then everything settles, and comes back to a new home."""
+        if not self.field.pass_time(REUNION, self.is_all_known) and self.has_revoked:
+            self.field.note("some days pass")
+            for _ in range(HELD_DAYS + 2):
+                self.field.advance(DAY)
+                self.field.pass_time(60)
         if not self.field.pass_time(REUNION, self.is_all_known):
             raise Finding(f"not known: {self.unknown()}; {self.judge.unsettled_at(self.owner, self.owner.home)}")
         self.field.note("all is known")
