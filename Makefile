@@ -89,7 +89,7 @@ clients: $(READY)
 unit: $(READY) clients
 	$(BIN)/python -m tests --jobs=$(JOBS) $(ARGS)
 
-# Random runs of a whole network; each seed replays: make chaos SEEDS=17-17 MODE=safety ARGS=-v
+# Random runs of a whole network; each seed replays: make chaos SEEDS=17-17 MODE=safety ARGS=-v (MODE=people: messages)
 SEEDS ?= 1-20
 MODE ?= safety
 chaos: $(READY)

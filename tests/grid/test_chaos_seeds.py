@@ -14,6 +14,7 @@ LIVENESS = (
     1, 2, 4, 7, 8, 9, 14, 16, 19, 22, 25, 28, 31, 32, 36, 40, 42, 43, 44, 46, 47, 49, 55, 57, 67, 69, 70, 71, 72
 )  # fmt: skip
 LIVES = (2, 28, 31, 32)
+PEOPLE = (1,)
 """Those that take little time, of many that were run."""
 
 
@@ -50,3 +51,7 @@ class SeedTests(SynchronousTestCase):
     def test_two_lives_become_one(self) -> None:
         """Somebody starts over while no supplier can be heard; when all are, both lives come back byte for byte."""
         self.check_seeds(LIVES, "lives")
+
+    def test_people_lose_nothing(self) -> None:
+        """People write to each other and to groups while whatever can break does: all of it arrives, once, in order."""
+        self.check_seeds(PEOPLE, "people")

@@ -45,9 +45,13 @@ class Owner:
     def join(self) -> None:
         """Get an identity and suppliers."""
         self.homes[0].create_identity()
-        if not self.field.pass_time(300, lambda: self.homes[0].is_on("my_data")):
-            raise Finding(f"the storage of {self.name} has not begun")
+        if not self.field.pass_time(300, lambda: self.has_begun(self.homes[0])):
+            raise Finding(f"{self.name} has not begun: {self.homes[0].node.driver.list()}")
         self.write_key_file()
+
+    def has_begun(self, home: ChaosNode) -> bool:
+        """Whether a home can do all that it is for."""
+        return home.is_on("my_data")
 
     @property
     def k(self) -> int:
@@ -264,7 +268,7 @@ class Owner:
         number = self.key_files.index(key_file) + 1
         self.note(f"{home.name} begins with key file {number} of {len(self.key_files)}")
         self.become(home, key_file)
-        self.field.pass_time(RECOVERY, lambda: home.is_on("my_data"))
+        self.field.pass_time(RECOVERY, lambda: self.has_begun(home))
         return home
 
     def become(self, home: ChaosNode, key_file: str) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 from tests.grid.chaos.field import Field, Finding
 from tests.grid.chaos.liveness import Liveness
 from tests.grid.chaos.lives import Lives
+from tests.grid.chaos.people import People
 from tests.grid.chaos.reunions import Reunions
 from tests.grid.chaos.safety import Safety
 
-MODES = {"safety": Safety, "liveness": Liveness, "lives": Lives, "reunions": Reunions}
+MODES = {"safety": Safety, "liveness": Liveness, "lives": Lives, "people": People, "reunions": Reunions}
 
 
 def run_seed(seed: int, mode: str = "safety", verbose: bool = False) -> tuple[str, list[str]]:
