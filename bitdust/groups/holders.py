@@ -3,7 +3,7 @@
 from typing import Any, Protocol
 
 from bitdust.groups.keepers import Joint, KeeperOutbox
-from bitdust.ports import Outbox
+from bitdust.ports import Outbox, Sessions
 from bitdust.storage.shared.guest import GuestPorts
 from bitdust.surroundings import Connected
 from bitdust.wire.records import Family
@@ -22,9 +22,9 @@ class Kept(Joint, Protocol):
 class MemberPorts:
     """Who keeps a group of somebody else, as its log needs them."""
 
-    def __init__(self, ports: GuestPorts, group: Kept) -> None:
+    def __init__(self, ports: GuestPorts, sessions: Sessions, group: Kept) -> None:
         self._group = group
-        self.outbox: Outbox = KeeperOutbox(ports.outbox, group)
+        self.outbox: Outbox = KeeperOutbox(ports.outbox, sessions, group)
         self.is_online = ports.is_online
         self.names = ports.names
         self.note_answer = ports.note_answer
@@ -56,7 +56,7 @@ class OwnerPorts:
     def __init__(self, around: Connected, group: Kept) -> None:
         self._around = around
         self._group = group
-        self.outbox: Outbox = KeeperOutbox(around.outbox, group)
+        self.outbox: Outbox = KeeperOutbox(around.outbox, around.sessions, group)
 
     def is_online(self, fingerprint: bytes) -> bool:
         """Whether there is a session with a supplier."""

@@ -5,15 +5,17 @@ not there for a day gives way to another one that is.
 """
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, succeed
 
 from bitdust.outcome import outcome
-from bitdust.ports import Outbox
+from bitdust.ports import Outbox, Sessions
 from bitdust.signal import Signal
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import meta, set_meta
+from bitdust.storage.shared.guest import first_that_has
 from bitdust.surroundings import Connected
 from bitdust.wire.keepers import MOST_KEEPERS, Keepers
 from bitdust.wire.packet import Command
@@ -43,18 +45,24 @@ class Joint(Protocol):
 class KeeperOutbox:
     """The way out of a group: members answer packets of other kinds than suppliers, which name the group."""
 
-    def __init__(self, outbox: Outbox, group: Joint) -> None:
+    def __init__(self, outbox: Outbox, sessions: Sessions, group: Joint) -> None:
         self._outbox = outbox
+        self._sessions = sessions
         self._group = group
 
     def send(
         self, to: bytes, command: Command, fields: Mapping[str, Any], payload: bytes | None = None, /, **terms: Any
     ) -> "Deferred[Any]":
-        """As `Outbox.send`."""
+        """As `Outbox.send`. A member has it open on one device perhaps, and not on the other one."""
         if self._group.is_joint():
             kind = KINDS[fields["kind"]]
             more = {"watch": True} if kind == GROUP_HEADS and self._group.watches(to) else {}
             fields = {**fields, **more, "kind": kind, "scope": self._group.scope()}
+            sessions = [one for one in self._sessions.sessions() if one.peer.fingerprint == to]
+            if len(sessions) > 1:
+                sessions.sort(key=lambda one: -one.started)
+                over = partial(self._outbox.send, to, command, fields, payload, **terms)
+                return Deferred.fromCoroutine(first_that_has(partial(over, session=one) for one in sessions))
         return self._outbox.send(to, command, fields, payload, **terms)
 
 

@@ -260,7 +260,7 @@ class TheirGroup(Guest, Discussion):
         self._read: Given | None = None
         Guest.__init__(self, around, share, report, people.prover)
         Discussion.__init__(self, around, share.owner, share.alias, people)
-        self.begin(around, MemberPorts(self._ports, self))
+        self.begin(around, MemberPorts(self._ports, around.sessions, self))
 
     def key(self) -> SharedKey:
         return self._given().key

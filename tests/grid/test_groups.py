@@ -270,6 +270,26 @@ class WithoutSuppliers(GroupsCase):
         self.grid.until(lambda: dave.is_on("private_groups"), 120, "groups")
         self.all_hear(key, [dave, carl], {"one", "two", "three"}, 400)
 
+    def test_a_second_device_without_the_group(self) -> None:
+        """A keeper is asked at the device that has the group, although another one of the same person came later; and
+        its other device, which knows nothing of the group, shuts nobody out."""
+        key, bob = self.create(), self.members[0]
+        key_file = self.alice.rooms.identity.registration.backup(None)
+        other = self.grid.add_stranger("alice-again", **NO_SUPPLIER, **NO_CUSTOMER)
+        other.start()
+        self.grid.wait(other.rooms.identity.registration.recover(key_file, None, None), 300)
+        self.invite(key, bob)
+        bob.crash()
+        self.say(key, self.alice, "one")
+        bob = bob.again("10.0.0.91")
+        self.grid.until(lambda: bob.is_on("private_groups"), 120, "groups")
+        for node, device in ((bob, self.alice), (bob, other), (self.alice, other)):
+            self.grid.wait(node.rooms.gateway.dial(device.rooms.gateway.addresses()[0], device.fingerprint))
+        self.all_hear(key, [bob], {"one"}, 30)
+        bob.kill()
+        self.api(self.alice, "group_reconnect", group_key_id=key)
+        self.say(key, self.alice, "two")
+
     def test_moves_to_suppliers(self) -> None:
         """When the creator has suppliers these keep it, with the parts of members who are gone by then."""
         self.add_suppliers(1)

@@ -14,6 +14,7 @@ from bitdust.formats.log_entry import Content, Entry, hash_of, seal
 from bitdust.formats.operations import Op, message_op, snapshot_op
 from bitdust.groups.keeping import MOST_GIVEN, Keeping
 from bitdust.groups.opened import Discussion, conversation_of
+from bitdust.groups.ports import GroupPeople
 from bitdust.identity.document import Device
 from bitdust.storage.log.recovery import read_head
 from bitdust.storage.shared import parts
@@ -238,6 +239,27 @@ class LogTests(MemberCase):
         self.assertEqual(failed.value.code, "not-allowed")
         self.assertEqual(self.failureResultOf(Deferred.fromCoroutine(log.pull([]))).value.code, "too-few-suppliers")
 
+    def test_one_keeper_says_no(self) -> None:
+        """One supplier of four alone shuts nobody out while the others are silent; three do, and the owner does."""
+        log, keeper = self.log(a=[], b=[], c=[], d=[])
+        family = Family(OWNER.fingerprint, 1, 2, 4, START, [*keeper.parts])
+        silent = set(keeper.parts)
+
+        def send(to, *arguments, **terms):
+            code = "no-answer" if to in silent else "not-allowed"
+            return fail(BitDustError(code, "this capability was revoked"))
+
+        keeper.send, keeper.family = send, lambda: family
+        for name, code in (("a", "no-answer"), ("b", "no-answer"), ("c", "not-allowed")):
+            silent.discard(name.encode() * 32)
+            failed = self.failureResultOf(Deferred.fromCoroutine(log.pull(keeper.parts)))
+            self.assertEqual(failed.value.code, code, name)
+        silent.update(keeper.parts)
+        failed = self.failureResultOf(Deferred.fromCoroutine(log.pull([OWNER.fingerprint])))
+        self.assertEqual(failed.value.code, "not-allowed")
+        failed = self.failureResultOf(Deferred.fromCoroutine(log.pull([b"e" * 32])))
+        self.assertIn("the others who keep it are silent", str(failed.value))
+
 
 class KeeperTests(MemberCase):
     """What others bring to a member who keeps the group."""
@@ -300,7 +322,7 @@ class Talk(Discussion):
     def __init__(self, case: MemberCase) -> None:
         self.kept: list[Message] = []
         self.looked: list[bytes] = []
-        super().__init__(case.node.connected, OWNER.fingerprint, ALIAS, self, self)
+        super().__init__(case.node.connected, OWNER.fingerprint, ALIAS, GroupPeople(self, self, self))
         self.access = case.access
 
     def key(self) -> SharedKey:

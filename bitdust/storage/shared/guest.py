@@ -1,6 +1,7 @@
 """How a guest reaches another owner's suppliers: each request names the owner and shows what the owner has signed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from attrs import frozen
@@ -56,7 +57,7 @@ class GuestOutbox:
             return under(shown[0])
         if fields.get("kind") == "heads" or command is Command.LIST_FILES:
             return outcomes(under(one) for one in shown).addCallback(_joined)
-        return Deferred.fromCoroutine(_one_after_the_other(under, shown))
+        return Deferred.fromCoroutine(first_that_has([partial(under, one) for one in shown]))
 
     def _fitting(self, fields: Mapping[str, Any]) -> Sequence[bytes]:
         """The capability for what a request is about; all of them where that is not said, or where none fits."""
@@ -78,10 +79,11 @@ def _scope_of(fields: Mapping[str, Any]) -> bytes | None:
     return found
 
 
-async def _one_after_the_other(under: "Callable[[bytes], Deferred[Any]]", shown: Sequence[bytes]) -> Any:
+async def first_that_has(ways: "Iterable[Callable[[], Deferred[Any]]]") -> Any:
+    """The answer of the first way to ask that leads to what is asked for; fails as the last one did."""
     answer = Outcome()
-    for one in shown:
-        answer = await outcome(under(one))
+    for ask in ways:
+        answer = await outcome(ask())
         if answer.error is None or answer.code not in ELSEWHERE:
             break
     if answer.error is not None:

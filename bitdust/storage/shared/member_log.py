@@ -5,7 +5,7 @@ can write for somebody else, leave something out, or change the order. It is a c
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from attrs import frozen
@@ -173,8 +173,8 @@ class MemberLog:
         return sum(int(value) for (value,) in rows)
 
     async def pull(self, suppliers: Iterable[bytes], least: int = 1) -> None:
-        """Take over what these suppliers hold. Fails as the first of them did where fewer than ``least`` answered, and
-        where nobody did and somebody says that this person is not let in."""
+        """Take over what these suppliers hold. Fails as the first of them did where fewer than ``least`` answered;
+        with ``not-allowed`` where nobody did, and the owner or most of those who keep it let this person in no more."""
         requests, asked = LogRequests(self._access, self._holders), list(suppliers)
         answers = await outcomes(Deferred.fromCoroutine(self._heads_of(requests, who)) for who in asked)
         seen = [one for answer in answers if answer.error is None for one in answer.value]
@@ -193,11 +193,27 @@ class MemberLog:
         self._note_lacks(who for who, answer in zip(asked, answers, strict=True) if answer.error is None)
         self.place()
         failed = [answer.error for answer in answers if answer.error is not None]
-        if len(answers) == len(failed):
-            failed.sort(key=lambda error: getattr(error, "code", "") != NOT_ALLOWED)
-            least = max(least, any(getattr(error, "code", "") == NOT_ALLOWED for error in failed))
+        refused = [who for who, answer in zip(asked, answers, strict=True) if answer.code == NOT_ALLOWED]
+        if len(answers) == len(failed) and self._is_final(refused):
+            raise next(error for error in failed if getattr(error, "code", "") == NOT_ALLOWED)
         if len(answers) - len(failed) < least:
-            raise failed[0] if failed else BitDustError("too-few-suppliers", "too few suppliers can be asked")
+            raise self._failure(failed)
+
+    def _is_final(self, refused: Collection[bytes]) -> bool:
+        """Whether these may shut this person out: one who keeps it may know less than the others, or lie."""
+        owner, mine = self._access.owner, self._me.fingerprint
+        if mine == owner:
+            return False
+        others = [who for who in keepers(self._holders.family()) if who != mine]
+        count = len({*refused} - {mine})
+        return owner in refused or count > 0 and 2 * count > len(others)
+
+    def _failure(self, failed: Sequence[BaseException]) -> BaseException:
+        """Why nobody could be read."""
+        others = [error for error in failed if getattr(error, "code", "") != NOT_ALLOWED]
+        if others or not failed:
+            return others[0] if others else BitDustError("too-few-suppliers", "too few suppliers can be asked")
+        return BitDustError("no-answer", f"the others who keep it are silent, and one says: {failed[0]}")
 
     def _note_lacks(self, keepers: Iterable[bytes]) -> None:
         """What these lack of the parts of others, of whom nobody else may be left."""
