@@ -18,6 +18,9 @@ class SharedAccessPort(Protocol):
     def has_enough(self) -> bool:
         """Whether so many are connected that everything can be brought back."""
 
+    def lacks_some(self) -> bool:
+        """Whether some of those who hold it are not connected."""
+
     def read(self) -> "Deferred[Any]":
         """Take over what they hold of the catalog; fails where too few of them gave an answer."""
 
@@ -29,7 +32,9 @@ class SharedAccessPort(Protocol):
 
 
 class SharedAccessCoordinator(Machine):
-    """CONNECTED while a share can be used, and read again; pauses after a failure grow up to five minutes."""
+    """CONNECTED while a share can be used, and read again; pauses after a failure grow up to five minutes.
+
+    Those who hold it and are not there are called again meanwhile, after pauses that grow in the same way."""
 
     table = """
       # state       event          guard       next          actions
@@ -52,6 +57,8 @@ class SharedAccessCoordinator(Machine):
       CONNECTED     failed         -           DISCONNECTED  report_closed
       CONNECTED     supplier-down  has_enough  =             -
       CONNECTED     supplier-down  -           SUPPLIERS?    connect
+      CONNECTED     timer-10sec    lacks_some  =             call_again
+      CONNECTED     timer-10sec    -           =             forget_calls
       CONNECTED     timer-5min     -           SUPPLIERS?    connect
       *             shutdown       -           CLOSED        -
     """
@@ -66,19 +73,21 @@ class SharedAccessCoordinator(Machine):
 
     def __init__(self, registry: Registry, ident: str, port: SharedAccessPort) -> None:
         self._port = port
-        self._tries = 0
+        self._tries = self._calls = 0
         self._has_news = self._is_reading = False
         super().__init__(registry, ident)
 
     def timer_seconds(self, event: str) -> float:
-        """The pause after a failure doubles with each one."""
+        """The pause after a failure doubles with each one, and that between two calls with each of them."""
         seconds = super().timer_seconds(event)
-        if event != "timer-2sec":
-            return seconds
-        return doubled(seconds, self._tries - 1, LONGEST_PAUSE)
+        grown = {"timer-2sec": self._tries - 1, "timer-10sec": self._calls}
+        return doubled(seconds, grown[event], LONGEST_PAUSE) if event in grown else seconds
 
     def has_enough(self, payload: Any) -> bool:
         return self._port.has_enough()
+
+    def lacks_some(self, payload: Any) -> bool:
+        return self._port.lacks_some()
 
     def has_news(self, payload: Any) -> bool:
         return self._has_news
@@ -95,6 +104,13 @@ class SharedAccessCoordinator(Machine):
     def connect(self, payload: Any) -> None:
         self._tries += 1
         self.watch(self._port.connect(), "tried", "tried")
+
+    def call_again(self, payload: Any) -> None:
+        self._calls += 1
+        self.watch(self._port.connect(), "tried", "tried")
+
+    def forget_calls(self, payload: Any) -> None:
+        self._calls = 0
 
     def read(self, payload: Any) -> None:
         self._has_news, self._is_reading = False, True

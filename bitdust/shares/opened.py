@@ -103,6 +103,9 @@ class OpenShare(ABC):
         family = self.family()
         return family is not None and len(self.online()) >= family.k
 
+    def lacks_some(self) -> bool:
+        return not all(map(self._around.sessions.connected, self.others()))
+
     def report_open(self) -> None:
         self.reason, self.is_shut_out = "", False
         self._report(self.key_id, True)

@@ -270,6 +270,23 @@ class WithoutSuppliers(GroupsCase):
         self.grid.until(lambda: dave.is_on("private_groups"), 120, "groups")
         self.all_hear(key, [dave, carl], {"one", "two", "three"}, 400)
 
+    def test_a_keeper_that_begins_again(self) -> None:
+        """A keeper that starts while it can reach no other one calls them again, and does not wait for five minutes."""
+        key, bob = self.create(), self.members[0]
+        self.invite(key, bob)
+        self.say(key, bob, "one")
+        self.all_hear(key, [self.alice], {"one"}, 20)
+        apart = {"10.0.0.91", bob.address}
+        self.grid.network.cut = lambda one, two: {one, two} == apart
+        self.alice.crash()
+        self.say(key, bob, "two")
+        self.grid.pass_time(300)
+        self.alice = self.alice.again("10.0.0.91")
+        self.grid.until(lambda: self.alice.is_on("private_groups"), 120, "groups")
+        self.grid.pass_time(20)
+        self.grid.network.cut = lambda one, two: False
+        self.all_hear(key, [self.alice], {"one", "two"}, 20)
+
     def test_a_second_device_without_the_group(self) -> None:
         """A keeper is asked at the device that has the group, although another one of the same person came later; and
         its other device, which knows nothing of the group, shuts nobody out."""

@@ -9,7 +9,7 @@ from tests.unit.automats.kit import RowTests
 class SharedAccessCoordinatorTests(RowTests):
     def setUp(self) -> None:
         super().setUp()
-        self.port = self.record(SharedAccessPort, has_enough=False)
+        self.port = self.record(SharedAccessPort, has_enough=False, lacks_some=False)
         self.machine = SharedAccessCoordinator(self.registry, "share_1$alice@host", self.port)
         self.addCleanup(self.machine.send, "shutdown")
 
@@ -109,6 +109,21 @@ class SharedAccessCoordinatorTests(RowTests):
         """An open share is looked at again every five minutes."""
         self.opened()
         self.passes(300, "SUPPLIERS?", ("connect",))
+
+    def test_some_are_not_there(self) -> None:
+        """Those who are not there are called again while it is open, after pauses that grow from ten seconds until all
+        are there."""
+        self.opened()
+        self.passes(10, "CONNECTED")
+        self.port.answers["lacks_some"] = True
+        for pause in (10, 10, 20):
+            self.passes(pause, "CONNECTED", ("connect",))
+            self.port.fail("connect")
+        self.port.answers["lacks_some"] = False
+        for pause in (40, 80):
+            self.passes(pause, "CONNECTED")
+        self.port.answers["lacks_some"] = True
+        self.passes(10, "CONNECTED", ("connect",))
 
     def test_one_less(self) -> None:
         """It stays open while enough suppliers are there."""
