@@ -28,7 +28,8 @@ class ContractCommands:
     """I answer the owner alone; the peer of a request is the customer.
 
     ``family_stored`` is emitted when a customer brought its family record, ``customer_left`` when one has ended its
-    contract and nothing of it is kept any more, ``brought`` when one of its devices brought a record of some kind.
+    contract and nothing of it is kept any more, ``brought`` when one of its devices brought a record of some kind,
+    ``withdrawn`` when a customer lets somebody in no more.
     """
 
     def __init__(self, around: Connected, store: SupplierStore, notices: Notices, admission: Admission) -> None:
@@ -42,6 +43,7 @@ class ContractCommands:
         self.family_stored: Signal[[bytes]] = Signal()
         self.customer_left: Signal[[bytes]] = Signal()
         self.brought: Signal[[bytes, bytes, str]] = Signal()
+        self.withdrawn: Signal[[bytes]] = Signal()
 
     # the contract
 
@@ -187,6 +189,7 @@ class ContractCommands:
         _need_owner(request, revocation.owner)
         self._admission.signer(request.peer, signed)
         await self._store.revoke(revocation.owner, revocation.capability, signed.to_bytes())
+        self.withdrawn.emit(revocation.owner)
         return ack()
 
 

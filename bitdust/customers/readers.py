@@ -99,6 +99,12 @@ class Readers:
         if place not in self._calls:
             self._calls[place] = self._clock.callLater(GATHER, self._send, place)
 
+    def report_all(self, owner: bytes) -> None:
+        """An owner has shut somebody out: who reads there asks again, and learns whether it was meant."""
+        for asked, scope in list(self._asked):
+            if asked == owner:
+                self.report(owner, scope, b"")
+
     def stop(self) -> None:
         """Report nothing any more."""
         self.is_on = False

@@ -65,6 +65,7 @@ class CustomersRoom:
         self.view.spared.connect(lambda customer: self.news.report(customer, b"", DELETIONS))
         self.rows.appended.connect(self.readers.report)
         self.rows.read.connect(self.readers.note)
+        self.rows.withdrawn.connect(self.readers.report_all)
         self.scrubber.lost.connect(self.losses.report)
         for left in (self.rows.customer_left, self.patrol.removed):
             left.connect(lambda customer: self.retirement.customer_left())

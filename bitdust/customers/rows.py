@@ -95,6 +95,7 @@ class SupplierRows:
         self._data = DataCommands(store, self._admission)
         self.family_stored = self._contract.family_stored
         self.customer_left = self._contract.customer_left
+        self.withdrawn = self._contract.withdrawn
         self.brought = (self._contract.brought, self._data.brought)
         self.appended, self.read = self._data.appended, self._data.read
 

@@ -256,6 +256,7 @@ class GroupsRoom:
         def changed() -> None:
             self._shares.donations.refresh()
             opened.log.place()
+            self.keeping.readers.report_all(opened.owner)
 
         return changed
 

@@ -108,6 +108,7 @@ class Circle:
         self.members.remove(person)
         for said in self.talk.said.values():
             said.is_kept &= said.sender is not person
+            said.is_contested |= said.sender is person
         if not code:
             self.outside[person.name] = set()
 
@@ -128,6 +129,7 @@ class Circle:
         said.sealed = self.secret_at(home)
         code, _ = person.call(home, "message_send_group", group_key_id=self.key_at(home), data={"text": said.text})
         said.is_kept = not code and person in self.members
+        said.is_contested = person not in self.members
         self.note(f"{said.text!r}: {code or 'accepted'}")
         newest = [self.secret_at(one) for one in self.creator.homes]
         for forbidden in self.outside.values():
@@ -170,13 +172,18 @@ class Circle:
                 due = {one.text for one in self.talk.said.values() if one.is_kept}
                 sets[home.name] = there
                 if due - there:
-                    found.append(f"{home.name} lacks {sorted(due - there)} of the group of {self.creator.name}")
+                    found.append(f"{home.name} lacks {sorted(due - there)}: {self.why(home)}")
         heard_by_some = {text for there in sets.values() for text in there}
         for name, there in sets.items():
-            others = {text for text in heard_by_some - there if self.talk.said[text].sender in self.members}
+            others = {text for text in heard_by_some - there if not self.talk.said[text].is_contested}
             if others:
                 found.append(f"{name} lacks {sorted(others)}, which others have heard")
         return found
+
+    def why(self, home: ChaosNode) -> str:
+        """What a node says of it."""
+        opened = [one.opened for one in home.rooms.groups.all() if one.alias == self.alias and one.opened is not None]
+        return ", ".join(f"{one.machine.state} {one.reason}" for one in opened)
 
     def end(self) -> None:
         """Everybody who was let in joins, and who left comes back."""

@@ -11,15 +11,17 @@ After the last step everything is mended, and then, within half an hour:
 
 from collections.abc import Callable
 
+from bitdust.testing.grid import ID_PORT, SEED_HOST
 from tests.grid.chaos.circles import Circle
+from tests.grid.chaos.commons import Commons
 from tests.grid.chaos.faults import Faults
-from tests.grid.chaos.field import Finding
+from tests.grid.chaos.field import NO_CUSTOMER, NO_SUPPLIER, Finding
 from tests.grid.chaos.letters import Letters
 from tests.grid.chaos.persons import Person
 from tests.grid.chaos.runs import Run
 
 NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")
-SETTLE = 1800.0
+SETTLE = 900.0
 """Seconds after which everything must have arrived, once nothing is broken any more."""
 PAUSES = (0, 0.05, 0.5, 3, 20)
 NEEDED = {"services/customer/needed-space": 256 * 1024 * 1024}
@@ -42,10 +44,12 @@ class People(Run):
         count = self.random.choice((3, 3, 3, 4, 4, 5, 6, 8))
         sizes = [self.random.choice((0, 0, 0, 2, 2, 4)) for _ in range(count)]
         self.field.plant(max(sizes) + self.random.choice((0, 1)) if any(sizes) else 0)
-        self.people = [Person(self.field, name, n, **NEEDED) for name, n in zip(NAMES, sizes, strict=False)]
+        settings = NEEDED | self.add_server()
+        self.people = [Person(self.field, name, n, **settings) for name, n in zip(NAMES, sizes, strict=False)]
         for person in self.people:
             person.join()
         self.faults = Faults(self.field, 1)
+        self.commons: Commons | None = None
         self.letters = Letters(self.field, self.people)
         self.field.note(f"{sizes} suppliers")
         for person in self.people:
@@ -56,6 +60,20 @@ class People(Run):
             circle.begin()
             for _ in range(self.random.randint(1, count - 1)):
                 circle.invite()
+
+        owners = [person for person in self.people if person.stores]
+        if owners and self.random.random() < 0.5:
+            self.commons = Commons(self.field, self.random.choice(owners), self.people)
+            self.commons.begin()
+
+    def add_server(self) -> dict[str, object]:
+        """Another ID server, to which people may move; the settings of those who know both."""
+        host = f"10.0.0.{len(self.field.grid.nodes) + 1}"
+        serves = {"services/identity-server/enabled": True, "services/identity-server/host": host}
+        self.field.add("server-2", **serves, **NO_CUSTOMER, **NO_SUPPLIER)
+        known = ",".join(f"{one}:{ID_PORT}" for one in (SEED_HOST, host))
+        most = self.random.choice((1, 2))
+        return {"services/identity-propagate/known-servers": known, "services/identity-propagate/max-servers": most}
 
     def befriend(self, person: Person) -> None:
         """Some others are its friends, and it is theirs: they may keep its mailboxes."""
@@ -75,6 +93,8 @@ class People(Run):
             (circle.leave, 2),
             (circle.remove, 2),
         ]
+        if self.commons is not None:
+            asked += [(self.commons.put, 10), (self.commons.grant, 5), (self.commons.revoke, 2)]
         happens: list[Step] = [
             (self.rest, 3),
             (person.kill_one, 6),
@@ -82,6 +102,11 @@ class People(Run):
             (faults.network, 4),
             (faults.split, 3),
             (lambda: self.cut(person), 4),
+            (person.rotate, 2),
+            (lambda: self.add_device(person), 2),
+            (lambda: self.revoke_device(person), 1),
+            (lambda: self.lose(person), 2),
+            (lambda: faults.clock([home for one in self.people for home in one.homes]), 2),
         ]
         if self.field.suppliers:
             happens += [(faults.kill, 3), (faults.crash, 3), (faults.partition, 2), (faults.outage, 1)]
@@ -97,6 +122,47 @@ class People(Run):
         if home is not None:
             self.faults.cut(home)
 
+    def add_device(self, person: Person) -> None:
+        """A person has one more device."""
+        home = person.add_device() if not person.gone else None
+        if home is not None:
+            self.letters.fresh[home.name] = self.field.now
+
+    def revoke_device(self, person: Person) -> None:
+        """A device of a person was lost, and counts no more."""
+        if name := person.revoke_device():
+            self.forget(name, True)
+
+    def lose(self, person: Person) -> None:
+        """The only device of somebody is lost. Who has suppliers comes back by the key file; who has none is gone.
+
+        What others were given by it alone would be gone too, so it is nobody who gives something.
+        """
+        givers = [circle.creator for circle in self.circles] + ([self.commons.owner] if self.commons else [])
+        home = person.pick()
+        if person in givers or person.gone or home is None or len(person.homes) > 1:
+            return
+        if person.stores:
+            core = home.rooms.storage.core if home.rooms.storage.is_open else None
+            if core is None or not core.key_ring_replicas.synchronized:
+                return
+        elif any(one.gone for one in self.people) or len(self.people) < 4:
+            return
+        person.note(f"{home.name} is lost")
+        self.forget(home.name, False)
+        home.kill()
+        if person.stores:
+            person.homes.remove(home)
+            again = person.enrol(person.key_files[-1])
+            self.letters.fresh[again.name] = self.field.now
+        else:
+            person.gone = True
+
+    def forget(self, name: str, is_shut_out: bool) -> None:
+        """A device is gone for good."""
+        for talk in [self.letters.talk, *(circle.talk for circle in self.circles)]:
+            talk.forget_home(name, is_shut_out)
+
     # the end
 
     def end(self) -> None:
@@ -108,7 +174,9 @@ class People(Run):
         self.await_all("devices have not begun", self.not_begun)
         for circle in self.circles:
             circle.end()
-        self.await_all("messages have not arrived", self.unsettled)
+        if self.commons is not None:
+            self.commons.open_all()
+        self.await_all("something has not arrived", self.unsettled)
         self.field.note(f"all has arrived after {self.field.now - began:.0f} seconds")
         self.await_all("messages are still on their way", self.letters.on_the_way)
         self.field.note(f"all is acknowledged after {self.field.now - began:.0f} seconds")
@@ -116,6 +184,11 @@ class People(Run):
             for person in self.people:
                 if person.name in circle.outside:
                     circle.check_outside(person)
+        if self.commons is not None:
+            self.commons.check_bytes()
+            for person in self.people:
+                if person.name in self.commons.outside:
+                    self.commons.check_outside(person)
         self.field.stop()
         self.field.note(f"{self.field.grid.network.datagrams} datagrams")
 
@@ -126,7 +199,8 @@ class People(Run):
 
     def unsettled(self) -> list[str]:
         """What has not arrived."""
-        return self.letters.lacking() + [text for circle in self.circles for text in circle.lacking()]
+        shared = self.commons.lacking() if self.commons is not None else []
+        return self.letters.lacking() + [text for circle in self.circles for text in circle.lacking()] + shared
 
     def await_all(self, what: str, left: Callable[[], list[str]]) -> None:
         """Wait until nothing is left. Raises `Finding`."""

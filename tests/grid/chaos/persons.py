@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from bitdust.api.call import perform
+from bitdust.api.envelope import Envelope
 from bitdust.api.methods import TABLE
 from bitdust.people.history.values import Filter, Page
 from bitdust.testing.faulty_disk import Crash
@@ -45,12 +48,16 @@ class Person(Owner):
         """How others name it."""
         return self.home.rooms.identity.me.global_id
 
-    def call(self, home: ChaosNode, method: str, **arguments: Any) -> tuple[str, Any]:
-        """A method of the API: the code of an error, empty for none, and the result."""
+    def start(self, home: ChaosNode, method: str, **arguments: Any) -> "Deferred[Envelope]":
+        """Call a method of the API, whose answer may come much later."""
         row = TABLE.named(method)
         assert row is not None
+        return perform(home.node.context, row, arguments)
+
+    def call(self, home: ChaosNode, method: str, **arguments: Any) -> tuple[str, Any]:
+        """A method of the API: the code of an error, empty for none, and the result."""
         try:
-            envelope = self.ask(home, perform(home.node.context, row, arguments), 400)
+            envelope = self.ask(home, self.start(home, method, **arguments), 400)
         except Crash:
             return CRASHED, None
         return envelope.get("code", ""), envelope.get("result")
@@ -80,6 +87,37 @@ class Person(Owner):
         home.crash_in = self.random.choice((1, 2, 3, 5, 10, 30))
         self.note(f"{home.name} is to die in {home.crash_in} writes")
         self.field.later(self.random.choice((5, 60, 600)), lambda: self.revive_one(home.name))
+
+    def rotate(self) -> None:
+        """Its identity moves to another ID server."""
+        home = self.pick()
+        if home is not None:
+            self.note(f"{home.name} moves")
+            began = self.start(home, "identity_rotate")
+            began.addCallback(lambda envelope: self.note(f"{home.name} has moved: {envelope.get('code', 'done')}"))
+
+    def add_device(self) -> ChaosNode | None:
+        """One more device, beside the one that there is."""
+        return self.enrol(self.random.choice(self.key_files)) if len(self.homes) < 2 and self.ready() else None
+
+    def revoke_device(self) -> str:
+        """One device is lost, and the other one says so; its name, empty where it is not to be."""
+        if len(self.homes) < 2 or len(self.ready()) < 2:
+            return ""
+        lost, home = self.random.sample(self.homes, 2)
+        ident = lost.rooms.identity.me.device.id.hex()
+        code, _ = self.call(home, "identity_device_revoke", device=ident)
+        self.note(f"{home.name} revokes {lost.name}: {code or 'done'}")
+        if code:
+            return ""
+        self.drop(lost)
+        return lost.name
+
+    def drop(self, home: ChaosNode) -> None:
+        """A device is lost for good."""
+        self.homes.remove(home)
+        if home.is_up:
+            home.kill()
 
     def revive_one(self, name: str) -> None:
         """Start a device, where it is down."""

@@ -23,6 +23,8 @@ class Said:
     """Whether the sender's node has acknowledged it."""
     to: set[str] = field(factory=set)
     """Devices that are to have it, once it was acknowledged."""
+    is_contested: bool = False
+    """Whether its sender, or its device, was shut out since: some may have heard it, and others not."""
     sealed: object = None
     """The secret under which it was said, where that matters."""
 
@@ -46,11 +48,12 @@ class Talk:
         there = set(heard)
         return [one.text for one in self.said.values() if one.is_kept and home.name in one.to and one.text not in there]
 
-    def forget_home(self, name: str) -> None:
+    def forget_home(self, name: str, is_shut_out: bool) -> None:
         """A device is lost: what it alone had may be lost with it, and nothing is for it any more."""
         for one in self.said.values():
             one.to.discard(name)
             one.is_kept &= one.home != name
+            one.is_contested |= is_shut_out and one.home == name
 
 
 def check_once(home: ChaosNode, heard: list[str]) -> None:
