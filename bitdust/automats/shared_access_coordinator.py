@@ -59,6 +59,7 @@ class SharedAccessCoordinator(Machine):
       CONNECTED     supplier-down  -           SUPPLIERS?    connect
       CONNECTED     timer-10sec    lacks_some  =             call_again
       CONNECTED     timer-10sec    -           =             forget_calls
+      CONNECTED     tried          -           =             count_call
       CONNECTED     timer-5min     -           SUPPLIERS?    connect
       *             shutdown       -           CLOSED        -
     """
@@ -66,7 +67,7 @@ class SharedAccessCoordinator(Machine):
       DISCONNECTED  news supplier-down tried done failed
       SUPPLIERS?    open news supplier-up supplier-down done failed
       READING       open supplier-up supplier-down tried
-      CONNECTED     open supplier-up tried
+      CONNECTED     open supplier-up
     """
     initial = "DISCONNECTED"
     final = ("CLOSED",)
@@ -106,8 +107,10 @@ class SharedAccessCoordinator(Machine):
         self.watch(self._port.connect(), "tried", "tried")
 
     def call_again(self, payload: Any) -> None:
-        self._calls += 1
         self.watch(self._port.connect(), "tried", "tried")
+
+    def count_call(self, payload: Any) -> None:
+        self._calls += 1
 
     def forget_calls(self, payload: Any) -> None:
         self._calls = 0
