@@ -33,6 +33,7 @@ _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _GLOBAL_ID = re.compile(r"([a-z0-9_-]{3,20})@([a-z0-9.-]+?)(?:_(\d{1,5}))?", re.ASCII)
 _CUT_SHORT = re.compile(rf"({SHARE_PREFIX}|{GROUP_PREFIX})[0-9a-f]{{32}}@.*", re.DOTALL)
+_SHARED = re.compile(rf"{SHARE_PREFIX}[0-9a-f]{{32}}\${_GLOBAL_ID.pattern}", re.ASCII)
 _PATH_ID = re.compile(r"\d{1,9}(\.\d{1,15})?(/\d{1,9}(\.\d{1,15})?)*", re.ASCII)
 _VERSION = re.compile(r"F(\d{17})-(\d{1,15})", re.ASCII)
 _PLAIN_MOMENT = re.compile(
@@ -161,8 +162,9 @@ class KeyId:
 class RemotePath:
     """``key_id:path``, ``key_id:path_id`` or either followed by ``/version``; ``path`` has no leading slash.
 
-    Without a key it is a path of one's own. Where such a path begins like somebody's global id, its text begins with
-    a slash: ``/alice@host:notes`` is a file of that name, ``alice@host:notes`` one in the catalog of alice.
+    The key id of a share alone is all of the share. Without a key it is a path of one's own. Where such a path begins
+    like somebody's global id, or is one like the key id of a share, its text begins with a slash: ``/alice@host:notes``
+    is a file of that name, ``alice@host:notes`` one in the catalog of alice.
     """
 
     key: KeyId | None
@@ -181,6 +183,8 @@ class RemotePath:
         if colon and "$" in head:
             return cls(KeyId.parse(head), clean_path(tail))
         check_whole(head)
+        if _SHARED.fullmatch(text) is not None:
+            return cls(KeyId.parse(text), "")
         if colon and is_global_id(head):
             return cls(KeyId("master", head), clean_path(tail))
         return cls(None, clean_path(text))
@@ -189,7 +193,8 @@ class RemotePath:
         if self.key is not None:
             return f"{self.key}:{self.path}"
         head, colon, _ = self.path.partition(":")
-        return f"/{self.path}" if colon and is_global_id(head) else self.path
+        is_elsewhere = (colon and is_global_id(head)) or _SHARED.fullmatch(self.path) is not None
+        return f"/{self.path}" if is_elsewhere else self.path
 
 
 def shown(name: bytes) -> str:

@@ -27,14 +27,19 @@ class FilesTests(NodeCase):
     def test_list(self) -> None:
         """Files come with the state of their newest version."""
         versions = [{"backup_id": "0/F1", "reliable": "50%"}, {"backup_id": "0/F2", "reliable": "100%"}]
-        row = {"path_id": "0", "type": "file", "size": 5 << 20, "path": "docs/a", "versions": versions}
-        folder = {"path_id": "1", "type": "folder", "path": "docs", "versions": []}
+        mine, shared = {"key_alias": "master"}, {"key_alias": "share_1", "remote_path": "share_1$a@b:docs/a"}
+        row = {"path_id": "0", "type": "file", "size": 5 << 20, "path": "docs/a", "versions": versions} | mine
+        folder = {"path_id": "1", "type": "folder", "path": "docs", "versions": []} | mine
         self.answers["files_list"] = {"result": [folder, row]}
         output = self.asks("file", ("files_list", {"recursive": True}))
         for part in ("docs/a", "5 MB", "100%"):
             self.assertIn(part, output)
         self.assertNotIn("50%", output)
         self.assertNotIn("moved", output)
+        self.answers["files_list"] = {"result": [row | shared]}
+        self.assertIn("share_1$a@b:docs/a", self.cli("files").output)
+        self.assertNotIn("share_1", self.cli("file", "list", "share_1$a@b:").output)
+        self.answers["files_list"] = {"result": [folder, row]}
         self.asks("file list docs --flat", ("files_list", {"recursive": False, "remote_path": "docs"}))
         self.prints_json("file list", [folder, row])
         versions[1]["moving"] = {"packs": 3, "pieces": 0, "progress": "40%"}

@@ -238,6 +238,16 @@ class Names(SynchronousTestCase):
         for text in ("a:b", "docs/alice@host:x", "alice@host"):
             self.assertEqual(str(RemotePath.parse(text)), text)
 
+    def test_a_share_as_a_whole(self):
+        """The key id of a share names all that is in it, with a colon behind it and without; a slash before it makes it
+        a path of one's own, and the key ids of other keys are one anyway."""
+        share = f"share_{'0f' * 16}$alice@host_80"
+        whole = RemotePath.parse(share)
+        self.assertEqual((str(whole.key), whole.path, RemotePath.parse(f"{share}:")), (share, "", whole))
+        mine = RemotePath.parse(f"/{share}")
+        self.assertEqual((mine.key, mine.path, str(mine)), (None, share, f"/{share}"))
+        self.assertEqual(RemotePath.parse("photos$alice@host").key, None)
+
     @settings(deadline=None)
     @given(st.from_regex(r"/{0,2}([a-z]\$)?al?ice?@host(_80)?:?/?[a-z:@$]{0,6}/?", fullmatch=True))
     def test_paths_like_catalogs_read_back(self, text):
