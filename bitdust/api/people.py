@@ -19,14 +19,15 @@ NO_PERSON = ("unknown-user", "ambiguous-user", "bad-name", "not-found", "not-all
 
 
 async def find_person(context: Context, user: str) -> IdentityDocument:
-    """The document of a global id, an IDURL, a key id, a fingerprint in hex, a friend's alias or a nickname; fetched
-    where it is not known, because a person asked. Raises ``unknown-user``, ``ambiguous-user`` and what fetching raises.
+    """The document of a global id, an IDURL, a key id, a fingerprint in hex, a friend's alias or user name, or a
+    nickname; fetched where it is not known, because a person asked. Raises ``unknown-user``, ``ambiguous-user`` and
+    what fetching raises.
     """
     if len(user) == FINGERPRINT_DIGITS and all(digit in "0123456789abcdef" for digit in user.lower()):
         return await _by_fingerprint(context, bytes.fromhex(user))
-    friends = context.people.friends.called(user)
+    friends = context.people.friends.called(user) or _friends_named(context, user)
     if len(friends) > 1:
-        raise BitDustError("ambiguous-user", f"you call {len(friends)} friends {user!r}: {_listed(context, friends)}")
+        raise BitDustError("ambiguous-user", f"{len(friends)} friends are called {user!r}: {_listed(context, friends)}")
     if friends:
         return await _by_fingerprint(context, friends[0])
     if is_nickname(user) and context.dht.running:
@@ -39,6 +40,12 @@ async def find_person(context: Context, user: str) -> IdentityDocument:
     if context.me.present and idurl in context.me.document.sources:
         return context.me.document
     return context.cache.by_idurl(idurl) or await _by_name(context, idurl)
+
+
+def _friends_named(context: Context, name: str) -> list[bytes]:
+    """Friends whose user name is proven to be this: whoever bears it as a nickname comes after them."""
+    proven = [one.fingerprint for one in context.people.friends.all() if context.cache.is_proven(one.fingerprint)]
+    return [who for who in proven if (found := context.cache.get(who)) is not None and found.name == name]
 
 
 async def _by_name(context: Context, idurl: IDURL) -> IdentityDocument:

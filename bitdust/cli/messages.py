@@ -162,11 +162,11 @@ def _show(session: Session, rows: list[Row], of_all: bool) -> None:
 
 
 def line_of(row: Row, of_all: bool = False) -> str:
-    """A stored message in one line; when it came, because its sender may say any time. ``of_all``: and to whom it is,
-    where several conversations are shown together."""
+    """A stored message in one line; when it was written, and no later than it came, because its sender may say any
+    time. ``of_all``: and to whom it is, where several conversations are shown together."""
     shown = row["doc"]
     payload = shown["payload"]
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(row["received"]))
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(min(row["received"], payload["time"])))
     to = f" to {place_of(shown['recipient']['glob_id'])}" if of_all else ""
     return f"{when}  {who_of(shown['sender']['glob_id'])}{to}: {text_of(payload['data'])}"
 

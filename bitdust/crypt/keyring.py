@@ -314,13 +314,14 @@ class KeyRing:
             raise BitDustError("key-not-found", f"the storage secret {name} of key {key_id!r} is not in the key ring")
         return key.secrets[name]
 
-    def merge(self, other: "KeyRing", counts: bool = True) -> bool:
+    def merge(self, other: "KeyRing", counts: bool = True, is_alone: bool = False) -> bool:
         """Take over what the other ring has; True when this one changed.
 
         Of a ring that does not count, as a revoked device may have written it, only what opens something is taken:
-        nothing is erased by it, and nothing new is sealed under what it brings. Shares of others that were never opened
-        give way where both have too many. Raises ``too-many-keys``, and changes nothing, where both together could not
-        be read back.
+        nothing is erased by it, and nothing new is sealed under what it brings. Where no ring counts (``is_alone``) all
+        that they say of keys is taken, to whom these were given above all. Shares of others that were never opened give
+        way where both have too many. Raises ``too-many-keys``, and changes nothing, where both together could not be
+        read back.
         """
         merged = dict(self.keys)
         for key_id, key in other.keys.items():
@@ -328,7 +329,8 @@ class KeyRing:
             if counts:
                 merged[key_id] = mine.merged(key) if mine else evolve(key, edits=min(key.edits, MOST_AHEAD))
             else:
-                merged[key_id] = mine.with_old(key) if mine else key.all_retired()
+                known = mine.merged(key).all_retired() if mine and is_alone else mine and mine.with_old(key)
+                merged[key_id] = known or key.all_retired()
         theirs = [near(one, self.shares.get(one.place), counts) for one in other.shares.values()]
         shares = within(united_shares(self.shares.values(), theirs))
         most = most_keys(self.revoked) if self.keys else MAX_KEYS  # a recovered home takes what it once had

@@ -81,7 +81,15 @@ class FriendsTests(PeopleCase):
         envelope = self.call("friend_remove", user_id="B")
         self.assertEqual(envelope["code"], "ambiguous-user")
         unproven = f"{self.carol.fingerprint.hex()} (unproven: carol@id.example)"
-        self.assertEqual(envelope["errors"], [f"you call 2 friends 'B': bob@id.example, {unproven}"])
+        self.assertEqual(envelope["errors"], [f"2 friends are called 'B': bob@id.example, {unproven}"])
+
+    def test_by_user_name(self) -> None:
+        """A friend answers to his user name, once it is proven, before all strangers who bear it as a nickname."""
+        self.context.cache.accept(self.carol)
+        for who in ("bob@id.example", self.carol.fingerprint.hex()):
+            self.result("friend_add", trusted_user_id=who)
+        self.assertEqual(self.call("friend_remove", user_id="bob")["message"], "bob@id.example is a friend no more")
+        self.assertEqual(self.call("friend_remove", user_id="carol")["status"], "ERROR")
 
     def test_2016(self) -> None:
         """The methods of 2016 answer in the shapes of that year."""

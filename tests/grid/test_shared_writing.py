@@ -235,3 +235,27 @@ class WritingTests(SharesCase, ModelCase):
         self.grid.until(lambda: self.api(self.bob, "files_uploads")["running"] == [], 300, "the upload")
         self.grid.until(lambda: bool(self.info(self.alice, key, "large")["versions"]), 60, "the version")
         self.gets(self.alice, key, "large", data)
+
+    def test_after_a_recovery_that_revokes(self) -> None:
+        """Who was let in before all devices of the owner were lost is in still, with what was brought, whatever older
+        key rings suppliers have beside the last one; and goes on to bring more."""
+        key = self.create()
+        self.grid.run(5)
+        self.grant(key)
+        self.api(self.bob, "share_open", key_id=key)
+        self.put(self.bob, key, "from bob")
+        self.sees(self.alice, key, "from bob")
+        self.grid.run(10)
+        key_file = self.key_file(self.alice)
+        self.alice.kill()
+        again = self.grid.add_stranger("alice-again")
+        again.start()
+        self.grid.wait(again.rooms.identity.registration.recover(key_file.read_text(), None, None, True), 300)
+        self.grid.until(lambda: again.is_on("my_data"), 300, "the recovery")
+        self.sees(again, key, "from bob")
+        holders = lambda: self.api(again, "share_info", key_id=key)["holders"]  # noqa: E731
+        self.assertEqual([one["fingerprint"] for one in holders()], [self.bob.fingerprint.hex()])
+        self.grid.until(lambda: holders()[0]["state"] == "DELIVERED", 30, "a capability that counts")
+        data = self.put(self.bob, key, "more")
+        self.sees(again, key, "from bob", "more")
+        self.gets(again, key, "more", data)

@@ -1,6 +1,7 @@
 """`bitdust message` and `bitdust chat`: what they ask of the node, and what they print."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -56,6 +57,14 @@ class MessageTests(NodeCase):
         self.assertTrue(printed[1].endswith("bob@id.example to group_1$alice@id.example: all"), printed[1])
         self.answers["message_history"] = {"result": []}
         self.assertIn("no such messages", self.cli("message", "history").output)
+
+    def test_when(self) -> None:
+        """A line says when a message was written, which may be long before it came here; never a time after it came."""
+        written = 1_700_000_000.0
+        for received, shown in ((written + 9e6, written), (written - 9e6, written - 9e6)):
+            self.answers["message_history"] = {"result": [stored("hi") | {"received": received}]}
+            when = time.strftime("%Y-%m-%d %H:%M", time.localtime(shown))
+            self.assertTrue(self.cli("message", "history").output.startswith(when))
 
     def test_search(self) -> None:
         """Words are one query, of one person if wished."""

@@ -11,6 +11,8 @@ from bitdust.crypt import keyfile
 from bitdust.crypt.keyfile import HeadHint, Hints, KeyFile, SupplierHint
 from bitdust.crypt.keyring import MASTER, MAX_RING, MAX_SCOPES, KeyRing, RingKey, secret_name
 from bitdust.crypt.scope import scope_of
+from bitdust.crypt.shares import Grant
+from bitdust.wire.capability import Right
 from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
@@ -159,6 +161,23 @@ class Rings(SynchronousTestCase):
         self.assertTrue(ring.ensure_secret("docs", bytes, 2))
         self.assertEqual(sorted(ring.get("docs").secrets), [2 << 32 | 7, 2 << 32 | 8])
         self.assertEqual(ring.current("docs"), (2 << 32 | 8, bytes(32)))
+
+    def test_where_no_ring_counts(self):
+        """Of several rings of which none counts all grants are taken, in whatever order they come, and taken back wins;
+        nothing new is sealed under what they bring."""
+        kept, again = (Grant(bytes([number]) * 16, bytes(32), (Right.READ,), 0, 5, 9) for number in (1, 2))
+        older = RingKey("docs", secrets={1: (SECRET,)}, grants=(again,))
+        newer = RingKey("docs", secrets={1: (SECRET,)}, grants=(kept, evolve(again, revoked=True)))
+        for rings in ((older, newer), (newer, older)):
+            ring = self.ring()
+            for key in rings:
+                ring.merge(self.ring(key), counts=False, is_alone=True)
+            found = [(one.id, one.revoked) for one in ring.get("docs").grants]
+            self.assertEqual(found, [(kept.id, False), (again.id, True)])
+            self.assertEqual(code_of(self, ring.current, "docs"), "key-without-secret")
+        ring = self.ring(older)
+        ring.merge(self.ring(newer), counts=False)
+        self.assertEqual(ring.get("docs").grants, (again,))
 
     def test_a_ring_that_does_not_count(self):
         """What a revoked device may have written opens what it opens, and changes nothing else."""

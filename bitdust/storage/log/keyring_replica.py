@@ -262,11 +262,12 @@ class KeyRingReplicas:
         """All of them and mine; those of revoked devices come last, and before them those that somebody has filled.
         True when mine changed."""
         changed, recovering = False, self._me.awaits(KEY_RING)
+        is_alone = recovering and not any(kept.trusted for kept in found)
         for kept in sorted(found, key=lambda kept: (not kept.trusted, len(kept.signed))):
             if kept.trusted and not recovering:
                 self._learnt.note(self._me.key_ring, kept.ring, kept.signer)
             try:
-                changed = self._me.key_ring.merge(kept.ring, kept.trusted) or changed
+                changed = self._me.key_ring.merge(kept.ring, kept.trusted, is_alone) or changed
             except BitDustError as error:
                 self.log.warn("a key ring of a supplier is left out: {error}", error=error)
         return changed
