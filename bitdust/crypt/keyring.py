@@ -3,8 +3,7 @@
 It is sealed to the master RSA key and held by every supplier (``docs/formats.md``, section 7). Rings of several devices
 merge by union: nothing in a ring is ever overwritten or dropped. A secret's name is the number of the device that made
 it and a counter of that device (`secret_name`), so that two devices give no name twice. Where two secrets have one name
-all the same, both are kept, and whoever opens something tries both. In the same way a key keeps each tag under which
-its logs were ever written (`bitdust.crypt.scope`).
+all the same, both are kept and tried. In the same way a key keeps each tag of its logs (`bitdust.crypt.scope`).
 """
 
 from collections.abc import Callable
@@ -317,11 +316,10 @@ class KeyRing:
     def merge(self, other: "KeyRing", counts: bool = True, is_alone: bool = False) -> bool:
         """Take over what the other ring has; True when this one changed.
 
-        Of a ring that does not count, as a revoked device may have written it, only what opens something is taken:
-        nothing is erased by it, and nothing new is sealed under what it brings. Where no ring counts (``is_alone``) all
-        that they say of keys is taken, to whom these were given above all. Shares of others that were never opened give
-        way where both have too many. Raises ``too-many-keys``, and changes nothing, where both together could not be
-        read back.
+        Of a ring that does not count, as a revoked device may have written it, only what opens something is taken, and
+        nothing new is sealed under it. Where no ring counts (``is_alone``) all that they say of keys is, to whom these
+        were given above all. Shares of others that were never opened give way where both have too many. Raises
+        ``too-many-keys``, and changes nothing, where both together could not be read back.
         """
         merged = dict(self.keys)
         for key_id, key in other.keys.items():
@@ -329,8 +327,8 @@ class KeyRing:
             if counts:
                 merged[key_id] = mine.merged(key) if mine else evolve(key, edits=min(key.edits, MOST_AHEAD))
             else:
-                known = mine.merged(key).all_retired() if mine and is_alone else mine and mine.with_old(key)
-                merged[key_id] = known or key.all_retired()
+                both = mine and (mine.merged(key).all_retired() if is_alone else mine.with_old(key))
+                merged[key_id] = both or key.all_retired()
         theirs = [near(one, self.shares.get(one.place), counts) for one in other.shares.values()]
         shares = within(united_shares(self.shares.values(), theirs))
         most = most_keys(self.revoked) if self.keys else MAX_KEYS  # a recovered home takes what it once had
