@@ -271,10 +271,10 @@ class Restore(Job):
         self._pump()
 
     def _end_fetching(self, failure: Failure) -> None:
-        """What is whole by now comes back all the same."""
-        self._cancel()
+        """What is whole by now comes back all the same. Packs that are cancelled for it are not what went wrong."""
         if not self._is_ending:
             self._is_ending = True
+            self._cancel()
             naming = Deferred.fromCoroutine(self._name_whole())
             naming.addErrback(lambda _: None).addCallback(lambda _: self._failed_fetching(failure))
 
