@@ -26,6 +26,8 @@ class Commons:
         """Of these files the ones whose upload was reported as done."""
         self.outside: dict[str, set[str]] = {}
         """Who was shut out, and files that this person must never see."""
+        self.due: set[str] = set()
+        """Files that all are to see, by the last look."""
 
     def note(self, text: str) -> None:
         """One line of the journal."""
@@ -131,13 +133,13 @@ class Commons:
 
     def lacking(self) -> list[str]:
         """What is not there yet."""
-        found = []
+        found, self.due = [], set(self.stored)
         for person, home in self.readers():
             if not self.key_at(home):
                 if home is person.homes[0]:
                     found.append(f"{home.name} has no key of the share")
                 continue
-            if missing := self.stored - set(self.listed(person, home)):
+            if missing := self.due - set(self.listed(person, home)):
                 found.append(f"{home.name} does not see {sorted(missing)}")
         return found
 
@@ -152,7 +154,7 @@ class Commons:
         """Everything that was stored comes back as it was. Raises `Finding`."""
         for person, home in self.readers():
             key = self.key_at(home)
-            for name in sorted(self.stored) if key else []:
+            for name in sorted(self.due) if key else []:
                 target = self.field.base / "back"
                 shutil.rmtree(target, ignore_errors=True)
                 to = {"remote_path": f"{key}:{name}", "destination_path": str(target), "wait_result": True}

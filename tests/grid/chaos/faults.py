@@ -100,8 +100,8 @@ class Faults:
         self.break_one("crash", self.random.choice((5, 60, 600)), damage)
 
     def revive(self, name: str) -> None:
-        """Start a killed supplier."""
-        if not self.field.suppliers[name].is_up:
+        """Start a killed supplier, where it is not gone for good."""
+        if name in self.field.suppliers and not self.field.suppliers[name].is_up:
             self.field.restarted(self.field.suppliers[name])
 
     def partition(self) -> None:

@@ -1,9 +1,11 @@
 """Private messages of a run: who wrote what to whom, and where it is to arrive."""
 
+from bitdust.testing.faulty_disk import Crash
+from bitdust.wire.errors import BitDustError
 from bitdust.wire.messages import PRIVATE, Message
 from tests.grid.chaos.field import Field, Finding
 from tests.grid.chaos.nodes import ChaosNode
-from tests.grid.chaos.persons import Person
+from tests.grid.chaos.persons import CRASHED, Person
 from tests.grid.chaos.talks import Said, Talk, check_once, check_order
 
 
@@ -34,14 +36,33 @@ class Letters:
         self.recipients[said.text] = recipient
         name = recipient.global_id
         data = {"text": said.text}
-        code, result = sender.call(
-            home, "message_send", recipient_id=name, data=data, ping_timeout=0, message_ack_timeout=0
-        )
+        if home.rooms.around.identities.get(recipient.fingerprint) is not None and self.random.random() < 0.7:
+            code = self.post(sender, home, recipient, said)
+        else:
+            terms = {"recipient_id": name, "data": data, "ping_timeout": 0, "message_ack_timeout": 0}
+            code, _ = sender.call(home, "message_send", **terms)
         said.is_kept = not code
         known = [*recipient.names, *sender.names]
         said.to = {one for one in known if self.field.now - self.fresh.get(one, -1e9) > NEW} | {home.name}
-        sender.note(f"{said.text!r} to {recipient.name}: {code or result['state']}")
+        sender.note(f"{said.text!r} to {recipient.name}: {code or 'stored'}")
         return said
+
+    def post(self, sender: Person, home: ChaosNode, recipient: Person, said: Said) -> str:
+        """Write without a look for the recipient, and hear what becomes of it; a code where it is refused."""
+        messages = home.rooms.people.messages
+
+        def arrived(state: str) -> None:
+            self.field.note(f"{said.text!r} is {state}")
+            said.is_safe = len(recipient.homes) == 1
+
+        try:
+            sent = sender.ask(home, messages.send(recipient.fingerprint, {"text": said.text}))
+        except Crash:
+            return CRASHED
+        except BitDustError as error:
+            return error.code
+        sent.arrived.addCallbacks(arrived, lambda failure: None)
+        return ""
 
     def heard(self, person: Person, home: ChaosNode) -> list[Message]:
         """Private messages in the history of a device. Raises `Finding` for what must not be there."""
@@ -67,14 +88,13 @@ class Letters:
 
     def on_the_way(self) -> list[str]:
         """What senders still keep, because somebody who is there has not acknowledged it."""
-        living = {person.fingerprint: person for person in self.people if not person.gone}
+        homes = [home for person in self.people if not person.gone for home in person.ready()]
+        living = {(home.fingerprint, home.rooms.identity.me.device.id): home.name for home in homes}
         found = []
-        for person in living.values():
-            for home in person.ready():
-                rows = home.rooms.people.messages.letters.desk.rows.values()
-                left = [row for row in rows if any(who in living for who, _ in row.targets)]
-                if left:
-                    found.append(f"{home.name} still brings {len(left)}")
+        for home in homes:
+            rows = home.rooms.people.messages.letters.desk.rows.values()
+            if left := [living[device] for row in rows for device in row.targets if device in living]:
+                found.append(f"{home.name} still brings something to {left}")
         return found
 
 

@@ -19,10 +19,13 @@ from tests.grid.chaos.field import NO_CUSTOMER, NO_SUPPLIER, Finding
 from tests.grid.chaos.letters import Letters
 from tests.grid.chaos.persons import Person
 from tests.grid.chaos.runs import Run
+from tests.grid.chaos.talks import check_once
 
 NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")
 SETTLE = 900.0
 """Seconds after which everything must have arrived, once nothing is broken any more."""
+ARCHIVED = 4000.0
+"""Seconds after which messages must be in the storage: ten minutes, and an hour more where a try has failed."""
 PAUSES = (0, 0.05, 0.5, 3, 20)
 NEEDED = {"services/customer/needed-space": 256 * 1024 * 1024}
 Step = tuple[Callable[[], object], int]
@@ -33,7 +36,7 @@ class People(Run):
 
     def play(self) -> None:
         self.begin()
-        for _ in range(self.random.randint(20, 60)):
+        for _ in range(self.random.randint(30, 80)):
             steps = self.steps()
             self.random.choices([one for one, _ in steps], [weight for _, weight in steps])[0]()
             self.field.pass_time(self.random.choice(PAUSES))
@@ -43,12 +46,13 @@ class People(Run):
         """People, of whom some have suppliers, friends, and a group or two."""
         count = self.random.choice((3, 3, 3, 4, 4, 5, 6, 8))
         sizes = [self.random.choice((0, 0, 0, 2, 2, 4)) for _ in range(count)]
-        self.field.plant(max(sizes) + self.random.choice((0, 1)) if any(sizes) else 0)
+        self.field.plant(max(sizes) + 1 if any(sizes) else 0)
         settings = NEEDED | self.add_server()
         self.people = [Person(self.field, name, n, **settings) for name, n in zip(NAMES, sizes, strict=False)]
         for person in self.people:
             person.join()
         self.faults = Faults(self.field, 1)
+        self.planted = len(self.field.suppliers)
         self.commons: Commons | None = None
         self.letters = Letters(self.field, self.people)
         self.field.note(f"{sizes} suppliers")
@@ -65,6 +69,9 @@ class People(Run):
         if owners and self.random.random() < 0.5:
             self.commons = Commons(self.field, self.random.choice(owners), self.people)
             self.commons.begin()
+        self.field.pass_time(self.random.choice((0, 60, 200)))
+        boxes = [len(person.home.rooms.people.messages.upkeep.mailboxes) for person in self.people]
+        self.field.note(f"{boxes} mailboxes")
 
     def add_server(self) -> dict[str, object]:
         """Another ID server, to which people may move; the settings of those who know both."""
@@ -87,8 +94,8 @@ class People(Run):
         faults, person = self.faults, self.random.choice(self.people)
         circle = self.random.choice(self.circles)
         asked: list[Step] = [
-            (self.letters.write, 20),
-            (circle.say, 20),
+            (self.letters.write, 25),
+            (circle.say, 25),
             (circle.invite, 5),
             (circle.leave, 2),
             (circle.remove, 2),
@@ -105,16 +112,17 @@ class People(Run):
             (person.rotate, 2),
             (lambda: self.add_device(person), 2),
             (lambda: self.revoke_device(person), 1),
-            (lambda: self.lose(person), 2),
+            (lambda: self.lose(person), 3),
             (lambda: faults.clock([home for one in self.people for home in one.homes]), 2),
         ]
         if self.field.suppliers:
             happens += [(faults.kill, 3), (faults.crash, 3), (faults.partition, 2), (faults.outage, 1)]
+            happens += [(self.lose_supplier, 1)]
         return asked + happens
 
     def rest(self) -> None:
         """Nothing happens for a while."""
-        self.field.pass_time(self.random.choice((10, 60, 300, 900)))
+        self.field.pass_time(self.random.choice((10, 10, 60, 300)))
 
     def cut(self, person: Person) -> None:
         """A device hears nobody for a while."""
@@ -158,6 +166,13 @@ class People(Run):
         else:
             person.gone = True
 
+    def lose_supplier(self) -> None:
+        """A supplier is gone for good; there is one to take its place."""
+        if len(self.field.suppliers) == self.planted and not self.faults.broken:
+            name = self.random.choice(sorted(self.field.suppliers))
+            self.field.suppliers.pop(name).kill()
+            self.field.note(f"{name} is gone for good")
+
     def forget(self, name: str, is_shut_out: bool) -> None:
         """A device is gone for good."""
         for talk in [self.letters.talk, *(circle.talk for circle in self.circles)]:
@@ -189,8 +204,27 @@ class People(Run):
             for person in self.people:
                 if person.name in self.commons.outside:
                     self.commons.check_outside(person)
+        self.recover()
         self.field.stop()
         self.field.note(f"{self.field.grid.network.datagrams} datagrams")
+
+    def recover(self) -> None:
+        """All devices of somebody with suppliers are lost, and a new one has nothing but the key file: what was in the
+        histories comes back, each message once."""
+        choice = [person for person in self.people if person.stores]
+        if not choice or self.random.random() < 0.6:
+            return
+        person = self.random.choice(choice)
+        self.await_all(f"what {person.name} has heard is not in the storage", lambda: not_archived(person), ARCHIVED)
+        kept = {text for home in person.homes for text in person.texts(home)}
+        person.write_key_file()
+        person.each(lambda home: home.kill())
+        person.homes.clear()
+        home = person.enrol(person.key_files[-1])
+        lacks = lambda: sorted(kept - {*person.texts(home)})  # noqa: E731
+        self.await_all(f"what {person.name} had heard has not come back", lacks)
+        check_once(home, person.texts(home))
+        person.note(f"{len(kept)} messages have come back")
 
     def not_begun(self) -> list[str]:
         """Devices that are not up yet."""
@@ -202,7 +236,7 @@ class People(Run):
         shared = self.commons.lacking() if self.commons is not None else []
         return self.letters.lacking() + [text for circle in self.circles for text in circle.lacking()] + shared
 
-    def await_all(self, what: str, left: Callable[[], list[str]]) -> None:
+    def await_all(self, what: str, left: Callable[[], list[str]], seconds: float = SETTLE) -> None:
         """Wait until nothing is left. Raises `Finding`."""
         last = -1e9
 
@@ -213,5 +247,11 @@ class People(Run):
             last = self.field.now
             return not left()
 
-        if not self.field.pass_time(SETTLE, is_over):
+        if not self.field.pass_time(seconds, is_over):
             raise Finding(f"{what}: {left()}")
+
+
+def not_archived(person: Person) -> list[str]:
+    """Devices of which some messages are not in the storage yet."""
+    histories = [(home, home.rooms.people.history) for home in person.homes]
+    return [home.name for home, history in histories if person.ask(home, history.fact("archived")) < person.last(home)]

@@ -67,6 +67,15 @@ class Person(Owner):
         found = self.ask(home, home.rooms.people.history.page(Filter(), Page(ALL)))
         return [one.message for one in found]
 
+    def texts(self, home: ChaosNode) -> list[str]:
+        """What they say."""
+        return [message.data["text"] for message in self.history(home)]
+
+    def last(self, home: ChaosNode) -> int:
+        """The number of the newest message of a device, 0 without one."""
+        found = self.ask(home, home.rooms.people.history.page(Filter(), Page(1)))
+        return max((one.number for one in found), default=0)
+
     # what happens to its devices
 
     def kill_one(self) -> None:
@@ -74,7 +83,7 @@ class Person(Owner):
         home = self.pick()
         if home is None:
             return
-        seconds = self.random.choice((1, 5, 20, 60, 300, 1800))
+        seconds = self.random.choice((1, 5, 5, 20, 60, 300))
         self.note(f"{home.name} is killed for {seconds}")
         home.kill()
         self.field.later(seconds, lambda: self.revive_one(home.name))
