@@ -26,6 +26,8 @@ Place = tuple[bytes, bytes]
 """Owner and scope."""
 Device = tuple[bytes, bytes]
 """Fingerprint and device."""
+Asked = tuple[float, bytes]
+"""When somebody asked last, and from which device."""
 
 
 @frozen
@@ -65,7 +67,7 @@ class Readers:
         self._clock = around.world.clock
         self._sessions = around.sessions
         self._outbox = around.outbox
-        self._asked: OrderedDict[Place, OrderedDict[bytes, float]] = OrderedDict()
+        self._asked: OrderedDict[Place, OrderedDict[bytes, Asked]] = OrderedDict()
         self._waiting: dict[Place, set[bytes]] = {}
         self._calls: dict[Place, IDelayedCall] = {}
         self._late: dict[tuple[Place, Device], bool] = {}
@@ -75,20 +77,22 @@ class Readers:
         """Report from now on; may follow a `stop`."""
         self.is_on = True
 
-    def note(self, owner: bytes, scope: bytes, reader: bytes) -> None:
-        """Somebody who was let in has asked for the heads of a scope."""
+    def note(self, owner: bytes, scope: bytes, reader: bytes, device: bytes = b"") -> None:
+        """Somebody who was let in has asked for the heads of a scope, from a device where that matters."""
         readers = self._asked.setdefault((owner, scope), OrderedDict())
         self._asked.move_to_end((owner, scope))
-        readers[reader] = self._clock.seconds()
+        readers[reader] = (self._clock.seconds(), device)
         readers.move_to_end(reader)
         if len(readers) > MOST_READERS:
             readers.popitem(last=False)
         if len(self._asked) > MOST_LOGS:
             self._asked.popitem(last=False)
 
-    def forget(self, owner: bytes, scope: bytes, reader: bytes) -> None:
-        """Somebody reads, and wants no reports from here."""
-        self._asked.get((owner, scope), OrderedDict()).pop(reader, None)
+    def forget(self, owner: bytes, scope: bytes, reader: bytes, device: bytes) -> None:
+        """A device of somebody reads, and wants no reports from here; another one may want them."""
+        readers = self._asked.get((owner, scope), OrderedDict())
+        if readers.get(reader, (0.0, b""))[1] == device:
+            readers.pop(reader, None)
 
     def report(self, owner: bytes, scope: bytes, device: bytes) -> None:
         """A device has brought entries of a scope."""
@@ -123,10 +127,10 @@ class Readers:
         oldest = self._clock.seconds() - REMEMBERED
         found = []
         for owner, scope in dict.fromkeys([*self._asked, *self._kept()]):
-            asked: Mapping[bytes, float] = self._asked.get((owner, scope), {})
+            asked: Mapping[bytes, Asked] = self._asked.get((owner, scope), {})
             heads = [Head.from_body(Signed.from_bytes(data, Head.KIND).body) for data in self._heads(owner, scope)]
             ends = {head.device: (head.first or 1, head.sequence) for head in heads}
-            found.append(Queue(owner, scope, [who for who, moment in asked.items() if moment >= oldest], ends))
+            found.append(Queue(owner, scope, [who for who, (moment, _) in asked.items() if moment >= oldest], ends))
         return found
 
     def _send(self, place: Place) -> None:
@@ -136,8 +140,8 @@ class Readers:
             return
         self._calls[place] = self._clock.callLater(EVERY, self._send, place)
         oldest = self._clock.seconds() - REMEMBERED
-        asked: Mapping[bytes, float] = self._asked.get(place, {})
-        readers = {who for who, moment in asked.items() if moment >= oldest} | {place[0]}
+        asked: Mapping[bytes, Asked] = self._asked.get(place, {})
+        readers = {who for who, (moment, _) in asked.items() if moment >= oldest} | {place[0]}
         for session in self._sessions.sessions():
             peer = session.peer
             if peer.fingerprint in readers and devices != {peer.device}:

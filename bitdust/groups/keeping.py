@@ -146,7 +146,8 @@ class Keeping:
         return Answer(Command.DATA, {"kind": GROUP_PARTS}, encode(given))
 
     async def _give_heads(self, request: Request, group: Discussion) -> Answer:
-        place, reader = (group.owner, request.fields["scope"]), request.peer.fingerprint
-        self.readers.note(*place, reader) if request.fields.get("watch") else self.readers.forget(*place, reader)
+        peer = request.peer
+        change = self.readers.note if request.fields.get("watch") else self.readers.forget
+        change(group.owner, request.fields["scope"], peer.fingerprint, peer.device)
         group.read_by(request.peer.fingerprint)
         return Answer(Command.DATA, {"kind": GROUP_HEADS}, encode(group.log.heads()))

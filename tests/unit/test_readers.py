@@ -48,6 +48,26 @@ class ReadersTests(SynchronousTestCase):
             answer.callback(None)
         return [session for session, _, _ in sent]
 
+    def test_a_device_that_wants_no_reports(self) -> None:
+        """What one device of somebody does not want another one of the same person still gets."""
+        who = BOB.fingerprint
+        bob = self.come(BOB)
+        self.readers.note(OWNER, SCOPE, who, b"1")
+        self.readers.forget(OWNER, SCOPE, who, b"2")
+        self.readers.report(OWNER, SCOPE, CARL.device.id)
+        self.assertEqual(self.told(), [bob])
+        self.readers.forget(OWNER, SCOPE, who, b"1")
+        self.readers.report(OWNER, SCOPE, CARL.device.id)
+        self.assertEqual(self.told(), [])
+
+    def test_somebody_was_shut_out(self) -> None:
+        """All who read something of an owner are to ask again; readers of others hear nothing."""
+        bob = self.read(BOB)
+        self.readers.note(b"other" * 6, SCOPE, CARL.fingerprint)
+        self.come(CARL)
+        self.readers.report_all(OWNER)
+        self.assertEqual(self.told(), [bob])
+
     def test_those_who_read(self) -> None:
         """Everybody who has asked lately hears of it once, however many entries came, but not who brought them."""
         bob, carl = self.read(BOB), self.read(CARL)
