@@ -5,6 +5,7 @@ that waits sees bytes move. Peers in private networks are not held back unless a
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
@@ -102,18 +103,22 @@ class Limits:
 
     def counts(self, address: str) -> bool:
         """Whether a peer there is held back."""
-        if self._settings.get(LOCAL):
-            return True
-        try:
-            host, _ = split_host(address)
-        except WireError:
-            return True
-        return private_network(host) is None
+        return bool(self._settings.get(LOCAL)) or not _is_private(address)
 
     def stop(self) -> None:
         """Nobody waits any more."""
         self.download.stop()
         self.upload.stop()
+
+
+@lru_cache(1024)
+def _is_private(address: str) -> bool:
+    """Asked for each part that moves."""
+    try:
+        host, _ = split_host(address)
+    except WireError:
+        return False
+    return private_network(host) is not None
 
 
 class FolderLimits:

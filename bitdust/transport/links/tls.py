@@ -1,7 +1,6 @@
 """TLS 1.3 with self-signed device certificates: it proves possession of a key; whose key it is, Hello must show."""
 
 import contextlib
-from collections.abc import Callable
 from typing import Any
 
 from OpenSSL import SSL, crypto
@@ -16,6 +15,8 @@ from bitdust.wire.encoding import WireError
 PROTOCOL = b"bitdust/1"
 RECORD = 16 * 1024
 BULK = 128 * 1024
+OVERHEAD = 4096
+"""More than TLS adds to so many bytes."""
 ED25519 = 1087
 """NID_ED25519 of OpenSSL."""
 PARTIAL_WRITE = 1
@@ -26,36 +27,39 @@ class BulkConnection(SSL.Connection):
     """Hands over what several TLS records hold at once: 16 KiB at a time cost more than their encryption."""
 
     def recv(self, bufsize: int, flags: int | None = None) -> bytes:
-        """As OpenSSL does it, for as many records as are there, up to `BULK` bytes."""
-        return self._gather(lambda: super(BulkConnection, self).recv(bufsize, flags), RECORD)
-
-    def bio_read(self, bufsize: int) -> bytes:
-        """What is to be sent, up to `BULK` bytes and a little."""
-        return self._gather(lambda: super(BulkConnection, self).bio_read(bufsize), bufsize)
-
-    def _gather(self, read: Callable[[], bytes], full: int) -> bytes:
-        """Read again while full parts come; whatever error ends that is raised again by the next call."""
-        part = read()
-        if len(part) < full:
+        """As OpenSSL does it, for as many records as are there, up to `BULK` bytes; whatever error ends that is raised
+        again by the next call."""
+        base = super()
+        part = base.recv(bufsize, flags)
+        if len(part) < RECORD:
             return part
         parts, size = [part], len(part)
         with contextlib.suppress(SSL.Error):
-            while len(part) >= full and size < BULK:
-                part = read()
+            while len(part) >= RECORD and size < BULK:
+                part = base.recv(bufsize, flags)
                 parts.append(part)
                 size += len(part)
         return b"".join(parts)
 
+    def bio_read(self, bufsize: int) -> bytes:
+        """All that is to be sent: `BULK` bytes and a little."""
+        return super().bio_read(BULK + OVERHEAD)
+
 
 class BulkTLSProtocol(BufferingTLSTransport):
-    """Encrypts up to `BULK` bytes in one call."""
+    """Encrypts up to `BULK` bytes in one call, and reads as many from the system."""
+
+    def makeConnection(self, transport: Any) -> None:
+        """The transport below is there."""
+        transport.bufferSize = BULK
+        BufferingTLSTransport.makeConnection(self, transport)
 
     def _write(self, data: bytes) -> None:
         base: Any = self
         view = memoryview(data)
         while view and not base._lostTLSConnection:
             try:
-                sent = base._tlsConnection.send(bytes(view[:BULK]))
+                sent = base._tlsConnection.send(view[:BULK])
             except SSL.WantReadError:
                 base._bufferedWrite(bytes(view))
                 return
@@ -64,8 +68,6 @@ class BulkTLSProtocol(BufferingTLSTransport):
                 return
             view = view[sent:]
             base._flushSendBIO()
-            if sent > RECORD:
-                base._flushSendBIO()
 
 
 @implementer(IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator)
