@@ -38,18 +38,19 @@ def _radix(letters: str) -> tuple[Callable[[bytes], str], Callable[[str], bytes]
     """
     size, first = len(letters), letters[0]
     values = {letter: number for number, letter in enumerate(letters)}
-    group = size**GROUP
+    group, square = size**GROUP, size**2
+    pairs = [low + high for high in letters for low in letters]  # the other way round, as digits are found
 
     def write(data: bytes) -> str:
         number = int.from_bytes(data, "big")
         digits = []
         while number:
             number, some = divmod(number, group)
-            for _ in range(GROUP):
-                some, rest = divmod(some, size)
-                digits.append(letters[rest])
+            for _ in range(GROUP // 2):
+                some, rest = divmod(some, square)
+                digits.append(pairs[rest])
         zeros = len(data) - len(data.lstrip(b"\0"))
-        return first * zeros + "".join(reversed(digits)).lstrip(first)
+        return first * zeros + "".join(digits)[::-1].lstrip(first)
 
     def read(text: str) -> bytes:
         number = 0
