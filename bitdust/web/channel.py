@@ -10,10 +10,13 @@ from typing import Any, Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime
 from twisted.internet.protocol import connectionDone
+from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
 from twisted.web.http import RESPONSES, HTTPChannel
 from zope.interface import implementer
 
+from bitdust.web.answers import SHORT
+from bitdust.web.chunks import Chunks
 from bitdust.web.connections import Connections
 from bitdust.web.deadline import Deadline
 from bitdust.web.dialect import Limits, Reply
@@ -174,6 +177,14 @@ class ApiChannel(HTTPChannel):
 
     # requests
 
+    def _maybeChooseTransferDecoder(self, header: bytes, data: bytes) -> bool:
+        """A body in chunks is read by `Chunks`."""
+        is_right: bool = _BASE._maybeChooseTransferDecoder(self, header, data)
+        base: Any = self
+        if is_right and header == b"Transfer-Encoding" and base._transferDecoder is not None:
+            base._transferDecoder = Chunks(base.requests[-1].handleContentChunk, base._finishRequestBody)
+        return is_right
+
     @property
     def request_line(self) -> tuple[bytes, bytes, bytes]:
         """Verb, target and version of the request that has begun."""
@@ -207,8 +218,14 @@ class ApiChannel(HTTPChannel):
             self._pause = self._clock.callLater(0, self._go_on, request)
 
     def write(self, data: bytes) -> None:
-        """Bytes of an answer."""
-        self._network.write(data)
+        """Bytes of an answer. Short ones go to the system at once where it takes them: to be told that it does would
+        cost another turn of the reactor."""
+        network = self._network
+        if len(data) <= SHORT and _is_free(network):
+            sent = network.writeSomeData(data)
+            data = data[sent:] if isinstance(sent, int) else data
+        if data:
+            network.write(data)
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """Pause and resume who makes an answer."""
@@ -295,3 +312,13 @@ class ApiChannel(HTTPChannel):
     @property
     def _network(self) -> Any:
         return self.transport
+
+
+def _is_free(network: Any) -> bool:
+    """Whether this is a plain connection of the reactor, and nothing waits to be sent."""
+    return (
+        isinstance(network, Connection)
+        and not (network.TLS or network.dataBuffer or network._tempDataBuffer)
+        and bool(network.connected)
+        and not (network.disconnecting or network._writeDisconnected)
+    )

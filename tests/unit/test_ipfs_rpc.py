@@ -26,7 +26,7 @@ from bitdust.web.ipfs.arguments import (
     read_arguments,
     read_options,
 )
-from bitdust.web.ipfs.dialect import IpfsDialect
+from bitdust.web.ipfs.dialect import SHORT_BODY, IpfsDialect
 from bitdust.web.ipfs.guard import RpcGuard
 from bitdust.web.ipfs.permission import ANYBODY
 from bitdust.web.ipfs.table import Answer, Call, Command, Commands, Data, Json, Lines
@@ -227,6 +227,7 @@ class Talk:
         body: bytes | None = None,
         host: bytes = b"localhost",
         more: dict[bytes, list[bytes]] | None = None,
+        is_whole: bool = True,
     ) -> None:
         headers = {b"Host": [host]} | ({b"Content-Type": [TYPE]} if body is not None else {}) | (more or {})
         self.head = Head(b"POST", path.encode(), query.encode(), b"HTTP/1.1", headers, None, 0.0)
@@ -237,7 +238,8 @@ class Talk:
         else:
             if body:
                 self.sink.received(body)
-            self.sink.finished()
+            if is_whole:
+                self.sink.finished()
 
     def answer(self, reply: Reply) -> None:
         self.reply = reply
@@ -372,6 +374,26 @@ class DialectTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(talk.body()), b'[["a",3]]\n')
         talk = Talk(self.dialect, "/api/v0/take", body=form((file("a"), bytes(101))))
         self.assertEqual(talk.reply.status if talk.reply else 0, 400)
+
+    def test_bodies_in_pieces(self) -> None:
+        """A short body is given to its command whole; of a long one the command begins before all of it is here."""
+        begun: list[int] = []
+        self.patch(Upload, "feed", lambda upload, data: begun.append(len(data)))
+        body = form((file("a"), b"123"))
+        sink = Talk(self.dialect, "/api/v0/take", body=body[:9], is_whole=False).sink
+        assert not isinstance(sink, Reply)
+        for at in range(9, len(body)):
+            sink.received(body[at : at + 1])
+        self.assertEqual(begun, [])
+        sink.finished()
+        self.assertEqual(begun.pop(), len(body))
+        sink = Talk(self.dialect, "/api/v0/take", body=bytes(SHORT_BODY), is_whole=False).sink
+        assert not isinstance(sink, Reply)
+        self.assertEqual(begun, [])
+        sink.received(b"x")
+        sink.received(b"yz")
+        self.assertEqual(begun, [SHORT_BODY + 1, 2])
+        sink.gone()
 
     def test_a_client_that_goes(self) -> None:
         """Whoever goes ends what was done for it."""

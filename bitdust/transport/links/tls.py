@@ -29,14 +29,13 @@ class BulkConnection(SSL.Connection):
     def recv(self, bufsize: int, flags: int | None = None) -> bytes:
         """As OpenSSL does it, for as many records as are there, up to `BULK` bytes; whatever error ends that is raised
         again by the next call."""
-        base = super()
-        part = base.recv(bufsize, flags)
+        part = super().recv(bufsize, flags)
         if len(part) < RECORD:
             return part
         parts, size = [part], len(part)
         with contextlib.suppress(SSL.Error):
             while len(part) >= RECORD and size < BULK:
-                part = base.recv(bufsize, flags)
+                part = super().recv(bufsize, flags)
                 parts.append(part)
                 size += len(part)
         return b"".join(parts)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol
 
-from attrs import define, evolve
+from attrs import define, evolve, field
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -21,6 +21,8 @@ from bitdust.wire.errors import BitDustError
 
 MAX_STRAY = 1 << 16
 """Bytes of a body that a command does not want."""
+SHORT_BODY = 1 << 14
+"""Bytes of a body that are given to its command together."""
 PREFIX = f"{BASE}/".encode()
 LATE = "context deadline exceeded"
 OFFLINE = "this action must be run in online mode, and offline=true asks nobody"
@@ -128,6 +130,8 @@ class _Running:
     _step: "Deferred[Any] | None" = None
     _timer: IDelayedCall | None = None
     _is_late: bool = False
+    _begun: list[bytes] = field(factory=list)
+    """A short body, as far as it has come: to look at each of its pieces costs more than to look at it once."""
 
     @property
     def _upload(self) -> Upload | None:
@@ -143,12 +147,22 @@ class _Running:
                 self._exchange.answer(failed(BadCall("this command takes no body"), self._headers))
             return None
         if self._step is None:
+            self._begun.append(data)
+            if sum(map(len, self._begun)) <= SHORT_BODY:
+                return None
             self._begin()
+            data = self._gathered()
         return self._upload.feed(data)
+
+    def _gathered(self) -> bytes:
+        begun, self._begun = self._begun, []
+        return b"".join(begun)
 
     def finished(self) -> None:
         """The body is whole."""
         if self._upload is not None:
+            if self._begun:
+                self._upload.feed(self._gathered())
             self._upload.end()
         if self._step is None:
             self._begin()
