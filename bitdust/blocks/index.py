@@ -22,6 +22,7 @@ OPEN = f"b.state = {State.ABSENT} OR (b.state != {State.WHOLE} AND l.codec != {R
 BROKEN = "EXISTS (SELECT 1 FROM broken x WHERE x.block = b.id AND x.codec = l.codec)"
 """Whether a link names a block with a codec that it is not of."""
 _INSERT = "INSERT INTO blocks(multihash, version, codec, size, pack, offset, state) VALUES(?, ?, ?, ?, ?, ?, ?)"
+_INSERT_NEW = f"{_INSERT} ON CONFLICT DO NOTHING"
 _PLACE = "UPDATE blocks SET size=?, pack=?, offset=?, state=? WHERE id=?"
 _THESE = "IN (SELECT value FROM json_each(?))"
 _NOBODYS = "NOT EXISTS (SELECT 1 FROM links WHERE child = blocks.id)"
@@ -82,13 +83,22 @@ class Index:
 
     # coming
 
+    def put_leaf(self, database: sqlite3.Connection, cid: Cid, data: bytes, place: Place) -> Row | None:
+        """The row of a block that was not known and has no links; None for any other, of which nothing is written."""
+        if not self._is_leaf(cid, data):
+            return None
+        values = (cid.multihash, cid.version, cid.codec, place.size, place.pack, place.offset, State.WHOLE)
+        inserted = database.execute(_INSERT_NEW, values)
+        if not inserted.rowcount:
+            return None
+        self._count(cid, place, 1)
+        return Row(inserted.lastrowid or 0, cid, place.size, place.pack, place.offset, State.WHOLE)
+
     def put(self, database: sqlite3.Connection, cid: Cid, data: bytes, place: Place | None) -> int:
         """A block is here, under this name as well; its id. Without a ``place`` it has been here before."""
         row = find(database, cid.multihash)
-        if row is None and place is not None and self._is_leaf(cid, data):
-            self._count(cid, place, 1)
-            values = (cid.multihash, cid.version, cid.codec, place.size, place.pack, place.offset, State.WHOLE)
-            return database.execute(_INSERT, values).lastrowid or 0
+        if row is None and place is not None and (leaf := self.put_leaf(database, cid, data, place)) is not None:
+            return leaf.id
         if row is None:
             row = self._new(database, cid)
         if row.pack is None and place is not None:

@@ -12,6 +12,10 @@ _PINS = (
     "SELECT p.block, p.version, p.codec, b.multihash, p.mode, p.name FROM pins p JOIN blocks b ON b.id = p.block"
     " WHERE (p.block, p.version, p.codec) > (?, ?, ?)"
 )
+_PIN = (
+    "INSERT INTO pins VALUES(?, ?, ?, ?, ?, 0) ON CONFLICT(block, version, codec) DO UPDATE"
+    " SET mode=excluded.mode, name=excluded.name, told=0 WHERE mode <= excluded.mode"
+)
 FIRST = (-1, 0, 0)
 _THROUGH = (
     "WITH RECURSIVE up(id) AS (SELECT ? UNION SELECT parent FROM links JOIN up ON child = up.id)"
@@ -63,11 +67,8 @@ def change(database: sqlite3.Connection, one: Change, ident: int) -> None:
 
 
 def _pin(database: sqlite3.Connection, pin: Pin, ident: int) -> None:
-    key = (ident, pin.cid.version, pin.cid.codec)
-    before = database.execute("SELECT mode FROM pins WHERE block=? AND version=? AND codec=?", key).fetchone()
-    if before is not None and before[0] > pin.mode:
+    if not database.execute(_PIN, (ident, pin.cid.version, pin.cid.codec, pin.mode, pin.name)).rowcount:
         raise BitDustError("already-pinned", f"{pin.cid} is pinned recursively already", cid=str(pin.cid))
-    database.execute("INSERT OR REPLACE INTO pins VALUES(?, ?, ?, ?, ?, 0)", (*key, pin.mode, pin.name))
 
 
 def _unpin(database: sqlite3.Connection, unpin: Unpin, ident: int) -> None:

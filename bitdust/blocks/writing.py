@@ -113,6 +113,8 @@ class Store(Job):
         self._changes = changes
         self._looked_at = looked_at
         self._places: dict[bytes, Place] = {}
+        self._leaves: dict[Cid, Row] = {}
+        """Blocks of which this job was the first to hear, and below which nothing is."""
 
     def prepare(self) -> None:
         ledger = self._ledger
@@ -143,7 +145,7 @@ class Store(Job):
         ledger.index.begin()
         for multihash, block in self._blocks.items():
             place = self._places.get(multihash)
-            ident = ledger.index.put(database, block.cid, block.data, place)
+            ident = self._put(database, block, place)
             if place is not None and is_small:
                 ledger.unsynced.keep(database, ident, block.data)
             ledger.need(self._held, (ident,))
@@ -154,12 +156,23 @@ class Store(Job):
         ledger.index.tally(database)
         return opened
 
+    def _put(self, database: sqlite3.Connection, block: Block, place: Place | None) -> int:
+        leaf = self._ledger.index.put_leaf(database, block.cid, block.data, place) if place is not None else None
+        if leaf is None:
+            return self._ledger.index.put(database, block.cid, block.data, place)
+        self._leaves[block.cid] = leaf
+        return leaf.id
+
     def _change(self, database: sqlite3.Connection) -> list[Pin]:
         concerned = [(one, self._row(database, one)) for one in self._changes]
         opened = [
             one
             for one, row in concerned
-            if row is not None and not self._looked_at and is_open(database, row, one) and isinstance(one, Pin)
+            if row is not None
+            and not self._looked_at
+            and one.cid not in self._leaves
+            and is_open(database, row, one)
+            and isinstance(one, Pin)
         ]
         if opened:
             return opened
@@ -173,7 +186,7 @@ class Store(Job):
         """What a change is about; None for a root that goes, or for an unknown block that is to be pinned no more."""
         if one.cid is None:
             return None
-        row = find(database, one.cid.multihash)
+        row = self._leaves.get(one.cid) or find(database, one.cid.multihash)
         if isinstance(one, Unpin):
             return row
         if (row is None or row.state is State.ABSENT) and not one.cid.is_inline:

@@ -3,7 +3,8 @@
 A batch runs in a thread, one at a time:
 
 1. every job prepares (bytes of small files go to their temporary names and are synced),
-2. one transaction with ``synchronous=FULL`` applies all of them, each behind a savepoint of its own,
+2. one transaction with ``synchronous=FULL`` applies all of them, each behind a savepoint of its own where they are
+   several,
 3. every job finishes (renames), each touched folder is synced once,
 4. what could not finish is undone in a second transaction.
 
@@ -80,6 +81,10 @@ class _Outcome:
         return None
 
 
+class _GivenUp(Exception):
+    """The only job of a transaction has failed."""
+
+
 class GroupCommit:
     """I queue jobs and write them in batches; `run` fires after the batch is on the disk."""
 
@@ -123,7 +128,7 @@ def write_batch(
     outcomes = [_Outcome(job, describe) for job in jobs]
     for outcome in outcomes:
         outcome.attempt(outcome.job.prepare)
-    _transaction(database, outcomes, _apply)
+    _transaction(database, outcomes, _apply if len(outcomes) > 1 else _apply_alone)
     applied = [outcome for outcome in outcomes if outcome.error is None]
     for outcome in applied:
         outcome.attempt(outcome.job.finish)
@@ -144,6 +149,8 @@ def _transaction(
         for outcome in outcomes:
             step(outcome, database)
         database.execute("COMMIT")
+    except _GivenUp:
+        _roll_back(database)
     except sqlite3.Error as error:
         _roll_back(database)
         for outcome in outcomes:
@@ -161,6 +168,13 @@ def _apply(outcome: _Outcome, database: sqlite3.Connection) -> None:
     if outcome.error is not None:
         database.execute("ROLLBACK TO job")
     database.execute("RELEASE job")
+
+
+def _apply_alone(outcome: _Outcome, database: sqlite3.Connection) -> None:
+    """The transaction is its own, and ends with it."""
+    outcome.result = outcome.attempt(outcome.job.apply, database)
+    if outcome.error is not None:
+        raise _GivenUp
 
 
 def _roll_back(database: sqlite3.Connection) -> None:

@@ -181,13 +181,31 @@ class CommitTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(waiting[2]), "C")
         self.assertEqual(self.notes(), ["c", "first"])
 
+    def test_applying_fails_alone(self) -> None:
+        """The same where no other job came with it; and one behind whose back its transaction has ended is told."""
+        for error in (sqlite3.IntegrityError("twice"), BitDustError("internal", "no")):
+            waiting = self.note("bad", "apply", error)
+            self.work()
+            self.refused(waiting)
+            self.assertEqual((self.notes(), self.database.in_transaction), ([], False))
+        waiting = self.commit.change(lambda database: database.execute("ROLLBACK"))
+        self.work()
+        self.refused(waiting)
+        waiting = self.note("good")
+        self.work()
+        self.assertEqual((self.successResultOf(waiting), self.notes()), ("GOOD", ["good"]))
+
     def test_transaction_that_breaks(self) -> None:
         """When a transaction fails nothing of its batch is there, all its callers are told, and the next one works."""
         for bad in ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE"):
+            alone = self.note(bad) if bad in ("BEGIN", "COMMIT") else self.commit.change(lambda database: None)
+            together = [self.note(bad), self.note(bad)]
             self.database.bad = bad
-            waiting = self.note(bad)
             self.work()
-            self.refused(waiting)
+            if bad in ("BEGIN", "COMMIT"):
+                self.refused(alone)
+            for waiting in together:
+                self.refused(waiting)
             self.database.bad = ""
             self.assertFalse(self.database.in_transaction)
             self.assertEqual(self.notes(), [])
