@@ -272,7 +272,12 @@ class DialectTests(SynchronousTestCase):
         self.answers: list[Answer | Exception] = []
         self.calls: list[Call] = []
         rows = [
-            Command("say", self.say, (Argument("what", required=False),), (Option(("loud",), BOOL, default=False),)),
+            Command(
+                "say",
+                self.say,
+                (Argument("what", required=False),),
+                (Option(("loud",), BOOL, default=False), Option(("to",), several=True)),
+            ),
             Command("say/hello", self.say),
             Command("take", self.take, file="data"),
         ]
@@ -338,6 +343,16 @@ class DialectTests(SynchronousTestCase):
         self.assertEqual(self.calls[-1].arguments, {})
         for path in ("/api/v0/nothing", "/api/v0/", "/", "/api/v1/say", "/api/v0/say/a/b", "/api/v0/say/hello/a/b"):
             self.assertEqual(Talk(self.dialect, path).reply.status, 404)
+
+    def test_calls_that_are_alike(self) -> None:
+        """What a command does with its arguments and options is no matter of the next call that is alike."""
+        for _ in range(2):
+            self.assertEqual(self.said(None, "arg=hello&loud=1&loud=1&to=a&to=b"), (200, b""))
+            call = self.calls.pop()
+            self.assertEqual(call.arguments, {"what": "hello"})
+            self.assertEqual((call.options["loud"], call.options["to"]), (True, ["a", "b"]))
+            call.arguments["what"] = "bye"
+            call.options["to"].append("c")
 
     def test_what_is_refused_before_a_command_begins(self) -> None:
         """Bad options, missing arguments, foreign pages and what is no request are refused as JSON with a message."""

@@ -1,6 +1,7 @@
 """The RPC of IPFS over the engine of HTTP: a request finds its command, and its answer goes out as the row says."""
 
 from collections.abc import AsyncIterator, Callable
+from functools import lru_cache
 from typing import Any, Protocol
 
 from attrs import define, evolve, field
@@ -21,6 +22,8 @@ from bitdust.wire.errors import BitDustError
 
 MAX_STRAY = 1 << 16
 """Bytes of a body that a command does not want."""
+SHORT_TARGET, MOST_KNOWN = 256, 512
+"""Bytes of the path and query of a call, and how many such calls are kept as they were read."""
 SHORT_BODY = 1 << 14
 """Bytes of a body that are given to its command together."""
 PREFIX = f"{BASE}/".encode()
@@ -50,6 +53,8 @@ class IpfsDialect:
         self._guard = guard
         self._permission = permission
         self._clock = clock
+        self._known = lru_cache(MOST_KNOWN)(self._read)
+        """Programs ask for the same again and again."""
 
     def takes(self, path: bytes) -> bool:
         """All of them."""
@@ -88,26 +93,37 @@ class IpfsDialect:
         return over
 
     def _found(self, head: Head) -> tuple[Command, Call] | None:
-        if not head.path.startswith(PREFIX):
-            return None
-        found = self._commands.find(_path(head.path[len(PREFIX) :]))
+        is_short = len(head.path) + len(head.query) <= SHORT_TARGET
+        found = (self._known if is_short else self._read)(head.path, head.query)
         if found is None:
             return None
-        command, first = found
-        given = fields(head.query)
-        call = Call(
-            read_arguments([*first, *(value for name, value in given if name == "arg")], command.arguments),
-            read_options([pair for pair in given if pair[0] != "arg"], command.all_options),
-        )
+        command, arguments, options = found
+        call = Call(_copied(arguments), _copied(options))
         if command.file is not None or command.may_have_file:
             call.upload = upload_of(head.single(b"Content-Type"))
             if call.upload is None and command.file is not None:
                 raise BadCall(f"file argument '{command.file}' is required")
         return command, call
 
+    def _read(self, path: bytes, query: bytes) -> tuple[Command, Row, Row] | None:
+        if not path.startswith(PREFIX):
+            return None
+        found = self._commands.find(_path(path[len(PREFIX) :]))
+        if found is None:
+            return None
+        command, first = found
+        given = fields(query)
+        arguments = read_arguments([*first, *(value for name, value in given if name == "arg")], command.arguments)
+        return command, arguments, read_options([pair for pair in given if pair[0] != "arg"], command.all_options)
+
     def refusal(self, refusal: Refusal, head: Head | None) -> Reply:
         """As everything that is refused."""
         return refused(refusal.status, 0 if refusal.status >= 500 else 1, refusal.text)
+
+
+def _copied(values: Row) -> Row:
+    """Commands may change what is theirs."""
+    return {name: [*value] if isinstance(value, list) else value for name, value in values.items()}
 
 
 def _path(quoted: bytes) -> str:
