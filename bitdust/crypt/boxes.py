@@ -49,6 +49,22 @@ def seal_for(master: MasterPublic, devices: Iterable[bytes], data: bytes) -> byt
     return VERSION + encode(box)
 
 
+def seal_to(public: bytes, data: bytes) -> bytes:
+    """A box that one Ed25519 key alone opens: ``one-time X25519 key: 32 ‖ AES-256-GCM`` under what both agree on."""
+    once = os.urandom(32)
+    own = public_of(once)
+    return own + _cipher(shared(once, converted(public)), own, public).encrypt(_NO_NONCE, data, _INFO)
+
+
+def open_from(box: bytes, key: DeviceKey) -> bytes:
+    """What is in a box of `seal_to`. Raises `WireError` ``bad-seal``, ``bad-key``."""
+    try:
+        cipher = _cipher(shared(private_of(key), box[:32]), box[:32], key.public)
+        return cipher.decrypt(_NO_NONCE, box[32:], _INFO)
+    except (InvalidTag, ValueError) as error:
+        raise WireError("bad-seal", "the box is not for this key, or was changed") from error
+
+
 def open_box(box: bytes, device: DeviceKey, master: MasterKey | None) -> bytes:
     """What is in it. Raises `WireError`: ``key-needed`` where the RSA key alone opens it and is not here."""
     if box[:1] != VERSION:

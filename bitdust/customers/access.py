@@ -6,6 +6,7 @@ what is wrong with a capability             it is refused with
 its bytes, a field, a number                ``bad-field``
 another owner than the packet's             ``not-allowed``
 held by somebody else, or another device    ``not-allowed``
+held by a key, and more than read with it   ``not-allowed``
 signed by nobody who counts for the owner   ``bad-signature``
 the owner has no contract here              ``no-contract``
 ended, revoked, or valid for too long       ``not-allowed``
@@ -20,7 +21,7 @@ from typing import Protocol
 
 from attrs import frozen
 
-from bitdust.crypt.capabilities import OwnerDocument, is_owners_word
+from bitdust.crypt.capabilities import OwnerDocument, is_owners_word, is_proven
 from bitdust.crypt.device import check_record
 from bitdust.customers.database import NO_SCOPE
 from bitdust.customers.store import SupplierStore
@@ -32,6 +33,7 @@ from bitdust.wire.records import Head
 from bitdust.wire.signed import COUNTERSIGNATURE, Signed
 from bitdust.wire.table import Device, Document, Peer, Request
 
+READING = (Right.READ, Right.LIST)
 Documents = Callable[[bytes], OwnerDocument | None]
 """The newest identity document of a fingerprint that is known here."""
 
@@ -99,8 +101,9 @@ class Admission:
         grant = Capability.from_body(shown.body)
         if grant.owner != request.packet.owner:
             raise BitDustError("not-allowed", "this capability is of another owner")
-        if grant.holder not in (request.peer.fingerprint, _device_key(request.peer)):
-            raise BitDustError("not-allowed", "this capability is held by somebody else")
+        device = _device_key(request.peer)
+        if grant.holder not in (request.peer.fingerprint, device):
+            _need_proof(shown, grant, request.packet.to, device, right)
         self._check_owner_signed(shown, grant.owner)
         self._store.usage(grant.owner)
         self._store.need_valid(grant)
@@ -170,6 +173,14 @@ def _signer(document: Document, signed: Signed, revoked: bool) -> Device:
         raise WireError("bad-signature", "the record is not signed by a device of yours that counts")
     check_record(signed, device.key)
     return device
+
+
+def _need_proof(shown: ShownCapability, grant: Capability, supplier: bytes, device: bytes | None, right: Right) -> None:
+    """Whoever has the holder's key may read; nothing is kept for many who cannot be told apart."""
+    if device is None or not is_proven(shown, grant.holder, supplier, device):
+        raise BitDustError("not-allowed", "this capability is held by somebody else")
+    if right not in READING:
+        raise BitDustError("not-allowed", "whoever holds a capability by a key alone only reads")
 
 
 def _device_key(peer: Peer) -> bytes | None:

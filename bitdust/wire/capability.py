@@ -4,6 +4,7 @@ It travels in the header of each packet that it covers (`bitdust.wire.packet.Pac
 before its time with a signed `Revocation`. Both are described in ``docs/formats.md``, section 8.
 """
 
+import hashlib
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -16,6 +17,7 @@ from bitdust.wire.schema import Bytes, Choice, Int, ListOf, Optional, Schema, Te
 from bitdust.wire.signed import Signed, message
 
 VERSION = 1
+PROOF = "capability-proof"
 MOST_DAYS = 366
 """No capability is accepted that ends later than so many days from now."""
 
@@ -37,7 +39,8 @@ class Right(StrEnum):
 class Capability(Record):
     """``id`` names it for a revocation; ``ends`` is in seconds since the epoch.
 
-    ``holder`` is the fingerprint of a user or the Ed25519 key of one device. ``scope`` is the tag of the key to whose
+    ``holder`` is the fingerprint of a user, the Ed25519 key of one device, or an Ed25519 key that several people have
+    as they have a secret; who has that shows a proof with it, and only reads. ``scope`` is the tag of the key to whose
     packs and logs it is limited (`bitdust.crypt.scope`); without one these are the owner's own. ``quota`` are bytes
     that may be kept under it.
     """
@@ -89,11 +92,15 @@ class Capability(Record):
 
 @frozen
 class ShownCapability:
-    """A capability as it travels: ``device`` is the id of the owner's device that signed, empty for its RSA key."""
+    """A capability as it travels: ``device`` is the id of the owner's device that signed, empty for its RSA key.
+
+    ``proof`` is the holder's signature over who asks whom (`proof_message`), empty where the session proves the holder.
+    """
 
     body: bytes
     device: bytes
     signature: bytes
+    proof: bytes = b""
 
     @classmethod
     def of(cls, signed: Signed) -> "ShownCapability":
@@ -101,26 +108,34 @@ class ShownCapability:
         return cls(signed.body, signed.device, signed.signature)
 
     def to_bytes(self) -> bytes:
-        """Canonical CBOR list of kind, body, device and signature."""
-        return encode([Capability.KIND, self.body, self.device, self.signature])
+        """Canonical CBOR list of kind, body, device and signature, and the proof where there is one."""
+        shown = [Capability.KIND, self.body, self.device, self.signature]
+        return encode([*shown, self.proof] if self.proof else shown)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "ShownCapability":
         """Raises `WireError`; the signature is not checked here."""
-        value = decode(data, MAX_CAPABILITY, max_items=5)
-        if type(value) is not list or len(value) != 4:
-            raise WireError("malformed", "a signed capability is a list of four")
-        schemas: tuple[Schema, ...] = (Text(32), Bytes(1, Capability.LIMIT), Bytes(0, 8), Bytes(64, 1024))
-        for number, (item, schema) in enumerate(zip(value, schemas, strict=True)):
+        value = decode(data, MAX_CAPABILITY, max_items=6)
+        if type(value) is not list or len(value) not in (4, 5):
+            raise WireError("malformed", "a signed capability is a list of four, or of five with a proof")
+        schemas: tuple[Schema, ...] = (Text(32), Bytes(1, Capability.LIMIT), Bytes(0, 8), Bytes(64, 1024), Bytes(64))
+        for number, (item, schema) in enumerate(zip(value, schemas, strict=False)):
             schema.check(item, f"capability[{number}]")
-        kind, body, device, signature = value
+        kind, body, device, signature = value[:4]
         if kind != Capability.KIND or len(device) not in (0, 8):
             raise WireError("bad-field", "this is no signed capability")
-        return cls(body, device, signature)
+        return cls(body, device, signature, *value[4:])
 
     def message(self) -> bytes:
         """What the signature must fit."""
         return message(Capability.KIND, self.body)
+
+    def proof_message(self, supplier: bytes, device: bytes) -> bytes:
+        """What the proof must fit: a supplier's fingerprint, and the key of the device that asks it.
+
+        The session proves that key, so whoever has seen a proof can do nothing with it.
+        """
+        return message(PROOF, encode([hashlib.sha256(self.body).digest(), supplier, device]))
 
 
 @frozen

@@ -1,7 +1,10 @@
 """Capabilities and revocations as records: what they carry, and what is refused when they are read."""
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.crypt.capabilities import is_proven, proven
+from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.scope import scope_of
 from bitdust.wire.capability import Capability, Revocation, Right, ShownCapability
 from bitdust.wire.encoding import WireError, decode, encode
@@ -50,6 +53,24 @@ class CapabilityTests(SynchronousTestCase):
         for device, signature in ((b"d" * 8, bytes(64)), (b"", bytes(256))):
             shown = ShownCapability(GRANT.to_body(), device, signature)
             self.assertEqual(ShownCapability.from_bytes(shown.to_bytes()), shown)
+
+    def test_a_proof(self) -> None:
+        """The proof of a holder's key comes back, and counts for that supplier, device and capability alone."""
+        holder, asks, other = (DeviceKey(letter * 32) for letter in (b"h", b"a", b"o"))
+        shown = ShownCapability(GRANT.to_body(), b"d" * 8, bytes(64))
+        proof = proven(shown.to_bytes(), holder, b"s" * 32, asks.public)
+        read = ShownCapability.from_bytes(proof)
+        self.assertEqual((read.to_bytes(), read.body, len(read.proof)), (proof, shown.body, 64))
+        self.assertTrue(is_proven(read, holder.public, b"s" * 32, asks.public))
+        changed = evolve(read, body=evolve(GRANT, ends=2001).to_body())
+        for one, key, supplier, device in (
+            (shown, holder.public, b"s" * 32, asks.public),
+            (read, other.public, b"s" * 32, asks.public),
+            (read, holder.public, b"t" * 32, asks.public),
+            (read, holder.public, b"s" * 32, other.public),
+            (changed, holder.public, b"s" * 32, asks.public),
+        ):
+            self.assertFalse(is_proven(one, key, supplier, device))
 
     def test_signed_forms_that_are_refused(self) -> None:
         """Other kinds, other shapes, deep nesting and oversized parts are no signed capability."""

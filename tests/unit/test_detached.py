@@ -4,7 +4,7 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.crypt.boxes import open_box, seal_for
+from bitdust.crypt.boxes import open_box, open_from, seal_for, seal_to
 from bitdust.crypt.device import DeviceKey, check_certificate
 from bitdust.crypt.keyring import MASTER
 from bitdust.identity import me as me_module
@@ -29,6 +29,15 @@ class BoxTests(SynchronousTestCase):
             self.assertEqual(open_box(box, key, rsa), b"ring")
         self.assertEqual(code_of(self, open_box, box, stranger, None), "key-needed")
         self.assertRaises(WireError, open_box, box, stranger, master("other"))
+
+    def test_a_box_for_a_key(self) -> None:
+        """What is sealed to one Ed25519 key is opened by that alone; one that was changed or cut is not."""
+        box = seal_to(device().public, b"offer")
+        self.assertEqual(open_from(box, device()), b"offer")
+        self.assertNotEqual(box, seal_to(device().public, b"offer"))
+        self.assertRaises(WireError, open_from, box, OTHER)
+        for bad in (box[:-1], box[:40], b"", bytes(32) + box[32:], box[:-1] + bytes([box[-1] ^ 1])):
+            self.assertRaises(WireError, open_from, bad, device())
 
     def test_boxes_of_before(self) -> None:
         """One that was sealed to the RSA key alone is opened by that."""
