@@ -194,7 +194,7 @@ class Directory:
             return fail(BitDustError("no-answer", "no other node of the DHT is there yet"))
         ttl = RELEASED_SECONDS if nickname.released else DAYS * DAY
         putting = self._node.put(Nickname.KIND, nickname.subject, nickname.time, signed.to_bytes(), ttl)
-        return outcome(putting).addCallback(_is_held)
+        return outcome(putting).addCallback(is_held)
 
     # names of IPNS
 
@@ -231,7 +231,7 @@ class Directory:
         record = Provider(self._me.fingerprint, key, position, time)
         signed = self._me.sign(Provider.KIND, record.to_body())
         put = self._node.put(Provider.KIND, record.subject, record.time, signed.to_bytes(), PROVIDED_SECONDS)
-        return _is_held(await outcome(put))
+        return is_held(await outcome(put))
 
     async def provider_at(self, key: bytes, position: int) -> Provided | None:
         """Who is at one position of a blinded key, proven; None where nobody is."""
@@ -298,7 +298,8 @@ def _newest_claims(records: Iterable[DHTRecord]) -> list[Claim]:
     return list(newest.values())
 
 
-def _is_held(put: Outcome) -> bool:
+def is_held(put: Outcome) -> bool:
+    """Whether more nodes keep a record of mine at a position than have somebody else's there; raises why none does."""
     if put.error is not None and put.code != TAKEN:
         raise put.error
     if put.error is not None:

@@ -11,15 +11,16 @@ prekeys            fingerprint and device id       signed record ``prekeys``    
 nickname           nickname and position           signed record ``nickname``            its time, milliseconds
 ipns               hash of a name of IPNS          the name, and its IPNS record         its sequence
 provider           blinded CID and position        signed record ``provider``            its time, milliseconds
+offer              blinded holder and position     signed record ``offer``               its time, milliseconds
 skip_validation    a text                          anything up to 1 kB, for debugging    the time of writing, ms
 =================  ==============================  ====================================  =========================
 
 Each device has records of its own, so that whoever stole one can write over nobody else's; readers know by the identity
 document whose word counts. A signed value must come from the device that signs the DHT record, and its revision must be
-the record's. A position of a nickname or blinded CID is its owner's until the record expires. Identity records need no
-owner, certificate and signature around them, and neither do those of IPNS, which the name's key has signed: whoever
-keeps one learns the name, who passes a question on does not (`bitdust.dht.ipns`). ``skip_validation`` has only the
-writer's device key.
+the record's. A position of a nickname, blinded CID or blinded holder is its owner's until the record expires. Identity
+records need no owner, certificate and signature around them, and neither do those of IPNS, which the name's key has
+signed: whoever keeps one learns the name, who passes a question on does not (`bitdust.dht.ipns`). ``skip_validation``
+has only the writer's device key.
 """
 
 import hashlib
@@ -36,6 +37,7 @@ from bitdust.dht.sealed_family import SealedFamily
 from bitdust.identity.document import IdentityDocument
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.nicknames import Nickname
+from bitdust.wire.offers import PlacedOffer
 from bitdust.wire.prekeys import Prekeys
 from bitdust.wire.providers import Provider
 from bitdust.wire.records import DeviceAddresses, DeviceCertificate, Head
@@ -43,10 +45,14 @@ from bitdust.wire.schema import Bytes, Choice, Int, Optional, Struct, Text, pars
 from bitdust.wire.signed import Signed
 
 DEBUG = "skip_validation"
-NICKNAME, PROVIDER, IPNS = Nickname.KIND, Provider.KIND, "ipns"
-POSITIONED: dict[str, type[Nickname | Provider]] = {NICKNAME: Nickname, PROVIDER: Provider}
+NICKNAME, PROVIDER, OFFER, IPNS = Nickname.KIND, Provider.KIND, PlacedOffer.KIND, "ipns"
+POSITIONED: dict[str, type[Nickname | Provider | PlacedOffer]] = {
+    NICKNAME: Nickname,
+    PROVIDER: Provider,
+    OFFER: PlacedOffer,
+}
 """Types whose subject is no owner's: it has positions, and each belongs to whoever has it until the record expires."""
-TYPES = ("identity", "family", "head", "addresses", "prekeys", NICKNAME, PROVIDER, IPNS, DEBUG)
+TYPES = ("identity", "family", "head", "addresses", "prekeys", NICKNAME, PROVIDER, OFFER, IPNS, DEBUG)
 PROVEN = ("identity", IPNS)
 """Types whose values are signed by themselves, with other keys than a device's."""
 MAX_DEBUG_VALUE = 1024
@@ -57,7 +63,13 @@ MAX_DEBUG_TTL = DAY
 CONTRACT_TTL = 460 * DAY
 """As long as a supplier keeps what it has: a contract's term, its grace, and a few days."""
 MAX_PROVIDER_TTL = 2 * DAY
-TTLS = {"family": CONTRACT_TTL, "head": CONTRACT_TTL, PROVIDER: MAX_PROVIDER_TTL, DEBUG: MAX_DEBUG_TTL}
+TTLS = {
+    "family": CONTRACT_TTL,
+    "head": CONTRACT_TTL,
+    OFFER: CONTRACT_TTL,
+    PROVIDER: MAX_PROVIDER_TTL,
+    DEBUG: MAX_DEBUG_TTL,
+}
 """The longest life of a type that is not `MAX_TTL`."""
 SIGNED = {"family": SealedFamily.KIND}
 """The kind of the signed value of a type, where the two names differ."""

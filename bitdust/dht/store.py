@@ -13,7 +13,7 @@ from twisted.logger import Logger
 
 from bitdust.dht.contact import Contact
 from bitdust.dht.holdings import Entry, Holdings
-from bitdust.dht.records import DEBUG, IPNS, NICKNAME, POSITIONED, PROVIDER, DHTRecord
+from bitdust.dht.records import DEBUG, IPNS, NICKNAME, OFFER, POSITIONED, PROVIDER, DHTRecord
 from bitdust.wire.encoding import WireError
 from bitdust.wire.revisions import check_near
 
@@ -21,14 +21,14 @@ MAX_RECORDS = 50_000
 MAX_BYTES = 64 * 1024 * 1024
 MAX_PER_OWNER = 64
 MAX_PROVIDED = 256
-"""Provider records of one owner, which are counted by themselves: they keep nothing else of his out."""
+"""Provider records of one owner, which are counted by themselves: they keep nothing else of his out. So are offers."""
 MAX_PER_WRITER = 16
 """Of debugging records, which have no owner: so many of each device that wrote them."""
 COUNTED = ("identity", "family")
 """Types whose revisions count acts; those of others are sequences and times."""
 SHARES = {
-    "identity": 0.2, "family": 0.2, "head": 0.3, "addresses": 0.14, "prekeys": 0.03, NICKNAME: 0.03, PROVIDER: 0.05,
-    IPNS: 0.04,
+    "identity": 0.17, "family": 0.2, "head": 0.3, "addresses": 0.14, "prekeys": 0.03, NICKNAME: 0.03, PROVIDER: 0.05,
+    OFFER: 0.03, IPNS: 0.04,
     DEBUG: 0.01,
 }  # fmt: skip
 """What part of all room each type can count on; while there is room it may have more. Debugging records may not."""
@@ -154,7 +154,7 @@ class RecordStore:
 
     def _make_room(self, key: bytes, record: DHTRecord, owner: bytes | None, size: int, wall: float) -> None:
         old = self._held.entries.get(key)
-        most = {DEBUG: MAX_PER_WRITER, PROVIDER: MAX_PROVIDED}.get(record.type, MAX_PER_OWNER)
+        most = {DEBUG: MAX_PER_WRITER, PROVIDER: MAX_PROVIDED, OFFER: MAX_PROVIDED}.get(record.type, MAX_PER_OWNER)
         if old is None and owner is not None and self._held.owners[owner] >= most:
             raise WireError("too-many", f"{most} records of this owner are here already")
         more = _Room(int(old is None), size - (old.size if old is not None else 0))
@@ -248,4 +248,4 @@ class RecordStore:
 def _counted_for(record: DHTRecord) -> bytes | None:
     """By whom a record is counted."""
     owner = record.fingerprint or record.device
-    return PROVIDER.encode() + owner if record.type == PROVIDER and owner is not None else owner
+    return record.type.encode() + owner if record.type in (PROVIDER, OFFER) and owner is not None else owner
