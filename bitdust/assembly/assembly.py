@@ -8,15 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bitdust import services
-from bitdust.assembly.joints import (
-    DeviceRenewal,
-    FamiliesInDHT,
-    FolderFiles,
-    HiddenFiles,
-    MessageDirectory,
-    PieceMaking,
-    StorageJoint,
-)
+from bitdust.assembly.hidden import FolderFiles, HiddenFiles
+from bitdust.assembly.joints import DeviceRenewal, FamiliesInDHT, MessageDirectory, PieceMaking, StorageJoint
 from bitdust.automats.kernel import Registry
 from bitdust.blocks.room import BlocksRoom
 from bitdust.budget import Budget
@@ -24,6 +17,7 @@ from bitdust.companions.companions import Companions
 from bitdust.companions.router import Router
 from bitdust.config.settings import Settings
 from bitdust.customers.room import CustomersRoom
+from bitdust.dht.offers import Offers
 from bitdust.dht.room import DHTRoom
 from bitdust.events import Consumers, Events
 from bitdust.folders.door import BtsyncDoor
@@ -181,7 +175,11 @@ class Assembly:
         rooms.blocks.backup.shelf = HiddenFiles(self._connected, rooms.storage, "blocks", "backup of pins")
         rooms.blocks.backup.keep_records("keys", rooms.ipfs.key_copy)
         rooms.folders.finding.directory = rooms.dht.directory
-        rooms.folders.copies.shelf = FolderFiles(self._connected, rooms.storage, lambda: bool(suppliers.family.current))
+        has_suppliers = lambda: bool(suppliers.family.current)  # noqa: E731
+        rooms.folders.copies.shelf = FolderFiles(self._connected, rooms.storage, rooms.shares, has_suppliers)
+        rooms.folders.copies.lender = rooms.shares.borrowing
+        rooms.shares.donations.records = rooms.shares.borrowing.records = Offers(rooms.dht.node, identity.me)
+        rooms.shares.borrowing.people = rooms.dht.directory
         rooms.storage.compared.connect(rooms.folders.copies.look)
         rooms.storage.compared.connect(rooms.blocks.backup.look)
         rooms.storage.compared.connect(rooms.people.everywhere.look)

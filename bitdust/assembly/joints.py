@@ -1,25 +1,19 @@
 """Joints: small objects that answer one room's port with what other rooms know."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.logger import Logger
 
-from bitdust.crypt.keyring import RingKey
 from bitdust.customers.families import FamilyInDHT, InDHT
 from bitdust.dht.directory import Directory
 from bitdust.identity.room import IdentityRoom
 from bitdust.ports import ServiceStarter
 from bitdust.storage.log.access import OwnLogs
 from bitdust.storage.packs.erasure import Coders
-from bitdust.storage.storage import Storage
-from bitdust.storage.upload.options import UploadOptions
 from bitdust.suppliers.room import SuppliersRoom
 from bitdust.surroundings import Connected
-from bitdust.wire.errors import BitDustError
-from bitdust.wire.names import HIDDEN
 from bitdust.wire.records import Family, Head, PackRecord
 from bitdust.wire.signed import Signed
 from bitdust.wiring import Wire
@@ -102,112 +96,6 @@ class DeviceRenewal:
         self._me.renew_device(revoke=False)
         for name in ("entangled_dht", "tcp_connections"):
             self.services.restart(name)
-
-
-class HiddenFiles:
-    """Files of a person's parts in its storage, under a key of their own that lists do not show."""
-
-    def __init__(self, around: Connected, storage: Storage, name: str, label: str) -> None:
-        self._around = around
-        self._me = around.me
-        self._storage = storage
-        self._alias, self._label = f"{HIDDEN}{name}", label
-
-    def can_keep(self) -> bool:
-        """Whether files can be stored now, and nothing of a recovery is missing."""
-        if not self._me.present or self._me.is_recovering or not self._storage.is_open:
-            return False
-        try:
-            self._storage.need_suppliers()
-        except BitDustError:
-            return False
-        return True
-
-    def secrets(self) -> list[bytes]:
-        """Secrets of the key; the last one is the newest of those that may seal."""
-        ring = self._me.key_ring
-        if self._alias not in ring:
-            return []
-        key = ring.get(self._alias)
-        return [secret for _, secret in sorted(key.named, key=lambda one: (one in key.usable, one))]
-
-    def make_key(self) -> None:
-        """See that there is the key."""
-        ring = self._me.key_ring
-        if self._alias not in ring:
-            ring.add(RingKey(self._alias, self._label))
-        if ring.ensure_secret(self._alias, self._around.world.entropy, self._me.device_number):
-            self._me.save_key_ring()
-            self._around.events.send("key-generated", {"key_id": self._path("").rstrip(":"), "label": "", "size": 0})
-
-    def _path(self, name: str) -> str:
-        return f"{self._alias}${self._me.global_id}:{name}"
-
-    def keep(self, name: str, source: Path, apart: bool = False) -> "Deferred[Any]":
-        """Store a file as the newest version under a name, ``apart`` from what is stored already."""
-        return Deferred.fromCoroutine(self._keep(name, source, apart))
-
-    async def _keep(self, name: str, source: Path, apart: bool) -> None:
-        await self._storage.create(self._path(name), False, True, None)
-        job = await self._storage.upload(str(source), self._path(name), UploadOptions(apart=apart))
-        await job.completion
-
-    def names(self) -> "Deferred[list[str]]":
-        """Of all of them."""
-        return Deferred.fromCoroutine(self._names())
-
-    async def _names(self) -> list[str]:
-        if self._alias not in self._me.key_ring:
-            return []
-        rows = await self._storage.list(None, self._alias, True, False, False)
-        return [str(row["path"]) for row in rows if row["type"] == "file"]
-
-    def versions(self) -> "Deferred[dict[str, str]]":
-        """The newest version of each, by name."""
-        return Deferred.fromCoroutine(self._versions())
-
-    async def _versions(self) -> dict[str, str]:
-        if self._alias not in self._me.key_ring:
-            return {}
-        rows = await self._storage.list(None, self._alias, True, False, False)
-        return {str(row["path"]): str(row["latest"]) for row in rows if row["type"] == "file" and row["versions"]}
-
-    def bring(self, name: str, folder: Path) -> "Deferred[Any]":
-        """Bring one into a folder."""
-        return Deferred.fromCoroutine(self._bring(name, folder))
-
-    async def _bring(self, name: str, folder: Path) -> None:
-        job = await self._storage.download(self._path(name), str(folder), "replace")
-        await job.completion
-
-    def read(self, name: str, offset: int = 0, length: int | None = None) -> "Deferred[bytes]":
-        """Bytes of one, of which only what holds them is brought."""
-        return Deferred.fromCoroutine(self._storage.read(self._path(name), offset, length))
-
-    def remove(self, name: str) -> "Deferred[Any]":
-        """Take one away; one that is not there is no error."""
-        return Deferred.fromCoroutine(self._remove(name))
-
-    async def _remove(self, name: str) -> None:
-        if self._alias in self._me.key_ring and self._storage.exists(self._path(name)) is not None:
-            await self._storage.delete(self._path(name))
-
-
-class FolderFiles(HiddenFiles):
-    """The same for folders, whose person is told at once where nothing can be kept."""
-
-    def __init__(self, around: Connected, storage: Storage, has_suppliers: Callable[[], bool]) -> None:
-        super().__init__(around, storage, "folders", "folders in sync")
-        self._has_suppliers = has_suppliers
-
-    def refusal(self) -> str:
-        """Why nothing can be kept, however long one waits; empty where it can."""
-        me = self._me
-        if not me.present or me.document.sources[0].is_nowhere:
-            return "this node has no name, and so no suppliers: bitdust identity create NAME"
-        if not self._storage.is_open or not self._has_suppliers():
-            return "this node has no suppliers yet; see: bitdust supplier list, bitdust services"
-        return ""
 
 
 class StorageJoint:

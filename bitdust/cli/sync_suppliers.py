@@ -18,7 +18,8 @@ def suppliers(session: Session, folder: str | None, switch: str | None) -> None:
     """Have FOLDER kept at your suppliers too (on), take it away from there again (off), or show how far it is.
 
     Suppliers are a peer that is always there, and can read neither names nor contents. Without FOLDER, all that they
-    hold is listed: with the key file alone it comes back on a new machine, by "bitdust sync bring-back".
+    hold is listed: with the key file alone it comes back on a new machine, by "bitdust sync bring-back". With a secret
+    that reads it comes back to anybody, by "bitdust sync add".
     """
     if folder is None:
         _list(session)
@@ -36,6 +37,9 @@ def suppliers(session: Session, folder: str | None, switch: str | None) -> None:
 def _words(row: dict[str, Any]) -> str:
     if row["state"] == "withdrawing":
         return f"not taken away from suppliers yet, which is tried again; {printable(row['problem'])}"
+    if row["state"] == "borrowed":
+        there = f"{size(row['kept'])} of {size(row['size'])} at suppliers of somebody else"
+        return f"{there}; {printable(row['problem'])}" if row["problem"] else there
     if not row["wanted"]:
         return "not kept at suppliers"
     if row["problem"]:

@@ -9,6 +9,7 @@ naming      who may read                            keyed BLAKE3: the 16 bytes b
 chunks      who may read                            keyed BLAKE3: the id of a chunk, and the key that seals it
 records     who may read                            AES-256-GCM-SIV (RFC 8452): the inner part of a record
 signing     who may write                           Ed25519: records; everybody checks them with ``public``
+holder      who may read                            Ed25519, and X25519: to be let in at suppliers by the folder's owner
 ==========  ======================================  ==================================================================
 
 Equal paths, chunks and records have equal sealed forms within a folder, and different ones in any other.
@@ -22,6 +23,7 @@ from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESGCMSIV
 
+from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.sealing import hkdf
 from bitdust.folders.secrets import Secret
 from bitdust.wire.encoding import WireError
@@ -52,6 +54,8 @@ class FolderKeys:
         self._admission = hkdf(shared, b"BitDust folder admission 1")
         content = secret.content_key()
         self._signing = secret.signing_key()
+        self.holder = DeviceKey(hkdf(content, b"BitDust folder at suppliers 1")) if content is not None else None
+        """Who reads the folder at suppliers by its secret alone; None for a keeper, who reads nothing."""
         if content is not None:
             self._naming = hkdf(content, b"BitDust folder names 1")
             self._chunks = hkdf(content, b"BitDust folder chunk ids 1")

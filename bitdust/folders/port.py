@@ -113,9 +113,9 @@ class VersionRow:
 @frozen
 class SuppliersRow:
     """A folder at this node's suppliers: ``state`` is ``off``, ``waiting`` for them, ``reading`` what they have,
-    ``keeping``, ``kept``, or ``withdrawing`` while it is taken away; ``size`` bytes of chunks that the folder
-    has, ``kept`` of them there, ``left`` not yet;
-    ``told`` the Unix time at which they got the list of its files last, 0 for never; ``problem`` why it does not go on.
+    ``keeping``, ``kept``, ``withdrawing`` while it is taken away, or ``borrowed`` while it comes from suppliers of
+    somebody else; ``size`` bytes of chunks that the folder has, ``kept`` of them there, ``left`` not yet; ``told`` the
+    Unix time at which they got the list of its files last, 0 for never; ``problem`` why it does not go on.
     """
 
     wanted: bool = False

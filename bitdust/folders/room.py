@@ -163,8 +163,7 @@ class Folders:
         made = secret if secret is not None else secrets.make("A", self._around.world.entropy)
         self._check(directory, made)
         config = FolderConfig(directory.resolve(), made.text, KNOWN | {"selective_sync": int(selective)})
-        await self._removed.forget(made)
-        config.suppliers = await self.copies.holds(made)
+        config.suppliers = await self._removed.forget(made) or await self.copies.holds(made)
         self.book.add(config)
         me = self._around.me
         if not me.present and not me.locked_key and not me.searched_because:

@@ -15,7 +15,8 @@ from bitdust.outcome import outcome
 from bitdust.peers.shown import Names
 from bitdust.replication import members as seated
 from bitdust.shares.offer import write_offer
-from bitdust.shares.ports import GroupKeepers, MyFamily
+from bitdust.shares.ports import GroupKeepers, MyFamily, OfferRecords
+from bitdust.shares.published import Publishing, is_published
 from bitdust.signal import Signal
 from bitdust.surroundings import Connected
 from bitdust.wire.capability import MOST_DAYS, Capability, Right, ShownCapability
@@ -76,6 +77,7 @@ class Donations:
 
     log = Logger()
     groups = Wire(GroupKeepers)
+    records = Wire(OfferRecords)
 
     def __init__(self, around: Connected, family: MyFamily) -> None:
         self.registry = around.registry
@@ -89,6 +91,7 @@ class Donations:
         self.changed: Signal[[str]] = Signal()
         """Somebody was let into a key with this alias, or shut out."""
         self._timer: IDelayedCall | None = None
+        self._publishing = Publishing(around.world)
 
     def start(self) -> None:
         """Bring everybody what changed while this node was away."""
@@ -117,6 +120,15 @@ class Donations:
     def grant(self, alias: str, holder: bytes, rights: tuple[Right, ...], quota: int, ends: int | None) -> Donation:
         """Let somebody into a key of mine, or change what it may do; the end is a year ahead where none is said, and
         moves on. Raises `BitDustError` ``key-not-found``, ``not-allowed``, ``keys-not-ready``, ``bad-argument``."""
+        self._grant(alias, holder, rights, quota, ends)
+        return self._running[alias, holder]
+
+    def let_in(self, alias: str, holder: bytes) -> None:
+        """Let whoever has the holder's key read under a key of mine, where that is not so. Raises as `grant` does."""
+        if self.grant_of(alias, holder) is None:
+            self._grant(alias, holder, READER, 0, None)
+
+    def _grant(self, alias: str, holder: bytes, rights: tuple[Right, ...], quota: int, ends: int | None) -> None:
         self._need_grantable(alias)
         now = int(self._around.world.wall())
         if ends is not None and not now < ends <= now + LONGEST:
@@ -130,7 +142,6 @@ class Donations:
         self._around.events.send("share-granted", self._shown(alias, holder))
         self.changed.emit(alias)
         self.refresh()
-        return self._running[alias, holder]
 
     def _kept(self, alias: str, holder: bytes, rights: tuple[Right, ...], quota: int) -> Grant | None:
         """The grant that somebody has, if it may go on. Where less is given than before, what was signed for more would
@@ -170,7 +181,8 @@ class Donations:
         ring, me = self._me.key_ring, self._me
         revoked = evolve(grant, revoked=True)
         ring.grant(alias, revoked)
-        ring.renew_secret(alias, self._around.world.entropy, me.device_number)
+        if not is_published(alias):  # whoever has the secret behind the holder could read what is new all the same
+            ring.renew_secret(alias, self._around.world.entropy, me.device_number)
         me.save_key_ring()
         self._around.events.send("share-revoked", self._shown(alias, holder))
         self.changed.emit(alias)
@@ -240,6 +252,9 @@ class Donations:
     def _wanted(self) -> "Iterator[tuple[Place, tuple[RingKey, Grant]]]":
         now = self._around.world.wall()
         for key in self._me.key_ring.living():
+            if is_published(key.key_id):  # what was offered to everybody with a key is withdrawn from there as well
+                shut = [grant for grant in key.grants if grant.revoked and now < grant.ends]
+                yield from (((key.key_id, grant.holder), (key, grant)) for grant in shut)
             counting = [grant for grant in key.grants if grant.counts(now)]
             if counting and key.usable and key.scopes and self._holders(key.key_id) is not None:
                 for grant in counting:
@@ -248,7 +263,7 @@ class Donations:
     def _renew_end(self, key: RingKey, grant: Grant) -> None:
         """A grant that lasted as long as one can goes on: nobody is shut out by forgetting it."""
         now = int(self._around.world.wall())
-        if grant.ends - grant.since >= LONGEST and grant.ends - now < RENEWED_BEFORE:
+        if grant.counts(now) and grant.ends - grant.since >= LONGEST and grant.ends - now < RENEWED_BEFORE:
             self._me.key_ring.grant(key.key_id, evolve(grant, ends=now + LONGEST))
             self._me.save_key_ring()
 
@@ -263,19 +278,26 @@ class Donations:
 
     def digest(self, donation: Donation) -> bytes:
         """What its holder is to have, by a digest that time alone does not change."""
-        share = self._share(donation)
-        return hashlib.sha256(write_offer(evolve(share, given=0))).digest()
+        offer = b"" if self._given(donation).revoked else write_offer(evolve(self._share(donation), given=0))
+        digest = hashlib.sha256(offer).digest()
+        return self._publishing.digest(digest) if is_published(donation.alias) else digest
 
     async def deliver(self, donation: Donation) -> None:
         """Bring it. Fails as `Outbox.send` does."""
-        offer, digest = write_offer(self._share(donation)), self.digest(donation)
-        fields = {"kind": KIND}
-        await self._around.outbox.send(donation.holder, Command.KEY, fields, offer, deadline=SECONDS)
+        grant = self._given(donation)
+        offer, digest = b"" if grant.revoked else write_offer(self._share(donation)), self.digest(donation)
+        if is_published(donation.alias):
+            await self._publishing.publish(self.records, grant, offer)
+        else:
+            fields = {"kind": KIND}
+            await self._around.outbox.send(donation.holder, Command.KEY, fields, offer, deadline=SECONDS)
         donation.delivered = digest
 
+    def _given(self, donation: Donation) -> Grant:
+        return next(one for one in self._me.key_ring.get(donation.alias).grants if one.id == donation.ident)
+
     def _share(self, donation: Donation) -> GivenShare:
-        key = self._me.key_ring.get(donation.alias)
-        grant = next(one for one in key.grants if one.id == donation.ident)
+        key, grant = self._me.key_ring.get(donation.alias), self._given(donation)
         signed = self._holders(donation.alias)
         if signed is None:
             raise BitDustError("keys-not-ready", "there is nobody any more who holds what is shared")
@@ -319,6 +341,8 @@ class Donations:
 
     def report(self, donation: Donation) -> None:
         """A donation has come to a holder, or has not."""
+        if is_published(donation.alias):
+            return  # it came to nobody in particular, and is written again each day
         data = self._shown(donation.alias, donation.holder)
         if donation.problem:
             reason = {"reason": donation.problem[:500]}

@@ -148,7 +148,11 @@ class Guest(OpenShare):
         self._share = share
         self._prover = prover
         super().__init__(around, share.key_id, report)
-        self._ports = GuestPorts(around, share.owner, self.family, lambda: self._share.capabilities)
+        self._ports = GuestPorts(around, share.owner, self.family, lambda: self._share.capabilities, self.shown_to)
+
+    def shown_to(self, capability: bytes, supplier: bytes) -> bytes:
+        """A capability as this supplier is to see it."""
+        return capability
 
     def renew(self, share: GivenShare) -> None:
         """The owner gave something newer, or I changed what I say of it."""

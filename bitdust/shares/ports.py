@@ -1,6 +1,6 @@
 """What shares ask of the rooms below, one protocol for each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -38,6 +38,33 @@ class MyStorage(Protocol):
 
     def sync(self) -> "Deferred[Any]":
         """Compare with the suppliers at once."""
+
+
+class Offered(Protocol):
+    """What an owner offers, sealed to a holder."""
+
+    @property
+    def owner(self) -> bytes: ...
+
+    @property
+    def sealed(self) -> bytes: ...
+
+
+class OfferRecords(Protocol):
+    """Offers in the hash table; `bitdust.dht.offers.Offers` is it."""
+
+    async def put(self, holder: bytes, sealed: bytes, time: int, seconds: int, /) -> None:
+        """Offer something for so many seconds, or nothing any more; ``time`` is milliseconds. Raises `BitDustError`."""
+
+    async def find(self, holder: bytes, /) -> Sequence[Offered]:
+        """All that is offered to a holder."""
+
+
+class Resolves(Protocol):
+    """Who has newer documents of people known here; `bitdust.dht.directory.Directory` is it."""
+
+    async def resolve(self, fingerprint: bytes, /) -> Sequence[str]:
+        """Where somebody may be reached, by the newest document."""
 
 
 IsFriend = Callable[[bytes], bool]

@@ -13,6 +13,7 @@ from bitdust.crypt.writers import Writer
 from bitdust.formats.operations import Op
 from bitdust.identity.proving import NameProver
 from bitdust.outcome import outcome
+from bitdust.shares.borrowed import Borrowing
 from bitdust.shares.cuts import Cuts
 from bitdust.shares.distrust import Distrust
 from bitdust.shares.donations import Donations
@@ -82,6 +83,7 @@ class SharesRoom:
         self.withdrawals = Withdrawals(around, family)
         self._distrust = Distrust(around, self.donations, self.withdrawals)
         self.received = Received(around, is_friend)
+        self.borrowing = Borrowing(around, prover)
         self._news = News(around)
         self.cuts = Cuts(around, family, self.withdrawals, storage)
         self.appended: Signal[[bytes, bytes, bytes]] = Signal()
@@ -113,6 +115,18 @@ class SharesRoom:
         who = writer_of(key.grants, device) if key is not None and self._me.document.device(device) is None else None
         if who is not None and self._storage.core.log_replicas.recovered:
             self._news.report(self._storage.core.view, f"{alias}${self._me.global_id}", ops, who)
+
+    # holders of keys that follow from a secret
+
+    def let_in(self, alias: str, holder: bytes) -> None:
+        """Whoever has the holder's key may read what is under a key of mine. Raises as `Donations.grant` does."""
+        self.donations.let_in(alias, holder)
+
+    def shut_out(self, alias: str, holder: bytes) -> None:
+        """Nobody may by that any more; where nobody may there is nothing to do."""
+        if self.donations.grant_of(alias, holder) is not None:
+            self.donations.take_back(alias, holder)
+            self.withdrawals.tell()
 
     # life
 

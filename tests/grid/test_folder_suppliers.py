@@ -6,6 +6,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from bitdust.folders import secrets
+from bitdust.folders.backup.formats import label_of
 from bitdust.folders.secrets import Secret
 from bitdust.testing.grid import GridNode
 from bitdust.wire.errors import BitDustError
@@ -141,7 +142,7 @@ class LossTests(SuppliersCase):
         self.changes(alice, "b", noise("b", 50_000))
         self.grid.run(61)
         self.is_kept(alice, self.secret)
-        self.grid.wait(shelf.remove(segment))
+        self.grid.wait(shelf.of(label_of(self.secret)).remove(segment))
         key_file = self.key_file(alice)
         self.lose(alice)
         again = self.back(key_file)
@@ -238,17 +239,42 @@ class UpkeepTests(SuppliersCase):
         self.share(alice, self.secret)
         self.changes(alice, "a", noise("a", 50_000))
         self.keep(alice, self.secret)
-        shelf = alice.rooms.folders.copies.shelf
-        remove = shelf.remove
-        self.patch(shelf, "remove", lambda name: remove(name) if name.endswith(".state") else Deferred())
-        alice.rooms.folders.set_suppliers(self.secret.text, False)
-        self.grid.until(lambda: len(self.names(alice)) == 2, LONG, "that the list is gone")
+        self.loses_its_list(alice)
         self.assertEqual(self.row(alice, self.secret).state, "withdrawing")
         alice.crash()
         alice = alice.again("10.0.9.1")
         self.grid.until(lambda: alice.is_on("folder_sync"), LONG, "the next process")
         self.grid.until(lambda: self.row(alice, self.secret).state == "off", LONG, "that it is taken away")
         self.assertEqual(self.names(alice), {})
+
+    def loses_its_list(self, node: GridNode) -> None:
+        """The folder is to go from suppliers; its list has gone, and no more of it goes."""
+        shelf = node.rooms.folders.copies.shelf.of(label_of(self.secret))
+        remove = shelf.remove
+        self.patch(shelf, "remove", lambda name: remove(name) if name.endswith(".state") else Deferred())
+        node.rooms.folders.set_suppliers(self.secret.text, False)
+        self.grid.until(lambda: len(self.names(node)) == 2, LONG, "that the list is gone")
+
+    def test_added_again_in_between(self) -> None:
+        """A folder that is removed, and added again when its list was taken away and its chunks were not, is kept
+        again: nothing is left there that no list needs."""
+        alice = self.alice_with(2)
+        self.share(alice, self.secret)
+        self.changes(alice, "a", noise("a", 50_000))
+        self.keep(alice, self.secret)
+        self.loses_its_list(alice)
+        alice.crash()
+        alice = alice.again("10.0.9.1")
+        self.patch(alice.rooms.folders.copies.shelf, "can_keep", lambda: False)
+        self.grid.until(lambda: alice.is_on("folder_sync"), LONG, "the next process")
+        folders = alice.rooms.folders
+        self.grid.wait(folders.remove(self.secret.text))
+        self.grid.wait(folders.add(self.root(alice), self.secret))
+        self.unpatch(folders.copies.shelf)
+        self.is_kept(alice, self.secret)
+        self.assertEqual(len(self.names(alice)), 3)
+        self.grid.wait(folders.set_suppliers(self.secret.text, False))
+        self.grid.until(lambda: not self.names(alice), LONG, "that it is taken away")
 
     def removed(self) -> GridNode:
         """Alice has removed a folder that suppliers, which cannot be reached now, are to keep no more."""

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.cli.client import ApiError
 from bitdust.cli.processes import NO_CUSTOMER, NO_SUPPLIER, QUIET, NodeProcess, wait_for
+from tests.processes.test_main_job import ProcessTests
 from tests.processes.test_websocket import NOWHERE
 
 SOON = 30.0
@@ -107,6 +108,44 @@ class FolderProcessTests(SynchronousTestCase):
         self.assertEqual((row["type"], row["error"], row["files"], row["size"]), ("read_only", 0, 1, 100_000))
         self.assertEqual(other.ask("shutdown"), {"error": 0})
         wait_for(lambda: not other.node.pid or not Path(f"/proc/{other.node.pid}").exists(), "the end of bob", SOON)
+
+
+class SecretAloneProcessTests(ProcessTests):
+    """A network of its own with ID server, seed and suppliers."""
+
+    def sync(self, node: NodeProcess, *words: str) -> Any:
+        return json.loads(node.cli("--json", "sync", *words))
+
+    def test_owner_and_peers_are_lost(self) -> None:
+        """A folder that suppliers keep comes back with the secret that reads it, to a new node without a name."""
+        self.network.add_suppliers(2)
+        alice = self.network.add_customer("alice", 2)
+        before, after = self.base / "before", self.base / "after"
+        before.mkdir()
+        after.mkdir()
+        files = {"song": os.urandom(2_000_000), "note": b"a short one"}
+        for name, data in files.items():
+            (before / name).write_bytes(data)
+        made = self.sync(alice, "create", str(before))
+        wait_for(lambda: alice.client.call("folder_info", folder=made["id"])["files"] == 2, "the files", SOON)
+        alice.cli("sync", "suppliers", made["id"], "on")
+        kept = lambda: self.sync(alice, "suppliers", made["id"])["state"] == "kept"  # noqa: E731
+        wait_for(kept, "the folder at suppliers", 120)
+        secret = self.base / "secret"
+        secret.write_text(self.sync(alice, "secret", made["id"], "read-only")["read_only"])
+        secret.chmod(0o600)
+        alice.kill()
+        shutil.rmtree(alice.home)
+        shutil.rmtree(before)
+        carol = self.network.node("carol")
+        self.network.others.append(carol)
+        nowhere = {"services/identity-propagate/known-servers": ""}
+        carol.configure(self.network.joining | nowhere | NO_SUPPLIER | NO_CUSTOMER)
+        carol.start()
+        self.sync(carol, "add", str(after), "--secret-file", str(secret))
+        back = lambda: {path.name: path.read_bytes() for path in after.iterdir() if path.is_file()} == files  # noqa: E731
+        wait_for(back, "the files", 120)
+        self.assertEqual(list((carol.home / "logs").glob("exception_*")), [])
 
 
 class VendorApi:

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.folders.backup.copy import SupplierCopy
@@ -18,8 +18,30 @@ from tests.unit.folder_kit import Replica, encrypted_secret
 
 
 class SupplierShelf(FolderShelf):
+    """There is one folder. Names in ``old`` lie where a former version put them, until they are put there anew."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.old: set[str] = set()
+        self.holders: set[bytes] = set()
+
     def refusal(self) -> str:
         return ""
+
+    def of(self, label: str) -> "SupplierShelf":
+        return self
+
+    def former(self) -> "Deferred[frozenset[str]]":
+        return succeed(frozenset(self.old & set(self.names(""))))
+
+    def keep(self, name: str, source: Path, apart: bool = False) -> "Deferred[Any]":
+        return super().keep(name, source, apart).addCallback(lambda _: self.old.discard(name))
+
+    def let_in(self, holder: bytes) -> None:
+        self.holders.add(holder)
+
+    def shut_out(self, holder: bytes) -> None:
+        self.holders.discard(holder)
 
 
 class Device(Replica):

@@ -79,6 +79,69 @@ class WithdrawalTests(CopyCase):
             self.assertEqual(withdrawing.called, done == 3)
             alice.remove("a")
 
+class FormerFormTests(CopyCase):
+    def test_made_anew(self) -> None:
+        """What lies where a former version put it is put there anew, told of, and then removed; so is what is on the
+        disk no more, out of what suppliers have."""
+        alice = self.device("a")
+        alice.write("a", "content of a")
+        alice.write("gone", "content of gone")
+        self.assertEqual(alice.keeps(), "KEPT")
+        self.shelf.old = set(self.shelf.names(""))
+        alice.loses_journal()
+        alice.remove("gone")
+        self.assertEqual(alice.keeps(), "KEPT")
+        self.assertEqual((self.shelf.old & set(self.shelf.names("")), len(self.there(""))), (set(), 3))
+        again = self.device("b")
+        again.keeps()
+        self.assertEqual(again.copy.problem, "")
+        self.assertEqual(sorted(again.due()), ["a", "gone"])
+
+    def test_dies_between_two_steps(self) -> None:
+        """Whenever a process dies there is a list, and all that it needs, in one form or the other."""
+        for steps in range(5):
+            with self.subTest(steps=steps):
+                self.dies_after(steps)
+
+    def dies_after(self, steps: int) -> None:
+        alice = self.device("a")
+        alice.write("a", f"content {steps}")
+        alice.keeps()
+        self.shelf.old = set(self.shelf.names(""))
+        left = [steps]
+
+        def limited(call: Any) -> Any:
+            def called(*arguments: Any) -> Any:
+                left[0] -= 1
+                return call(*arguments) if left[0] >= 0 else Deferred()
+
+            return called
+
+        patches = [self.patch(self.shelf, name, limited(getattr(self.shelf, name))) for name in ("keep", "remove")]
+        alice.keeps()
+        for patch in patches:
+            patch.restore()
+        head, _ = read_head(self.list_of("a").read_bytes(), self.shelf.secrets())
+        self.assertLessEqual({f"{one}.chunks" for one in head.segments}, set(self.there(".chunks")))
+        alice.again()
+        self.assertEqual((alice.keeps(), len(self.there(""))), ("KEPT", 3))
+        self.assertEqual(self.shelf.old & set(self.shelf.names("")), set())
+        self.successResultOf(alice.copy.withdraw())
+        alice.remove("a")
+
+    def test_who_is_let_in(self) -> None:
+        """Whoever can read the folder is let in when its list is there, and shut out when the last list goes."""
+        alice, bob = self.device("a"), self.device("b")
+        holder = alice.store.keys.holder.public
+        self.assertEqual(alice.keeps(), "KEPT")
+        self.assertEqual(self.shelf.holders, {holder})
+        bob.keeps()
+        self.successResultOf(bob.copy.withdraw())
+        self.assertEqual(self.shelf.holders, {holder})
+        self.successResultOf(alice.copy.withdraw())
+        self.assertEqual(self.shelf.holders, set())
+
+
 class TurnTests(CopyCase):
     """What a person changes, through the room of all copies."""
 

@@ -14,13 +14,13 @@ from twisted.logger import Logger
 
 from bitdust.automats.folder_backup import FolderBackup
 from bitdust.blocks.backup.others import FOR_GOOD, SILENT
-from bitdust.blocks.backup.shelf import Shelf
 from bitdust.crypt.files import remove_safely, write_all
 from bitdust.folders.backup.formats import (
     CHUNKS,
     INDEX,
     STATE,
     Told,
+    label_of,
     read_index,
     write_head,
     write_index,
@@ -29,6 +29,7 @@ from bitdust.folders.backup.formats import (
 from bitdust.folders.backup.index import SEGMENT, Figures, SupplierIndex
 from bitdust.folders.backup.lists import Lists
 from bitdust.folders.backup.segments import AT_ONCE, Built, parts, runs
+from bitdust.folders.backup.shelves import OneShelf
 from bitdust.folders.config import FolderConfig
 from bitdust.folders.fetching import parted
 from bitdust.folders.keys import sealed_name
@@ -65,14 +66,14 @@ class SupplierCopy:
 
     log = Logger()
 
-    def __init__(self, host: Host, shelf: Shelf, home: Path) -> None:
+    def __init__(self, host: Host, shelf: OneShelf, home: Path, index: str = "suppliers.db") -> None:
         self._host = host
         self._world = host.around.world
         self._shelf = shelf
         self._home = home
         self._run = host.store.run
-        self._label = host.store.keys.secret.folder_id.hex()[:32]
-        self._index = SupplierIndex(home / "suppliers.db", host.store.journal)
+        self._label = label_of(host.store.keys.secret)
+        self._index = SupplierIndex(home / index, host.store.journal)
         self._lists = Lists(host, shelf, self._index, self._label)
         self._built: Built | None = None
         self._missing: set[bytes] = set()
@@ -149,10 +150,10 @@ class SupplierCopy:
         self._is_open = True
         self._missing.clear()
         self._unread.clear()
-        names = await self._versions()
+        names, former = await self._versions(), await self._former()
         known = set(await self._run(self._index.segments))
         segments = {name.removesuffix(INDEX) for name in names if name.endswith(INDEX)}
-        for segment in sorted(segments - known):
+        for segment in sorted(segments - known, key=lambda one: (one + INDEX not in former, one)):
             if segment + CHUNKS in names:
                 await self._read_index(segment)
         for segment in known - segments:
@@ -161,10 +162,23 @@ class SupplierCopy:
             segment = name.removesuffix(CHUNKS)
             if segment != name and segment not in segments and self._is_mine(segment):
                 await self._shelf.remove(self._name(segment, CHUNKS))
-        if self._mine + STATE not in names:
+        await self._run(self._index.mark_sparse, [name.removesuffix(INDEX) for name in former])
+        if self._mine + STATE not in names or self._mine + STATE in former:
             await self._run(self._index.note_told, b"", 0)
+        else:
+            self._let_in()
         await self._lists.take(names)
         self._host.look_for_chunks()
+
+    async def _former(self) -> frozenset[str]:
+        """What lies there as former versions have put it, by the rest of its name: it is made anew, then removed."""
+        return frozenset(name.partition("-")[2] for name in await self._shelf.former())
+
+    def _let_in(self) -> None:
+        """Whoever can read the folder may read it at my suppliers."""
+        holder = self._host.store.keys.holder
+        if holder is not None:
+            self._shelf.let_in(holder.public)
 
     async def _versions(self) -> dict[str, str]:
         """The newest version of each file of the folder, by the rest of its name."""
@@ -243,6 +257,9 @@ class SupplierCopy:
     async def _append(self, built: Built, names: Sequence[bytes]) -> None:
         source = await self._host.store.serve(names)
         chunks = parted(await _whole(source), len(names))
+        away = [name for name, chunk in zip(names, chunks, strict=True) if chunk is None]
+        there = iter(await self._ask(away))  # in a segment that is to be made anew
+        chunks = [next(there) if chunk is None else chunk for chunk in chunks]
         known = {name for name, _ in built.chunks}
         good = [
             (name, chunk)
@@ -293,6 +310,7 @@ class SupplierCopy:
         names = await self._versions()
         await self._run(self._index.note_state, name, names.get(name, ""), now, segments)
         await self._run(self._index.note_told, digest, now)
+        self._let_in()
         self.failure = ""
         await self._clean(names, now)
 
@@ -351,6 +369,9 @@ class SupplierCopy:
         names = await self._versions()
         await self._lists.heads(names, mine)
         needed = await self._run(self._index.needed_by_others, mine, 0)
+        holder = self._host.store.keys.holder
+        if holder is not None and not any(name.endswith(STATE) and name != mine for name in names):
+            self._shelf.shut_out(holder.public)
         await self._shelf.remove(f"{self._label}-{mine}")
         segments = {name.partition(".")[0] for name in names if name.endswith((INDEX, CHUNKS)) and self._is_mine(name)}
         for segment in sorted(segments - needed):

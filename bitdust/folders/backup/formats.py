@@ -1,4 +1,4 @@
-"""What is written of a folder for suppliers (``docs/formats.md``, section 15); all are files of one hidden key.
+"""What is written of a folder for suppliers (``docs/formats.md``, section 15); all are files of a hidden key.
 
 ==========================  ==========================================================================================
 ``<folder>-<id>.chunks``    sealed chunks, one behind the other; ``<folder>`` is the first 32 digits of the folder's id
@@ -7,7 +7,8 @@
 ==========================  ==========================================================================================
 
 The head is canonical CBOR ``{version, time, name, public, segments, secret}``: ``segments`` are ids of those that the
-list needs, ``secret`` is ``nonce: 12 ‖ AES-256-GCM`` of the folder's secret under a key of the hidden key.
+list needs, ``secret`` is ``nonce: 12 ‖ AES-256-GCM`` of the folder's secret under a key of ``hidden.folders``, which
+nobody is let into: who reads the folder by its secret must not learn a stronger one.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from bitdust.crypt.sealing import hkdf
 from bitdust.folders.keys import NAME
 from bitdust.folders.records import MAX_RECORD
+from bitdust.folders.secrets import Secret
 from bitdust.folders.secrets import parse as parse_secret
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.errors import BitDustError
@@ -34,6 +36,8 @@ LONGEST_HEAD = 4 * 1024 * 1024
 MOST_SEGMENTS = 100_000
 _INFO = b"BitDust secrets of folders at suppliers 1"
 _NONCE, _DIGEST, _SIZE, _MAGIC = 12, 32, 4, 16
+LABEL = 32
+"""Digits of a folder's id by which its files are known."""
 _HEAD = Struct(
     {
         "version": Int(1, VERSION),
@@ -79,6 +83,11 @@ def read_index(data: bytes) -> list[tuple[bytes, int, int]]:
         found.append((body[at : at + NAME], offset, size))
         offset += size
     return found
+
+
+def label_of(secret: Secret) -> str:
+    """How names of files of a folder begin."""
+    return secret.folder_id.hex()[:LABEL]
 
 
 def write_head(told: Told, secret: bytes, nonce: bytes) -> bytes:

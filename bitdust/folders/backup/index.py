@@ -190,8 +190,12 @@ class SupplierIndex:
         small = {name for name, _, live in rows if live and 2 * live < SEGMENT}
         if len(small) >= MANY_SMALL:
             sparse |= small
+        self.mark_sparse(sparse)
+
+    def mark_sparse(self, segments: Iterable[str]) -> None:
+        """These are to be made anew, however full they are."""
         with self._database as database:
-            database.executemany("UPDATE segments SET sparse=1 WHERE name=?", [(name,) for name in sparse])
+            database.executemany("UPDATE segments SET sparse=1 WHERE name=?", [(name,) for name in segments])
 
     # lists
 

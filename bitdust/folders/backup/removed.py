@@ -65,11 +65,13 @@ class RemovedFolders:
         turn = self._copies.in_turn(config.text, partial(self._copies.withdraw, config.text))
         turn.addErrback(lambda failure: self.log.failure("a folder could not be taken from suppliers", failure))
 
-    async def forget(self, secret: Secret) -> None:
-        """A folder is added again: it stays at suppliers, or comes there anew."""
-        for config in self._book.leaving():
-            if config.secret.folder_id == secret.folder_id:
-                await self._copies.in_turn(config.text, partial(self._stay, config))
+    async def forget(self, secret: Secret) -> bool:
+        """A folder is added again: it stays at suppliers, or comes there anew; whether it was to go from there, so that
+        some of it may be there no more."""
+        leaving = [config for config in self._book.leaving() if config.secret.folder_id == secret.folder_id]
+        for config in leaving:
+            await self._copies.in_turn(config.text, partial(self._stay, config))
+        return bool(leaving)
 
     async def _stay(self, config: FolderConfig) -> None:
         self._copies.stay(config.text)

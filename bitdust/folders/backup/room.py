@@ -3,16 +3,17 @@
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from attrs import frozen
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from bitdust.blocks.backup.shelf import Shelf
 from bitdust.folders.backup.copy import Host, SupplierCopy
-from bitdust.folders.backup.formats import LONGEST_HEAD, STATE, Told, read_head
+from bitdust.folders.backup.formats import LONGEST_HEAD, STATE, Told, label_of, read_head
+from bitdust.folders.backup.guests import Guests
+from bitdust.folders.backup.shelves import FolderShelf, Lender
 from bitdust.folders.config import FolderConfig
 from bitdust.folders.folder import Folder
 from bitdust.folders.port import KeptRow, SuppliersRow
@@ -23,15 +24,8 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wiring import Wire
 
 T = TypeVar("T")
-_LABEL, _ID, _HEAD = 32, 16, 20
+_ID, _HEAD = 16, 20
 _STATES = {"AT_STARTUP": "waiting", "WAITING": "waiting", "READING": "reading", "KEPT": "kept", "STOPPED": "off"}
-
-
-class FolderShelf(Shelf, Protocol):
-    """Where files of folders are kept."""
-
-    def refusal(self) -> str:
-        """Why nothing can be kept, however long one waits; empty where it can."""
 
 
 @frozen
@@ -43,9 +37,13 @@ class _Leaving:
 
 
 class SupplierCopies:
-    """I have a copy for each open folder whose person wants it; ``done`` is told which was taken away."""
+    """I have a copy for each open folder whose person wants it; ``done`` is told which was taken away.
+
+    For those whose person does not I look whether suppliers of somebody else have it (`guests`).
+    """
 
     shelf = Wire(FolderShelf)
+    lender = Wire(Lender)
     log = Logger()
 
     def __init__(self, done: Callable[[FolderConfig], None]) -> None:
@@ -53,18 +51,26 @@ class SupplierCopies:
         self._copies: dict[str, SupplierCopy] = {}
         self._leaving: dict[str, _Leaving] = {}
         self._turns: dict[str, DeferredLock] = {}
+        self.guests = Guests(lambda: self.lender)
 
     def begin(self, folder: Folder, home: Path) -> None:
         """Keep a folder at suppliers from now on, and have of them what no peer gives."""
-        self.end(folder)
-        copy = SupplierCopy(folder, self.shelf, home)
+        self._end(folder)
+        copy = self._copy(folder, home)
         self._copies[folder.config.text] = copy
         folder.beyond.append(copy)
         folder.changed.connect(copy.changed)
         copy.start()
 
+    def _copy(self, folder: Host, home: Path) -> SupplierCopy:
+        return SupplierCopy(folder, self.shelf.of(label_of(folder.config.secret)), home)
+
     def end(self, folder: Folder) -> None:
         """Do nothing more for it; before it is closed."""
+        self.guests.end(folder)
+        self._end(folder)
+
+    def _end(self, folder: Folder) -> None:
         copy = self._copies.pop(folder.config.text, None)
         if copy is not None:
             folder.beyond.remove(copy)
@@ -79,6 +85,7 @@ class SupplierCopies:
 
     def follow(self, folder: Folder, home: Path) -> None:
         """Do what is wanted of a folder that is open."""
+        self.guests.begin(folder, home)
         if folder.config.suppliers:
             self.begin(folder, home)
         elif folder.config.withdrawing:
@@ -86,12 +93,12 @@ class SupplierCopies:
 
     def leave(self, folder: Folder, home: Path) -> None:
         """Have it at suppliers no more: `withdraw` and `look` take it from there."""
-        self.end(folder)
+        self._end(folder)
         self.take_away(folder, home)
 
     def take_away(self, folder: Host, home: Path) -> None:
         """The same for one for which nothing is done any more."""
-        copy = SupplierCopy(folder, self.shelf, home)
+        copy = self._copy(folder, home)
         copy.stop()
         self._leaving[folder.config.text] = _Leaving(copy, folder.config)
 
@@ -147,7 +154,7 @@ class SupplierCopies:
             return SuppliersRow(state="withdrawing", problem=leaving.copy.failure if leaving is not None else "")
         copy = self._copies.get(config.text)
         if copy is None:
-            return SuppliersRow()
+            return await self.guests.row(config)
         figures, told = await copy.figures()
         state = _STATES.get(copy.machine.state, "keeping")
         left = max(0, figures.size - figures.kept)
@@ -171,8 +178,7 @@ class SupplierCopies:
         """Whether suppliers have a list of a folder."""
         if not self.shelf.can_keep():
             return False
-        label = secret.folder_id.hex()[:_LABEL]
-        return any(name.startswith(label) and name.endswith(STATE) for name in await self.shelf.versions())
+        return any(name.endswith(STATE) for name in await self.shelf.of(label_of(secret)).versions())
 
     async def secret_of(self, ident: str) -> Secret:
         """The secret of a folder that suppliers hold: of those that devices had, the strongest.

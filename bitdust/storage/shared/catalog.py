@@ -30,6 +30,7 @@ from bitdust.storage.pieces.spool import Spool
 from bitdust.storage.pieces.waiting import WaitingPieces
 from bitdust.storage.ports import PieceHolders
 from bitdust.storage.restore.jobs import Downloads
+from bitdust.storage.restore.ranges import Ranges
 from bitdust.storage.restore.restore import RestoreParts
 from bitdust.storage.shared.inventory import SharedInventory
 from bitdust.storage.shared.pen import GuestLogs, Pen, no_pen
@@ -123,6 +124,7 @@ class SharedCatalog:
         sources = PackSources(self.catalog, shared.holders, waiting, self._copies)
         parts = RestoreParts(around, self.catalog, self._fetcher, sources, self._coding, reserve)
         self.downloads = Downloads(parts, whose, whose)
+        self.ranges = Ranges(parts, whose)
         self._logs = GuestLogs(around.me, (shared.alias, shared.key_id), shared.access, shared.pen)
         self._around, self._names_of = around, whose.names_of
         self.changes = Changes(world.clock)
@@ -159,6 +161,7 @@ class SharedCatalog:
     async def close(self) -> None:
         """Stop everything; the file stays."""
         self.downloads.suspend()
+        self.ranges.stop()
         self._inventory.stop()
         self.changes.detach()
         await self.writing.close()

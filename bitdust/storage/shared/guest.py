@@ -29,13 +29,25 @@ class Joined:
     payload: bytes
 
 
+Prove = Callable[[bytes, bytes], bytes]
+"""Of a capability and a supplier's fingerprint, the capability as it is shown there."""
+
+
+def as_it_is(capability: bytes, supplier: bytes) -> bytes:
+    """The session proves who holds it."""
+    return capability
+
+
 class GuestOutbox:
     """The way out, under capabilities of another ``owner``: one for each tag under which suppliers know the key."""
 
-    def __init__(self, outbox: Outbox, owner: bytes, capabilities: Callable[[], Sequence[bytes]]) -> None:
+    def __init__(
+        self, outbox: Outbox, owner: bytes, capabilities: Callable[[], Sequence[bytes]], prove: Prove = as_it_is
+    ) -> None:
         self._outbox = outbox
         self._owner = owner
         self._capabilities = capabilities
+        self._prove = prove
 
     def send(
         self,
@@ -50,7 +62,7 @@ class GuestOutbox:
         shown = self._fitting(fields)
 
         def under(capability: bytes) -> "Deferred[Any]":
-            own = {"owner": self._owner, "capability": capability}
+            own = {"owner": self._owner, "capability": self._prove(capability, to)}
             return self._outbox.send(to, command, fields, payload, **{**terms, **own})
 
         if len(shown) == 1:
@@ -113,11 +125,11 @@ class GuestPorts:
 
     def __init__(
         self, around: Connected, owner: bytes, family: Callable[[], Family | None],
-        capabilities: Callable[[], Sequence[bytes]],
+        capabilities: Callable[[], Sequence[bytes]], prove: Prove = as_it_is,
     ) -> None:  # fmt: skip
         self._around = around
         self._family = family
-        self.outbox: Outbox = GuestOutbox(around.outbox, owner, capabilities)
+        self.outbox: Outbox = GuestOutbox(around.outbox, owner, capabilities, prove)
 
     def is_online(self, fingerprint: bytes) -> bool:
         """Whether there is a session with a supplier."""
