@@ -32,6 +32,8 @@ AT_ONCE = 16
 """Suppliers that are asked side by side."""
 AT_LARGE, LANES = 24, 6
 """Nodes of the suppliers' layer that are asked in one round, and how many of them side by side."""
+MOST_BENEATH = 12
+"""Records of one supplier that are looked at, beneath its newest."""
 STRANGERS = ("not-allowed", "no-contract", "unknown-command")
 """Codes of a node that has never had anything of mine."""
 Take = Callable[[Answer], None]
@@ -70,17 +72,22 @@ class Recovery:
         """Those that the key file names; none after a restart."""
         return [hint.fingerprint for hint in self._registration.hints.suppliers]
 
-    def ask_for_family(self, suppliers: Iterable[bytes], at_large: bool, take: Take) -> "Deferred[None]":
+    def ask_for_family(
+        self, suppliers: Iterable[bytes], at_large: bool, take: Take, beneath: bool = False
+    ) -> "Deferred[None]":
         """See `bitdust.suppliers.finding.FamilySources`."""
         hints = {hint.fingerprint: hint for hint in self._registration.hints.suppliers}
         for who in suppliers:
             hints.setdefault(who, SupplierHint(who))
-        return _all([self._family_in_dht(take), *self._each(hints.values(), at_large, take)])
+        most = MOST_BENEATH if beneath else 0
+        return _all([self._family_in_dht(take), *self._each(hints.values(), at_large, take, most)])
 
-    def _each(self, hints: Iterable[SupplierHint], at_large: bool, take: Take) -> "Iterator[Awaitable[None]]":
+    def _each(
+        self, hints: Iterable[SupplierHint], at_large: bool, take: Take, beneath: int
+    ) -> "Iterator[Awaitable[None]]":
         at_once = DeferredSemaphore(AT_ONCE)
         for hint in hints:
-            yield at_once.run(self._family_at, hint, take)
+            yield at_once.run(self._family_at, hint, take, beneath)
         if at_large:
             yield self._family_at_large(take)
 
@@ -104,15 +111,20 @@ class Recovery:
         except TookTooLong:
             raise BitDustError("dht-off", "no node of the DHT answers") from None
 
-    def _family_at(self, hint: SupplierHint, take: Take) -> "Deferred[None]":
-        return Deferred.fromCoroutine(self._ask_one(hint, take))
+    def _family_at(self, hint: SupplierHint, take: Take, beneath: int) -> "Deferred[None]":
+        return Deferred.fromCoroutine(self._ask_one(hint, take, beneath))
 
-    async def _ask_one(self, hint: SupplierHint, take: Take) -> None:
+    async def _ask_one(self, hint: SupplierHint, take: Take, beneath: int) -> None:
         found = await outcome(Deferred.fromCoroutine(self._ask(hint, {"kind": "family"})))
         if found.code in ("not-found", *STRANGERS):
             take(Answer(hint.fingerprint))
         else:
             take(Answer(hint.fingerprint, found.value or b"", str(found.error or "")))
+        for back in range(1, beneath + 1 if found.value else 0):
+            older = await outcome(Deferred.fromCoroutine(self._ask(hint, {"kind": "family", "back": back})))
+            if not older.value:
+                break
+            take(Answer(hint.fingerprint, older.value))
 
     async def _ask(self, hint: SupplierHint, fields: dict[str, Any]) -> bytes:
         if not self._gateway.connected(hint.fingerprint):

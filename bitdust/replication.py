@@ -46,9 +46,8 @@ def places_heard(family: Family, heard: Collection[bytes], recovering: bool) -> 
     Where a place changes hands, what was safe before may be stored at the one who leaves alone, and what became safe
     since at the new one alone: a node that has lost everything must have heard both.
     """
-    leaving = family.leaving or [None] * family.n
     wanted = all if recovering else any
-    places = [[who for who in place if who is not None] for place in zip(family.suppliers, leaving, strict=True)]
+    places = map(family.holders_of, range(family.n))
     return sum(1 for place in places if place and wanted(who in heard for who in place))
 
 

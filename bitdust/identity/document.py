@@ -92,6 +92,11 @@ class IdentityDocument:
     """Devices that count no more, and have no place any more; what they signed before can still be read."""
 
     @property
+    def idents(self) -> frozenset[bytes]:
+        """Ids of all devices that it names, former ones too."""
+        return frozenset(one.id for one in (*self.devices, *self.former))
+
+    @property
     def revoked_devices(self) -> int:
         """How many devices were revoked: for each there is room in the key ring."""
         return sum(one.revoked is not None and not one.was_let_go for one in (*self.devices, *self.former))

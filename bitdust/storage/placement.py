@@ -78,7 +78,7 @@ class Placement:
         core = self._core()
         if core is None:
             return self.has_data()
-        return figures.holds_what_lacks(core.catalog.read, position, supplier, former)
+        return figures.holds_what_lacks(core.catalog.read, supplier, former)
 
     def is_logged_at(self, supplier: bytes) -> bool:
         """Whether a supplier holds all my logs, and my key ring."""

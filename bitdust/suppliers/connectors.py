@@ -252,7 +252,7 @@ class Connectors:
         """
         family, contract = self._family.current, self._book.of(supplier)
         if family is not None and supplier in family.departing:
-            place = (family.leaving or []).index(supplier)
+            place = family.left_by(supplier)[0]
             return Wish(room=contract.room if contract is not None else 0, n=family.n, position=place, least=0)
         position = self._family.seat(supplier)
         if family is not None and position is not None and position >= self.size():

@@ -15,7 +15,7 @@ from bitdust.identity.awaited import FAMILY
 from bitdust.identity.document import Device
 from bitdust.signal import Signal
 from bitdust.suppliers.family_before import DAY, MAX_RECORD, FamilyBefore, given_back, is_overthrown
-from bitdust.suppliers.family_merge import Places, SizeChange, merged, with_guests
+from bitdust.suppliers.family_merge import Also, Places, SizeChange, also_of, in_turn, merged, with_guests
 from bitdust.suppliers.other_lives import OtherLives, Reading
 from bitdust.surroundings import Surroundings
 from bitdust.wire.encoding import WireError
@@ -96,11 +96,12 @@ class MyFamily:
         leaving: Sequence[bytes | None] | None = None,
         change: SizeChange | None = None,
         other: Family | None = None,
+        also: Also | None = None,
     ) -> Family:
         """The next revision, signed and saved.
 
-        Without ``leaving`` those who leave a place go on leaving it, and so does a ``change`` of size. The record of
-        an ``other`` family, which knew nothing of mine, is followed as well.
+        Without ``leaving`` and ``also`` those who leave a place go on leaving it, and so does a ``change`` of size. The
+        record of an ``other`` family, which knew nothing of mine, is followed as well.
         """
         self._check_known()
         n, before = len(suppliers), self.current
@@ -108,6 +109,8 @@ class MyFamily:
             leaving = before.leaving if leaving is None else leaving
             change = SizeChange.of(before) if change is None else change
         change = change or SizeChange()
+        also = also if also is not None else also_of(before) if before is not None else ()
+        leaving, also = in_turn(list(suppliers), list(leaving or [None] * n), also)
         family = Family(
             customer=self._me.fingerprint,
             revision=1 + max((one.revision for one in (before, other) if one is not None), default=0),
@@ -116,12 +119,13 @@ class MyFamily:
             time=int(self._wall()),
             suppliers=list(suppliers),
             addresses=list(addresses),
-            leaving=list(leaving) if leaving is not None and any(leaving) else None,
+            leaving=leaving if any(leaving) else None,
             wanted=change.wanted,
             beyond=list(change.beyond) or None,
             former=change.former,
             mandate=before.mandate if before is not None and before.n == n else None,
             roots=self._roots(other),
+            also=[{"place": place, "supplier": who} for place, who in also] or None,
         )
         self._sign(family)
         assert self.current is not None
@@ -200,7 +204,7 @@ class MyFamily:
         write_safely(self._marker, b"")
         self._note_before(theirs, signed)
         self._others.note(signed)
-        self.write(places.suppliers, places.addresses, places.leaving, places.change, theirs)
+        self.write(places.suppliers, places.addresses, places.leaving, places.change, theirs, places.also)
         return True
 
     def take_guests(self, signed: Signed) -> bool:
@@ -220,7 +224,7 @@ class MyFamily:
         write_safely(self._marker, b"")
         self._others.note(signed, int(self._wall()) + GUEST_DAYS * DAY)
         other = evolve(theirs, revision=0) if is_leap(theirs.revision, mine.revision) else theirs
-        self.write(places.suppliers, places.addresses, places.leaving, places.change, other)
+        self.write(places.suppliers, places.addresses, places.leaving, places.change, other, places.also)
         return True
 
     def confirm(self) -> None:
@@ -266,7 +270,7 @@ class MyFamily:
         if Places.of(theirs).says_the_same(places) and signed.to_bytes() < self.signed.to_bytes():
             self._keep(theirs, signed)
         else:
-            self.write(places.suppliers, places.addresses, places.leaving, places.change)
+            self.write(places.suppliers, places.addresses, places.leaving, places.change, also=places.also)
         return True
 
     def check(self, signed: Signed) -> tuple[Family, bool]:

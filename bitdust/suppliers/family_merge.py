@@ -2,11 +2,15 @@
 forgotten without need. Both devices come to the same one, whichever learns of the other first.
 """
 
+from collections.abc import Iterable
+
 from attrs import frozen
 
-from bitdust.wire.records import Family
+from bitdust.wire.records import MAX_ALSO, Family
 
 Seats = list[bytes | None]
+Also = tuple[tuple[int, bytes], ...]
+"""Places, and who leaves them when those have left who stand beside their suppliers now."""
 
 
 @frozen
@@ -32,22 +36,25 @@ class Places:
     addresses: list[str | None]
     leaving: Seats
     change: SizeChange = SizeChange()
+    also: Also = ()
 
     @classmethod
     def of(cls, family: Family) -> "Places":
         """Those of a record, with lists where it leaves them out."""
         none = [None] * family.n
         addresses, leaving = list(family.addresses or none), list(family.leaving or none)
-        return cls(list(family.suppliers), addresses, leaving, SizeChange.of(family))
+        return cls(list(family.suppliers), addresses, leaving, SizeChange.of(family), also_of(family))
 
     def says_the_same(self, other: "Places") -> bool:
         """Whether the same suppliers have and leave the same places, and the same size is wanted."""
-        return (self.suppliers, self.leaving, self.change) == (other.suppliers, other.leaving, other.change)
+        return all(getattr(self, name) == getattr(other, name) for name in ("suppliers", "leaving", "change", "also"))
 
     def leave_enough(self, *records: Family) -> bool:
         """Whether of those who have places in each record, and of those who leave some, so many are left that what they
-        hold can be put together: a place has room for one who has it and one who leaves it."""
-        left = {*self.suppliers, *self.leaving, *self.change.beyond}
+        hold can be put together; nobody is forgotten because so many wait for their turn to leave."""
+        left = {*self.suppliers, *self.leaving, *self.change.beyond, *(who for _, who in self.also)}
+        if len(self.also) == MAX_ALSO and any(not left.issuperset(one.holders) for one in records):
+            return False
         groups = [(one.k, group) for one in records for group in (one.suppliers, one.leaving or ())]
         known = [(k, {who for who in group if who is not None}) for k, group in groups]
         return all(len(group & left) >= min(k, len(group)) for k, group in known)
@@ -69,16 +76,40 @@ def merged(one: Family, other: Family) -> Places:
     addresses = dict(zip([*theirs.suppliers, *ours.suppliers], [*theirs.addresses, *ours.addresses], strict=True))
     suppliers: Seats = []
     leaving: Seats = []
-    number = max(len(one.seats), len(other.seats))
-    for mine, left, yours, gone in zip(*ours.seats(number), *theirs.seats(number), strict=True):
+    also: list[tuple[int, bytes]] = []
+    number, n = max(len(one.seats), len(other.seats)), max(one.n, other.n)
+    known = sorted({*ours.also, *theirs.also})
+    for place, seats in enumerate(zip(*ours.seats(number), *theirs.seats(number), strict=True)):
+        mine, left, yours, gone = seats
         who = next((best for best in _in_order(mine, left, yours, gone) if best not in suppliers), None)
         suppliers.append(who)
-        holders = [holder for holder in (*_sorted(left, gone), *_sorted(mine, yours)) if holder != who]
+        others = [holder for at, holder in known if at == place]
+        holders = [one for one in (*_sorted(left, gone), *_sorted(mine, yours), *others) if one != who]
         leaving.append(holders[0] if holders else None)
-    n = max(one.n, other.n)
-    leaving = [None if who in suppliers else who for who in leaving[:n]]
+        also += [(place, holder) for holder in holders[1:] if place < n]
     change = _change(one, other, n, suppliers[n:])
-    return Places(suppliers[:n], [addresses.get(who) for who in suppliers[:n]], leaving, change)
+    suppliers = suppliers[:n]
+    leaving, later = in_turn(suppliers, leaving[:n], also)
+    return Places(suppliers, [addresses.get(who) for who in suppliers], leaving, change, later)
+
+
+def also_of(family: Family) -> Also:
+    """Places and those who leave them when the first ones have left."""
+    return tuple((one["place"], one["supplier"]) for one in family.also or ())
+
+
+def in_turn(suppliers: Seats, leaving: Seats, also: Iterable[tuple[int, bytes]]) -> tuple[Seats, Also]:
+    """Who leaves each place first, and who does later; nobody leaves who has a place, or leaves one twice.
+
+    A record has room for so many: those that came last go without having told what they have.
+    """
+    turns: list[Seats] = [[who] for who in leaving]
+    for place, who in also:
+        if place < len(turns):
+            turns[place].append(who)
+    left = [[one for one in dict.fromkeys(turn) if one is not None and one not in suppliers] for turn in turns]
+    later = [(place, who) for place, turn in enumerate(left) for who in turn[1:]]
+    return [turn[0] if turn else None for turn in left], tuple(later[:MAX_ALSO])
 
 
 def with_guests(mine: Family, theirs: Family) -> Places:
@@ -87,16 +118,18 @@ def with_guests(mine: Family, theirs: Family) -> Places:
     ours = Places.of(mine)
     number = max(len(mine.seats), len(theirs.seats))
     suppliers, leaving = ours.seats(number)
+    also = list(ours.also)
     for place, holders in enumerate(zip(*Places.of(theirs).seats(number), strict=True)):
-        guests = [who for who in holders if who is not None and who not in (*suppliers, *leaving)]
-        if guests and place < mine.n:
-            leaving[place] = leaving[place] or guests[0]
-        elif guests:
+        guests = [who for who in holders if who is not None]
+        if place < mine.n:
+            also += [(place, who) for who in guests]
+        elif guests and guests[0] not in suppliers:
             suppliers[place] = suppliers[place] or guests[0]
     sizes = [size for size in (mine.former, theirs.n if theirs.n != mine.n else None) if size is not None]
     beyond = tuple(suppliers[mine.n :])
     change = SizeChange(mine.wanted, beyond if any(beyond) else (), min([*sizes, mine.n]) if sizes else None)
-    return Places(ours.suppliers, ours.addresses, leaving[: mine.n], change)
+    leaving, later = in_turn(ours.suppliers, leaving[: mine.n], also)
+    return Places(ours.suppliers, ours.addresses, leaving, change, later)
 
 
 def _change(one: Family, other: Family, n: int, beyond: Seats) -> SizeChange:

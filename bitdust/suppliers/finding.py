@@ -60,11 +60,12 @@ class FamilySources(Protocol):
         """Those that the key file names."""
 
     def ask_for_family(
-        self, suppliers: Iterable[bytes], at_large: bool, take: Callable[[Answer], None], /
+        self, suppliers: Iterable[bytes], at_large: bool, take: Callable[[Answer], None], beneath: bool = False, /
     ) -> "Deferred[None]":
         """Ask the DHT, suppliers that the key file names, and ``suppliers``; ``at_large`` asks strangers too.
 
-        ``take`` gets each answer when it comes. Fires when all have answered or failed; a cancel ends it.
+        ``take`` gets each answer when it comes, and with ``beneath`` the records that a supplier keeps beneath its
+        newest one as well. Fires when all have answered or failed; a cancel ends it.
         """
 
 

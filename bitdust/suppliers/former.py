@@ -54,7 +54,7 @@ class FormerFamily:
         self._path: Path = around.world.home / "metadata" / NOTE
         self._since: float | None = None
         self._suppliers: list[bytes] = []
-        self._found: Family | None = None
+        self._has_found = False
         self._candidate: tuple[Signed, Family] | None = None
         self._heard: dict[bytes | None, int] = {}
         self._doubtful: dict[str, int] = {}
@@ -93,7 +93,7 @@ class FormerFamily:
     def awaited(self) -> frozenset[bytes]:
         """Those who may have the family of before and have not said that they have none: each keeps the pieces of a
         place there, and whoever gave it another one today would find them no more."""
-        if self._since is None or self._found is not None:
+        if self._since is None or self._has_found:
             return frozenset()
         return frozenset(self._suppliers) - self._without
 
@@ -105,6 +105,7 @@ class FormerFamily:
             self._since = float(noted["since"])
             self._suppliers = [bytes.fromhex(who) for who in noted["suppliers"]][:MAX_SUPPLIERS]
             self._doubtful = {str(digest): int(since) for digest, since in noted.get("doubtful", {}).items()}
+            self._has_found = bool(noted.get("found"))
         except FileNotFoundError:
             self._since = None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -131,7 +132,8 @@ class FormerFamily:
         self._since, self._suppliers = since, suppliers
 
     def _write(self, since: float, suppliers: Iterable[bytes], doubtful: dict[str, int]) -> None:
-        noted = {"since": since, "suppliers": [who.hex() for who in suppliers], "doubtful": doubtful}
+        names = [who.hex() for who in suppliers]
+        noted = {"since": since, "suppliers": names, "doubtful": doubtful, "found": self._has_found}
         write_safely(self._path, json.dumps(noted).encode() + b"\n")
         self._doubtful = doubtful
 
@@ -139,7 +141,9 @@ class FormerFamily:
 
     def ask(self) -> "Deferred[None]":
         self._heard = {}
-        return self._finding.sources.ask_for_family(self._suppliers, True, self._take).addCallback(self._join)
+        suppliers = dict.fromkeys([*self._suppliers, *self._family.holders])
+        asking = self._finding.sources.ask_for_family(suppliers, True, self._take, True)
+        return asking.addCallback(self._join)
 
     def _take(self, answer: Answer) -> None:
         """Note what one source knows; the newest record of before counts, and its suppliers are asked as well."""
@@ -204,9 +208,8 @@ class FormerFamily:
 
     def _join(self, _: object) -> None:
         """A round is over: take the newest record, once enough were heard that a still newer one is unlikely."""
-        if self._found is None and self._candidate is None:
+        if self._candidate is None:
             self._invite()
-        if self._candidate is None or self._found is not None:
             return
         signed, theirs = self._candidate
         self._rounds += 1
@@ -217,14 +220,23 @@ class FormerFamily:
         self._candidate, self._rounds = None, 0
         try:
             if self._family.adopt(signed):
-                self._found = theirs
+                self._has_found = True
+                self._tell(theirs)
+                self._write(self._since or 0.0, self._suppliers[:MAX_SUPPLIERS], self._doubtful)
         except (BitDustError, OSError) as problem:
             self.log.warn("a family record of before is no use: {why}", why=problem)
 
     def is_known(self) -> bool:
-        """Whether it is found, or nobody can have it any more."""
+        """Whether all of them are found, or nobody can have one any more.
+
+        Each life was begun by a device of its own, so one that the record of today does not go back to may have begun
+        another one.
+        """
         since = self._since if self._since is not None else 0.0
-        return self._found is not None or self._around.world.wall() - since > TERM
+        family = self._family.current
+        roots = set(family.roots or ()) if family is not None else set()
+        is_all = self._has_found and roots.issuperset(self._me.document.idents)
+        return is_all or self._around.world.wall() - since > TERM
 
     def longest_pause(self) -> float:
         return DAY
@@ -233,11 +245,9 @@ class FormerFamily:
         """Nobody is told: the person has gone on without it."""
 
     def report_known(self) -> None:
-        self._machine, found = None, self._found
+        self._machine = None
         try:
             remove_safely(self._path)
-            self._since = None
+            self._since, self._has_found = None, False
         except OSError as error:
             self.log.warn("the search for a former family will begin again: {error}", error=error)
-        if found is not None:
-            self._tell(found)

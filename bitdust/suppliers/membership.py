@@ -7,7 +7,7 @@ from attrs import evolve
 from bitdust.events import Events
 from bitdust.peers.shown import show_idurl
 from bitdust.suppliers.family import MyFamily
-from bitdust.suppliers.family_merge import SizeChange
+from bitdust.suppliers.family_merge import Also, SizeChange, also_of
 from bitdust.surroundings import Surroundings
 from bitdust.wire.records import Family
 
@@ -38,17 +38,24 @@ class Membership:
         former = [None if who in suppliers else who for who in self._former()]
         change = self._change()
         beyond = tuple(None if who in suppliers else who for who in change.beyond)
-        self._write(self._seats_without(suppliers), former, evolve(change, beyond=beyond))
+        also = tuple(one for one in self._also() if one[1] not in suppliers)
+        self._write(self._seats_without(suppliers), former, evolve(change, beyond=beyond), also)
 
     def give(self, position: int, supplier: bytes, address: str | None) -> None:
-        """Give a place to a new supplier. Whoever had it first stays beside it; beyond the family nobody does."""
-        seats, former = self._seats_without(()), self._former()
+        """Give a place to a new supplier. Whoever had it first stays beside it; beyond the family nobody does.
+
+        Whoever has it now as well, where two lives have met: what each of them has may be nowhere else.
+        """
+        seats, former, also = self._seats_without(()), self._former(), self._also()
         if position >= len(seats):
             self._give_beyond(position - len(seats), supplier)
             return
-        former[position] = former[position] or seats[position][0]
+        who = seats[position][0]
+        if who is not None and former[position] is not None and self._family.of_other_lives():
+            also = (*also, (position, who))
+        former[position] = former[position] or who
         seats[position] = (supplier, address)
-        self._write(seats, former)
+        self._write(seats, former, also=also)
 
     def _give_beyond(self, number: int, supplier: bytes) -> None:
         change = self._change()
@@ -99,13 +106,23 @@ class Membership:
         family = self._family.current
         return list(family.leaving or [None] * family.n) if family is not None else []
 
+    def _also(self) -> Also:
+        return also_of(self._family.current) if self._family.current is not None else ()
+
     def _change(self) -> SizeChange:
         family = self._family.current
         return SizeChange.of(family) if family is not None else SizeChange()
 
-    def _write(self, seats: list[Seat], former: list[bytes | None], change: SizeChange | None = None) -> None:
+    def _write(
+        self,
+        seats: list[Seat],
+        former: list[bytes | None],
+        change: SizeChange | None = None,
+        also: Also | None = None,
+    ) -> None:
         before = list(self._family.current.suppliers) if self._family.current is not None else []
-        family = self._family.write([who for who, _ in seats], [address for _, address in seats], former, change)
+        who, where = [who for who, _ in seats], [address for _, address in seats]
+        family = self._family.write(who, where, former, change, also=also)
         before = (before + [None] * family.n)[: family.n]
         for position, (old, new) in enumerate(zip(before, family.suppliers, strict=True)):
             if old != new:

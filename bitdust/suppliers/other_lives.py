@@ -168,9 +168,8 @@ def _is_read(family: Family | None, reading: Reading, holders: Collection[bytes]
     """
     if family is None:
         return all(map(reading.has_read, holders))
-    leaving = family.leaving or [None] * family.n
-    pairs = zip(family.suppliers, leaving, strict=True)
-    places = [there for pair in pairs if (there := [who for who in pair if who is not None and who in holders])]
+    known = map(family.holders_of, range(family.n))
+    places = [there for place in known if (there := [who for who in place if who in holders])]
     read = [place for place in places if all(map(reading.has_read, place))]
     telling = [place for place in read if any(map(reading.names_others, place))]
     return len(read) == len(places) or len(telling) >= family.k

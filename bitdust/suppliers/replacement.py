@@ -27,6 +27,7 @@ from bitdust.suppliers.membership import Membership
 from bitdust.suppliers.other_lives import Reading
 from bitdust.suppliers.publication import FamilyPublication
 from bitdust.surroundings import Connected
+from bitdust.wire.records import MAX_ALSO
 from bitdust.wiring import Wire
 
 REFUSED_FOR = 600.0
@@ -192,13 +193,17 @@ class Replacements:
     def is_wanted(self, position: int) -> bool:
         """While things move to a new supplier it is to be replaced again only where it is lost, lies, or refuses, or a
         person asks for it: who had the place first has everything still. Where each of two has what another life has
-        stored, neither is to go before that is known."""
+        stored both stay beside a third one, if there is room for that."""
         known = self._departures.of(self._supplier(position))
-        if known is None or (self.former(position) is not None and self._family.has_unread(self.pieces)):
+        if known is None or (self.former(position) is not None and not self._has_room_beside()):
             return False
         return (
             not self.is_moving(position) or known.why in (Why.AWAY, Why.AUDITS, Why.ASKED) or self.is_refused(position)
         )
+
+    def _has_room_beside(self) -> bool:
+        family = self._family.current
+        return family is None or len(family.also or ()) < MAX_ALSO or not self._family.has_unread(self.pieces)
 
     def is_refused(self, position: int) -> bool:
         """Whether a place changes hands, and who is to have it has long taken none of its pieces, or not the log, the

@@ -16,6 +16,7 @@ from bitdust.wire.schema import Bytes, Choice, Int, ListOf, Optional, Schema, St
 MAX_SUPPLIERS = 64
 MIN_SUPPLIERS = 2
 MAX_ROOTS = 8
+MAX_ALSO = 8
 ECC_CODE = "isa_l_rs_cauchy"
 SCHEME_VERSION = 2
 MAX_ADDRESSES = 8
@@ -193,6 +194,7 @@ class Family(Record):
     ``suppliers`` holds ``n`` fingerprints by position, None for an empty place; ``addresses`` is a hint of one
     ``tcp://host:port`` each, left out where the record would outgrow a DHT record. ``leaving`` names by position who
     had the place before and still holds its pieces until the new supplier has them; it is left out where nobody is.
+    Where a place has changed hands several times ``also`` has further ones who leave it, and wait for their turn.
 
     A family that changes its size has further optional fields: ``wanted`` is the size that it is to have, ``beyond``
     who has the places from ``n`` on, of a larger family to come or of a former one whose packs are not moved yet, and
@@ -212,6 +214,7 @@ class Family(Record):
         "suppliers": ListOf(Optional(Bytes(32)), MAX_SUPPLIERS, MIN_SUPPLIERS),
         "addresses": Optional(ListOf(Optional(ADDRESS), MAX_SUPPLIERS)),
         "leaving": Optional(ListOf(Optional(Bytes(32)), MAX_SUPPLIERS)),
+        "also": Optional(ListOf(Struct({"place": Int(0, MAX_SUPPLIERS - 1), "supplier": Bytes(32)}), MAX_ALSO)),
         "wanted": Optional(Int(MIN_SUPPLIERS, MAX_SUPPLIERS)),
         "beyond": Optional(ListOf(Optional(Bytes(32)), MAX_SUPPLIERS)),
         "former": Optional(Int(MIN_SUPPLIERS, MAX_SUPPLIERS)),
@@ -232,6 +235,7 @@ class Family(Record):
     former: int | None = None
     mandate: Mandate | None = None
     roots: list[bytes] | None = None
+    also: list[dict[str, Any]] | None = None
 
     @classmethod
     def from_body(cls, data: bytes) -> "Family":
@@ -240,14 +244,11 @@ class Family(Record):
         if value.get("mandate") is not None:
             value["mandate"] = Mandate.checked(value["mandate"], value["n"])
         family = cls(**value)
-        if len(family.suppliers) != family.n:
-            raise WireError("bad-field", f"family: {len(family.suppliers)} suppliers where n is {family.n}")
-        if family.addresses is not None and len(family.addresses) != family.n:
-            raise WireError("bad-field", f"family: {len(family.addresses)} addresses where n is {family.n}")
-        if family.leaving is not None and len(family.leaving) != family.n:
-            raise WireError("bad-field", f"family: {len(family.leaving)} who leave where n is {family.n}")
-        if family.n + len(family.beyond or ()) > MAX_SUPPLIERS:
-            raise WireError("bad-field", f"family: more than {MAX_SUPPLIERS} places")
+        for name in ("suppliers", "addresses", "leaving"):
+            if value.get(name) is not None and len(value[name]) != family.n:
+                raise WireError("bad-field", f"family: {len(value[name])} of {name} where n is {family.n}")
+        if any(one["place"] >= family.n for one in family.also or ()) or len(family.seats) > MAX_SUPPLIERS:
+            raise WireError("bad-field", f"family: more places than {family.n}, or than {MAX_SUPPLIERS} in all")
         if family.k >= family.n:
             raise WireError("bad-field", f"family: {family.k} of {family.n} is no scheme")
         return family
@@ -264,8 +265,22 @@ class Family(Record):
 
     @property
     def departing(self) -> list[bytes]:
-        """Those who left a place and still hold pieces, in order of their places."""
-        return [who for who in self.leaving or () if who is not None and who not in self.suppliers]
+        """Those who left a place, have no other one, and still hold pieces; in order of their places."""
+        left = [who for place in range(self.n) for who in self.leavers(place)]
+        return [who for who in dict.fromkeys(left) if who not in self.suppliers]
+
+    def leavers(self, place: int) -> list[bytes]:
+        """Who left a place and still holds its pieces, the one first whose turn it is."""
+        first = self.leaving[place : place + 1] if self.leaving is not None else []
+        return [who for who in first if who] + [one["supplier"] for one in self.also or () if one["place"] == place]
+
+    def holders_of(self, place: int) -> list[bytes]:
+        """Everybody who may hold pieces of a place: who has it, and those who leave it."""
+        return [who for who in (self.suppliers[place], *self.leavers(place)) if who is not None]
+
+    def left_by(self, supplier: bytes) -> list[int]:
+        """The places that a supplier leaves."""
+        return [place for place in range(self.n) if supplier in self.leavers(place)]
 
     @property
     def seats(self) -> list[bytes | None]:

@@ -277,7 +277,7 @@ class Town(StoredAsSaid):
     hinted_revision = 0
     hinted_suppliers = ()
 
-    def ask_for_family(self, suppliers, at_large, take):
+    def ask_for_family(self, suppliers, at_large, take, beneath=False):
         self.asked_for_family.append((sorted(suppliers), at_large))
         for answer in self.answers:
             take(answer)

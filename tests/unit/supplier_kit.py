@@ -73,6 +73,10 @@ class FakeDocument:
     def device(self, ident):
         return self.devices.get(ident)
 
+    @property
+    def idents(self):
+        return frozenset(self.devices)
+
 
 class Person:
     """A user with one device, all of it made of the name."""

@@ -12,7 +12,7 @@ from bitdust.storage.catalog.row_facts import Facts, FolderFigures
 from bitdust.storage.catalog.rows import Rows
 from tests.unit.storage_kit import network, random_file
 
-NEW, OLD, A, B, C = (bytes([number]) * 32 for number in range(5))
+NEW, OLD, A, B, C, GONE = (bytes([number]) * 32 for number in range(6))
 PLACE = 1
 
 
@@ -41,7 +41,7 @@ class MovingTests(SynchronousTestCase):
         """Whether all has moved that can, and whether OLD is needed still, while those who leave are online."""
         return (
             is_complete_at(self.database, PLACE, NEW, [A, B, C, NEW, *online]),
-            holds_what_lacks(self.database, PLACE, NEW, OLD),
+            holds_what_lacks(self.database, NEW, OLD),
         )
 
     def test_everything(self) -> None:
@@ -98,8 +98,13 @@ class MovingTests(SynchronousTestCase):
 
     def test_a_supplier_that_left_for_good(self) -> None:
         """A piece of somebody who is no supplier any more is nobody's."""
-        self.pack(A, PieceState.MISSING, OLD, PieceState.MISSING)
+        self.pack(A, PieceState.MISSING, GONE, PieceState.MISSING)
         self.assertEqual(self.moved(), (True, False))
+
+    def test_a_piece_of_another_place(self) -> None:
+        """Whoever leaves is needed as long as it has what belongs elsewhere, too: it had that place in another life."""
+        self.pack(A, NEW, OLD, B)
+        self.assertEqual(self.moved(), (True, True))
 
     def test_how_far_a_file_has_come(self) -> None:
         """While a supplier leaves, rows of files and folders say how many of its pieces are still with it."""

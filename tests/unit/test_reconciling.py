@@ -206,14 +206,28 @@ class DevicesTests(SynchronousTestCase):
         self.assertEqual(set(one.current.holders), {A, B, C, D, Y, Z})
 
     def test_a_third_life(self) -> None:
-        """Where a place would have to forget one of three, and too few of a life were left, nobody is joined yet."""
+        """Of three who have something of one place all are remembered: one has it, and two leave it in turn."""
         one, other = self.device(b"1")[0], self.other_life(1)
         one.write([A, B, C, D], [None] * 4, [bytes([number]) * 32 for number in (11, 12, 13, 14)])
         other.write([bytes([number]) * 32 for number in (21, 22, 23, 24)], [None] * 4)
+        self.assertTrue(one.adopt(other.signed))
+        family = one.current
+        self.assertEqual([len(family.holders_of(place)) for place in range(4)], [3, 3, 3, 3])
+        self.assertEqual(family.leaving, [bytes([number]) * 32 for number in (11, 12, 13, 14)])
+        second = [one["supplier"] for one in family.also]
+        one.write(family.suppliers, [None] * 4, [None, *family.leaving[1:]])
+        self.assertEqual((one.current.leaving[0], len(one.current.also)), (second[0], 3))
+
+    def test_more_than_a_record_has_room_for(self) -> None:
+        """Where so many leave a place that somebody would have to be forgotten, nobody is joined yet."""
+        one, other = self.device(b"1")[0], self.other_life(1)
+        also = [(number // 4, bytes([31 + number]) * 32) for number in range(8)]
+        one.write([A, B, C, D], [None] * 4, [bytes([number]) * 32 for number in (11, 12, 13, 14)], also=also)
+        other.write([Z, *(bytes([number]) * 32 for number in (250, 251, 252))], [None] * 4)
         before = one.current
         self.assertFalse(one.adopt(other.signed))
         self.assertEqual(one.current, before)
-        one.write([A, B, C, D], [None] * 4, [])
+        one.write([A, B, C, D], [None] * 4, [], also=())
         self.assertTrue(one.adopt(other.signed))
         self.assertEqual(len(one.current.holders), 8)
 

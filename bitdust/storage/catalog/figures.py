@@ -133,11 +133,11 @@ def is_complete_at(
     return database.execute(f"{elsewhere} LIMIT 1", values).fetchone() is None
 
 
-def holds_what_lacks(database: sqlite3.Connection, position: int, supplier: bytes, former: bytes) -> bool:
-    """Whether a former supplier has acknowledged the piece of a place that its supplier has not."""
+def holds_what_lacks(database: sqlite3.Connection, supplier: bytes, former: bytes) -> bool:
+    """Whether a former supplier has pieces that nobody else has: those of a place that its supplier has not, or of
+    another place that it had in another life."""
     query = (
-        "SELECT 1 FROM pieces s JOIN packs p ON p.pack=s.pack WHERE s.supplier=? AND s.number=? AND s.state=?"
-        " AND p.state<=? LIMIT 1"
+        "SELECT 1 FROM pieces s JOIN packs p ON p.pack=s.pack WHERE s.supplier=? AND s.state=? AND p.state<=? LIMIT 1"
     )
-    values = (former, position, PieceState.KEPT, PackState.HELD)
+    values = (former, PieceState.KEPT, PackState.HELD)
     return former != supplier and database.execute(query, values).fetchone() is not None

@@ -3,8 +3,10 @@
 A list is a hint: a piece that is not in it counts as missing from then on, but a piece that is in it counts only when
 it was acknowledged, or when the supplier has proved it. Of what a list names besides (after a recovery that is all)
 some pieces are chosen at random, and leaves of them are asked for; all of it counts when all of those are proved, and
-else nothing but them. A supplier speaks for the pieces of its own place alone; what waits here goes on waiting until it
-was acknowledged, and what this supplier gave back as something else is not there because it lists it.
+else nothing but them. A supplier speaks for the pieces of its own place, and for others where nobody is known to have
+them: in another life it may have had another place, and what it has of that moves to whoever has the place now. What
+waits here goes on waiting until it was acknowledged, and what this supplier gave back as something else is not there
+because it lists it.
 """
 
 import sqlite3
@@ -54,6 +56,10 @@ class Place:
 
     position: int
     leaves: bool = False
+
+
+Places = tuple[Place, ...]
+"""One of them at most is not left."""
 
 
 @frozen
@@ -171,13 +177,13 @@ class Inventory:
         begun = self._clock.seconds()
         before: Held = await self._catalog.read_in_thread(lambda database: kept_by(database, supplier))
         held = await self._list(supplier)
-        place = self._place(supplier)
+        places = self._places(supplier)
         claims: list[Sought] = await self._catalog.read_in_thread(
-            lambda database: claims_of(database, supplier, place, held - before)
+            lambda database: claims_of(database, supplier, places, held - before)
         )
         word = await self._believed(supplier, claims)
         found, lost = await self._catalog.change(
-            lambda database: compare(database, supplier, place, Listed(before, held, word))
+            lambda database: compare(database, supplier, places, Listed(before, held, word))
         )
         if not word.unknown:
             self._complete[supplier] = begun
@@ -203,12 +209,12 @@ class Inventory:
         good = {(piece.pack, piece.index) for piece in proved}
         return Word(refused={(one.piece.pack, one.piece.index) for one in claims} - good)
 
-    def _place(self, supplier: bytes) -> Place | None:
+    def _places(self, supplier: bytes) -> Places:
         family = self._ports.family()
-        if family is None or supplier not in family.holders:
-            return None
-        leaves = supplier not in family.seats
-        return Place(((family.leaving or []) if leaves else family.seats).index(supplier), leaves)
+        if family is None:
+            return ()
+        has = [Place(family.seats.index(supplier))] if supplier in family.seats else []
+        return (*has, *(Place(position, leaves=True) for position in family.left_by(supplier)))
 
     async def _list(self, supplier: bytes) -> Held:
         """What it says it holds of packs that are known here: a list without end fills no memory."""
@@ -225,12 +231,12 @@ class Inventory:
         return held
 
 
-def claims_of(database: sqlite3.Connection, supplier: bytes, place: Place | None, held: Held) -> list[Sought]:
+def claims_of(database: sqlite3.Connection, supplier: bytes, places: Places, held: Held) -> list[Sought]:
     """Those pieces of a list that would change what the catalog says."""
     return [
         Sought(PieceRef(pack, number), size)
         for pack, number in held
-        if (size := claimed_size(database, pack, number, supplier, place))
+        if (size := claimed_size(database, pack, number, supplier, places))
     ]
 
 
@@ -261,7 +267,7 @@ def kept_by(database: sqlite3.Connection, supplier: bytes) -> Held:
 
 
 def compare(
-    database: sqlite3.Connection, supplier: bytes, place: Place | None, listed: Listed
+    database: sqlite3.Connection, supplier: bytes, places: Places, listed: Listed
 ) -> tuple[list[PieceRef], int]:
     """Inside a transaction: note what a supplier holds; pieces that it has after all, and how many it has lost."""
     lost = listed.lost
@@ -271,12 +277,13 @@ def compare(
     )
     found: list[PieceRef] = []
     for pack, number in listed.found:
-        if _note_held(database, pack, number, supplier, place):
+        if _note_held(database, pack, number, supplier, places):
             found.append(PieceRef(pack, number))
     for pack in {pack for pack, _ in lost} | {piece.pack for piece in found}:
         count_kept(database, pack)
-    if place is not None and not place.leaves and not listed.word.unknown:
-        _note_absent(database, place.position)
+    for place in places if not listed.word.unknown else ():
+        if not place.leaves:
+            _note_absent(database, place.position)
     return found, len(lost)
 
 
@@ -289,24 +296,23 @@ def _note_absent(database: sqlite3.Connection, position: int) -> None:
     )
 
 
-def claimed_size(database: sqlite3.Connection, pack: bytes, number: int, supplier: bytes, place: Place | None) -> int:
+def claimed_size(database: sqlite3.Connection, pack: bytes, number: int, supplier: bytes, places: Places) -> int:
     """Bytes of a piece of a living pack that a supplier lists and that was not known to be there; else 0."""
     row = database.execute("SELECT n, state, size FROM packs WHERE pack=?", (pack,)).fetchone()
     if row is None or row[1] > PackState.HELD or not 0 <= number < row[0]:
         return 0
-    if place is None or number != place.position:
-        return 0
     known = database.execute("SELECT state, supplier FROM pieces WHERE pack=? AND number=?", (pack, number)).fetchone()
-    if known is not None and (known[0] == PieceState.WAITING or (known[0] == PieceState.KEPT and place.leaves)):
+    has = any(one.position == number and not one.leaves for one in places)
+    if not places or known is not None and (known[0] == PieceState.WAITING or known[0] == PieceState.KEPT and not has):
         return 0
     if known is not None and known[0] == PieceState.KEPT and known[1] in (None, supplier):
         return 0  # kept elsewhere, it counts here: a spare has made it while its place was another's
     return 0 if is_bad(database, pack, number, supplier) else Scheme.for_family(row[0]).piece_size(row[2])
 
 
-def _note_held(database: sqlite3.Connection, pack: bytes, number: int, supplier: bytes, place: Place | None) -> bool:
+def _note_held(database: sqlite3.Connection, pack: bytes, number: int, supplier: bytes, places: Places) -> bool:
     """True when the piece is one of a living pack and was not known to be there; of a dead one, it is to go."""
-    claimed = claimed_size(database, pack, number, supplier, place)
+    claimed = claimed_size(database, pack, number, supplier, places)
     row = database.execute("SELECT n, state FROM packs WHERE pack=?", (pack,)).fetchone()
     known = database.execute("SELECT state FROM pieces WHERE pack=? AND number=?", (pack, number)).fetchone()
     is_dead = row is not None and row[1] > PackState.HELD and 0 <= number < row[0]

@@ -150,7 +150,7 @@ class Rebuilder:
             if not wanted:
                 continue
             try:
-                await self._mend(pack, wanted, family.departing)
+                await self._mend(pack, wanted, family)
                 self.rebuilt += 1
             except CancelledError:  # the round has ended, and another one may have begun; no pack is to blame
                 raise
@@ -183,13 +183,15 @@ class Rebuilder:
         )
         return found
 
-    async def _mend(self, pack: bytes, missing: list[int], departing: Sequence[bytes]) -> None:
+    async def _mend(self, pack: bytes, missing: list[int], family: Family) -> None:
         await self._pace.turn()
         source: PackSource = await self._sources.of(pack)
         self._pace.spend(bytes_of(source.record, source.record.scheme, len(missing)))
         places = {
-            index: who for index, who in source.places.items() if index not in missing or who in departing
-        }  # fmt: skip
+            index: who
+            for index, who in source.places.items()
+            if index not in missing or (who in family.holders and who != family.seats[index])
+        }
         copied = await self._copies(source.record, {index: places.get(index) for index in missing})
         if not copied:
             pieces = await outcome(Deferred.fromCoroutine(self._fetcher.enough(source, places)))

@@ -198,8 +198,8 @@ class Reunions(Lives):
 
     def end(self) -> None:
         """All of all lives is known and comes back; then everything settles, and comes back to a new home."""
-        if not self.field.pass_time(REUNION, self.is_all_known) and self.has_revoked:
-            self.field.note("some days pass")
+        if self.has_revoked:
+            self.field.note("some days pass, in which a record of a revoked device becomes credible")
             for _ in range(HELD_DAYS + 2):
                 self.field.advance(DAY)
                 self.field.pass_time(60)
