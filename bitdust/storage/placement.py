@@ -52,10 +52,12 @@ class Placement:
         return core is None or self._is_complete(core.catalog, position, supplier, self._sources())
 
     def has_all(self, position: int, supplier: bytes) -> bool:
-        """Whether a supplier holds its piece of every pack, those included that cannot be had now; unknown counts as
-        no."""
+        """Whether a supplier holds its piece of every pack, those included that cannot be had now, and nothing lacks
+        anywhere else: whoever left its place may have had another one in another life. Unknown counts as no."""
         core = self._core()
-        return not self.has_data() if core is None else self._is_complete(core.catalog, position, supplier, None)
+        if core is None:
+            return not self.has_data()
+        return self._is_complete(core.catalog, position, supplier, None) and figures.is_whole(core.catalog.read)
 
     def _is_complete(self, catalog: Catalog, position: int, supplier: bytes, sources: list[bytes] | None) -> bool:
         """Reads as many rows as there are packs, and is asked every few seconds: once for each state of the catalog."""

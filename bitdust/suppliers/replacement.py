@@ -44,7 +44,8 @@ class StoredPieces(Reading, Protocol):
         """Whether a supplier holds everything that belongs to a place and can be had from anybody."""
 
     def has_all(self, position: int, supplier: bytes, /) -> bool:
-        """Whether a supplier has acknowledged its piece of every pack, those included that cannot be had now."""
+        """Whether a supplier has acknowledged its piece of every pack, those included that cannot be had now, and no
+        piece lacks at any other place."""
 
     def is_needed(self, position: int, supplier: bytes, former: bytes, /) -> bool:
         """Whether a former supplier has pieces of a place that its supplier has not."""

@@ -40,3 +40,22 @@ class MisplacedTests(RecoveryCase):
         rows = node.storage.core.catalog.read.execute("SELECT number, supplier FROM pieces").fetchall()
         places = [supplier.fingerprint for supplier in self.around.suppliers]
         self.assertEqual({(number, bytes(who)) for number, who in rows}, set(enumerate(places)))
+
+
+class WholeTests(RecoveryCase):
+    def test_what_lacks_anywhere(self) -> None:
+        """A supplier that never lists may have any piece: it is waited for until none lacks, at whatever place."""
+        self.stored()
+        self.node.pass_time(5)
+        first, *_, last = self.around.suppliers
+        placement = self.node.storage.placement
+        self.assertTrue(placement.has_all(0, first.fingerprint))
+        last.throw_away()
+        last.shop.store._writer.execute("DELETE FROM pieces")
+        last.mode = "full"
+        self.node.storage.core.inventory.refresh()
+        self.node.pass_time(30)
+        self.assertFalse(placement.has_all(0, first.fingerprint))
+        last.mode = "fine"
+        self.node.pass_time(600, 5)
+        self.assertTrue(placement.has_all(0, first.fingerprint))

@@ -133,6 +133,12 @@ def is_complete_at(
     return database.execute(f"{elsewhere} LIMIT 1", values).fetchone() is None
 
 
+def is_whole(database: sqlite3.Connection) -> bool:
+    """Whether every piece of every pack was acknowledged: then nobody who has not listed has what lacks."""
+    query = "SELECT 1 FROM packs WHERE state<=? AND acked<n LIMIT 1"
+    return database.execute(query, (PackState.HELD,)).fetchone() is None
+
+
 def holds_what_lacks(database: sqlite3.Connection, supplier: bytes, former: bytes) -> bool:
     """Whether a former supplier has pieces that nobody else has: those of a place that its supplier has not, or of
     another place that it had in another life."""
