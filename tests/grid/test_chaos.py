@@ -1,5 +1,6 @@
 """The simulator itself: it sees what is lost, says how to replay it, and has the same keys everywhere."""
 
+from types import SimpleNamespace
 from unittest import mock
 
 from twisted.internet.task import Clock
@@ -8,7 +9,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.crypt.master import MasterPublic
 from bitdust.wire.records import Family
 from tests.grid.chaos import keys, padding, promises, running
+from tests.grid.chaos.field import Finding
 from tests.grid.chaos.lives import are_left
+from tests.grid.chaos.talks import Talk, check_once, check_order
 from tests.grid.chaos.threads import Threads
 
 
@@ -51,6 +54,43 @@ class LivesTests(SynchronousTestCase):
         self.assertFalse(are_left(family, {first}))
         self.assertFalse(are_left(family, {leaver}))
         self.assertTrue(are_left(Family(b"c" * 32, 1, 1, 2, 0, [None, None]), set()))
+
+
+class TalkTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.home = SimpleNamespace(name="alice")
+        self.talk = Talk("letter")
+        self.said = [self.talk.begin(None, self.home) for _ in range(3)]
+        for one in self.said:
+            one.is_kept, one.to = True, {"bob"}
+
+    def messages(self, *numbers: int) -> list:
+        texts = [self.said[number].text for number in numbers]
+        return [SimpleNamespace(data={"text": text}, conversation="c") for text in texts]
+
+    def test_what_is_lacking(self) -> None:
+        """A device lacks what was acknowledged and is for it; what was refused, or is for others, it may lack."""
+        bob, carl = SimpleNamespace(name="bob"), SimpleNamespace(name="carl")
+        self.said[1].is_kept = False
+        self.assertEqual(self.talk.lacking(bob, []), [self.said[0].text, self.said[2].text])
+        self.assertEqual(self.talk.lacking(carl, []), [])
+        self.assertEqual(self.talk.lacking(bob, [one.text for one in self.said]), [])
+
+    def test_a_device_that_is_lost(self) -> None:
+        """What a lost device alone had may be lost, and what others have is still due."""
+        self.said[1].is_safe = True
+        self.talk.forget_home("alice", True)
+        self.assertEqual(self.talk.lacking(SimpleNamespace(name="bob"), []), [self.said[1].text])
+        self.assertEqual({one.is_contested for one in self.said}, {True})
+        self.talk.forget_home("bob", False)
+        self.assertEqual(self.talk.lacking(SimpleNamespace(name="bob"), []), [])
+
+    def test_twice_or_in_another_order(self) -> None:
+        """What is there twice, or behind what was said later, is found; what is missing in between is not."""
+        check_order(self.home, self.talk, self.messages(0, 2))
+        self.assertRaises(Finding, check_order, self.home, self.talk, self.messages(1, 0))
+        check_once(self.home, ["a", "b"])
+        self.assertRaises(Finding, check_once, self.home, ["a", "b", "a"])
 
 
 class KeyTests(SynchronousTestCase):
