@@ -298,6 +298,7 @@ class TheirGroup(Guest, Discussion):
             if member in removed or (member in share.members and self._identities.get(member) is not None):
                 del self._vouched[member]
         self.hand_on()
+        self.log.place()
 
     def read(self) -> "Deferred[Any]":
         return Deferred.fromCoroutine(self.read_from(self.told_by(self.online())))

@@ -118,12 +118,13 @@ class GroupsRoom:
         for group in self.all():
             if not group.active and group.opened is not None:
                 outcome(Deferred.fromCoroutine(self._end(group.place)))
+            elif group.given is not None and isinstance(group.opened, TheirGroup):
+                group.opened.follow(group.given)
 
     def _given(self, share: GivenShare) -> None:
         opened = self._opened.get(share.place)
         if isinstance(opened, TheirGroup):
             opened.renew(share)
-            opened.log.place()
 
     def _family_changed(self) -> None:
         for opened in list(self._opened.values()):

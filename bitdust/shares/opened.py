@@ -159,6 +159,11 @@ class Guest(OpenShare):
         self._share = share
         self.machine.send("open" if self.machine.state == "DISCONNECTED" else "news")
 
+    def follow(self, share: GivenShare) -> None:
+        """The key ring has this now, perhaps from another device, to which the owner gave something newer."""
+        if share != self._share:
+            self.renew(share)
+
     def family(self) -> Family:
         return self._share.owner_family()
 

@@ -172,8 +172,12 @@ class SharesRoom:
         outcome(Deferred.fromCoroutine(self._open_all()))
         for place, given in self._me.key_ring.shares.items():
             opened = self._opened.get(place)
-            if isinstance(opened, TheirShare) and (given.erased or not given.active):
+            if not isinstance(opened, TheirShare):
+                continue
+            if given.erased or not given.active:
                 outcome(Deferred.fromCoroutine(self._end(place)))
+            else:
+                opened.follow(given)
 
     def _given(self, share: GivenShare) -> None:
         opened = self._opened.get(share.place)

@@ -193,6 +193,23 @@ class GroupsTests(GroupsCase):
         self.assertNotIn("two", [text for _, text in self.heard(key, bob)])
         self.is_told_and_let_in_again(key, bob, [carl])
 
+    def test_let_in_again_with_two_devices(self) -> None:
+        """Who was shut out and is let in again goes on at each device, whichever the key was brought to."""
+        key = self.create()
+        one = self.add_customer("dave")
+        two = self.recover(self.key_file(one), "dave-again")
+        self.invite(key, one)
+        state = lambda node: node.rooms.groups.all()[0].opened.machine.state  # noqa: E731
+        both = lambda wanted: all(node.rooms.groups.all() and node.rooms.groups.all()[0].opened  # noqa: E731
+                                  and state(node) == wanted for node in (one, two))  # fmt: skip
+        self.grid.until(lambda: both("CONNECTED"), 60, "the group at both devices")
+        self.api(self.alice, "group_remove", group_key_id=key, trusted_user_id=self.name(one))
+        self.grid.until(lambda: both("DISCONNECTED"), 10, "the word of suppliers")
+        self.api(self.alice, "group_share", group_key_id=key, trusted_user_id=self.name(one))
+        self.say(key, self.alice, "back")
+        self.grid.until(lambda: both("CONNECTED"), 30, "the new key at both devices")
+        self.all_hear(key, [one, two], {"back"}, 20)
+
     def test_refused(self) -> None:
         """Groups that are not joined, unknown ones, keys of others and what is no object are refused with a code."""
         key, (bob, _) = self.create(), self.members
