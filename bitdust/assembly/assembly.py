@@ -9,7 +9,14 @@ from typing import Any
 
 from bitdust import services
 from bitdust.assembly.hidden import FolderFiles, HiddenFiles
-from bitdust.assembly.joints import DeviceRenewal, FamiliesInDHT, MessageDirectory, PieceMaking, StorageJoint
+from bitdust.assembly.joints import (
+    DeviceRenewal,
+    FamiliesInDHT,
+    MessageDirectory,
+    PieceMaking,
+    StorageJoint,
+    WrittenLogs,
+)
 from bitdust.automats.kernel import Registry
 from bitdust.blocks.room import BlocksRoom
 from bitdust.budget import Budget
@@ -143,8 +150,9 @@ class Assembly:
         rooms, identity, suppliers = self.rooms, self.rooms.identity, self.rooms.suppliers
         identity.registration.sources = rooms.recovery
         identity.registration.current_hints = rooms.key_file_hints
-        identity.revocations.logs = rooms.storage
+        identity.revocations.logs = WrittenLogs(self._connected, rooms.storage, rooms.groups)
         rooms.storage.compared.connect(identity.revocations.settle)
+        rooms.groups.read.connect(identity.revocations.settle)
         suppliers.held_back.kept.connect(lambda: rooms.storage.core.monitor.sync() if rooms.storage.is_open else None)
         identity.propagation.directory = rooms.dht.directory
         suppliers.hiring.candidates = suppliers.mandates.candidates = rooms.nodes_lookup

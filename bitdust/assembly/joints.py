@@ -1,6 +1,7 @@
 """Joints: small objects that answer one room's port with what other rooms know."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults, succeed
@@ -8,15 +9,21 @@ from twisted.logger import Logger
 
 from bitdust.customers.families import FamilyInDHT, InDHT
 from bitdust.dht.directory import Directory
+from bitdust.groups.room import GroupsRoom
+from bitdust.identity.document import DATE
 from bitdust.identity.room import IdentityRoom
 from bitdust.ports import ServiceStarter
 from bitdust.storage.log.access import OwnLogs
 from bitdust.storage.packs.erasure import Coders
+from bitdust.storage.storage import Storage
 from bitdust.suppliers.room import SuppliersRoom
 from bitdust.surroundings import Connected
 from bitdust.wire.records import Family, Head, PackRecord
 from bitdust.wire.signed import Signed
 from bitdust.wiring import Wire
+
+LONGEST_WAIT = 2 * 86_400.0
+"""Seconds for which groups that cannot be read leave it open how much a revoked device has said in them."""
 
 
 class FamiliesInDHT:
@@ -46,6 +53,28 @@ class FamiliesInDHT:
     def write_identity(self, customer: bytes, revision: int, document: bytes) -> "Deferred[Any]":
         """Store a document for another month."""
         return self._directory.put_identity_of(customer, revision, document)
+
+
+class WrittenLogs:
+    """How much a device of mine has written: one number for all its logs, of my files and of what it said in groups."""
+
+    def __init__(self, around: Connected, storage: Storage, groups: GroupsRoom) -> None:
+        self._wall = around.world.wall
+        self._me = around.me
+        self._storage = storage
+        self._groups = groups
+
+    def length(self, device: bytes) -> int | None:
+        """Entries of the longest one; None while there may be more. A group that nobody keeps any more is not waited
+        for longer than two days after my document was made."""
+        known = self._storage.length(device)
+        if known is None or not (self._groups.were_read() or self._is_late()):
+            return None
+        return max(known, self._groups.said_by(device))
+
+    def _is_late(self) -> bool:
+        made = datetime.strptime(self._me.document.date, DATE).replace(tzinfo=UTC).timestamp()
+        return self._wall() - made > LONGEST_WAIT
 
 
 class MessageDirectory:

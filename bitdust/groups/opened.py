@@ -23,6 +23,7 @@ from bitdust.replication import members
 from bitdust.shares.donations import Donations
 from bitdust.shares.opened import Guest, OpenShare, Report
 from bitdust.shares.ports import MyFamily
+from bitdust.signal import Signal
 from bitdust.storage.ports import PartHolders
 from bitdust.storage.shared.member_access import MemberAccess, SharedKey
 from bitdust.storage.shared.member_log import Gap, MemberLog, Said
@@ -61,6 +62,7 @@ class Discussion(ABC):
         self.alias = alias
         self._vouched: dict[bytes, IdentityDocument] = {}
         self._held_back = HeldBack(around.world.clock.seconds)
+        self.read_again: Signal[[]] = Signal()
         self._news: set[bytes] = set()
         self._watched: set[bytes] = set()
         self.conversation = conversation_of(owner, alias)
@@ -234,6 +236,7 @@ class Discussion(ABC):
         await self.know_members()
         await self.log.pull(online, 0 if self.is_mine_to_keep() else 1)
         self.hand_on()
+        self.read_again.emit()
 
 
 @frozen

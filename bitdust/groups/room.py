@@ -19,6 +19,7 @@ from bitdust.outcome import outcome
 from bitdust.shares.opened import open_active
 from bitdust.shares.ports import MyFamily
 from bitdust.shares.room import SharesRoom
+from bitdust.signal import Signal
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.keepers import Keepers
@@ -71,6 +72,8 @@ class GroupsRoom:
         self._opened: dict[Place, MyGroup | TheirGroup] = {}
         self.keeping = Keeping(around, self._of_scope, self._kept)
         self._removers: list[Callable[[], None]] = []
+        self.read: Signal[[]] = Signal()
+        """One of them was read."""
 
     def _appended(self, owner: bytes, scope: bytes, keeper: bytes) -> None:
         for opened in list(self._opened.values()):
@@ -216,6 +219,15 @@ class GroupsRoom:
         opened = self._opened.values()
         return any(fingerprint in one.members() or fingerprint in one.holders() for one in opened)
 
+    def were_read(self) -> bool:
+        """Whether half of those who keep it were heard of each group that is joined."""
+        return all(one.opened is not None and one.opened.log.was_read for one in self.all() if one.active)
+
+    def said_by(self, device: bytes) -> int:
+        """Entries of the longest part of a device in any group that is open."""
+        logs = [one.log for one in self._opened.values() if one.log.catalog.is_open]
+        return max((log.end_of(device) for log in logs), default=0)
+
     # what the person decides
 
     async def join(self, group: Group) -> MyGroup | TheirGroup:
@@ -248,6 +260,7 @@ class GroupsRoom:
             opened.keeper_list.changed.connect(self._keepers_changed(opened))
             self._shares.donations.refresh()
         opened.log.grown.connect(lambda device: self._grown(opened, device))
+        opened.read_again.connect(self.read.emit)
         opened.log.shut_out.connect(lambda: opened.machine.send("news"))
         opened.hand_on()
         opened.machine.send("open")

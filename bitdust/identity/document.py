@@ -38,6 +38,7 @@ OPEN_END = WITHOUT_END - 1
 """The same of one that was revoked, until it is known how much it had written: so long none of that is lost."""
 MAX_REVISION = 2**31
 _DOMAIN = b"BitDust identity 1\0"
+DATE = "%Y-%m-%dT%H:%M:%SZ"
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _NAMESPACE = re.compile(rb"\sxmlns\s*[:=]")
 _FORMER = struct.Struct(">HI32sIQ")
@@ -112,7 +113,7 @@ class IdentityDocument:
         former: tuple[Device, ...] = (),
     ) -> "IdentityDocument":
         """A new document, signed; ``wall`` is the time in seconds since the epoch. Of ``former`` as many as fit."""
-        date = f"{datetime.fromtimestamp(wall, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        date = datetime.fromtimestamp(wall, UTC).strftime(DATE)
         name = sources[0].name if sources else ""
         blank = bytes((master.public.bits + 7) // 8)
         unsigned = cls(name, sources, revision, date, master.public.spki, devices, blank, former[-MAX_FORMER:])

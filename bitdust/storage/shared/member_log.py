@@ -89,6 +89,8 @@ class MemberLog:
         self._gaps: dict[bytes, tuple[int, int]] = {}
         self._read: dict[bytes, int] = {}
         """Up to which entry the part of a device was handed on, as far as that was looked up."""
+        self.was_read = False
+        """Whether half of those who keep it, rounded up, were heard in one go since it was opened."""
         self.grown: Signal[[bytes]] = Signal()
         """There is more, which this device has brought: the one that wrote it, or this one where it was fetched."""
         self.acknowledged: Signal[[]] = Signal()
@@ -193,6 +195,7 @@ class MemberLog:
         self._note_lacks(who for who, answer in zip(asked, answers, strict=True) if answer.error is None)
         self.place()
         failed = [answer.error for answer in answers if answer.error is not None]
+        self.was_read = self.was_read or 2 * (len(answers) - len(failed)) >= len(self._others())
         refused = [who for who, answer in zip(asked, answers, strict=True) if answer.code == NOT_ALLOWED]
         if len(answers) == len(failed) and self._is_final(refused):
             raise next(error for error in failed if getattr(error, "code", "") == NOT_ALLOWED)
