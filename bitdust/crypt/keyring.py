@@ -317,9 +317,9 @@ class KeyRing:
         """Take over what the other ring has; True when this one changed.
 
         Of a ring that does not count, as a revoked device may have written it, only what opens something is taken, and
-        nothing new is sealed under it. Where no ring counts (``is_alone``) all that they say of keys is, to whom these
-        were given above all. Shares of others that were never opened give way where both have too many. Raises
-        ``too-many-keys``, and changes nothing, where both together could not be read back.
+        nothing new is sealed under it. Where no ring counts (``is_alone``) all that they say is: to whom keys were
+        given, and what was last done with a share. Shares of others that were never opened give way where both have
+        too many. Raises ``too-many-keys``, and changes nothing, where both together could not be read back.
         """
         merged = dict(self.keys)
         for key_id, key in other.keys.items():
@@ -329,7 +329,7 @@ class KeyRing:
             else:
                 both = mine and (mine.merged(key).all_retired() if is_alone else mine.with_old(key))
                 merged[key_id] = both or key.all_retired()
-        theirs = [near(one, self.shares.get(one.place), counts) for one in other.shares.values()]
+        theirs = [near(one, self.shares.get(one.place), counts or is_alone) for one in other.shares.values()]
         shares = within(united_shares(self.shares.values(), theirs))
         most = most_keys(self.revoked) if self.keys else MAX_KEYS  # a recovered home takes what it once had
         if len(merged) > max(len(self.keys), most):

@@ -17,6 +17,7 @@ from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
 from tests.keys import cheap_passphrases
+from tests.unit.test_crypt_shares import share
 from tests.vectors.keys import master
 
 SECRET, PACK = bytes(range(32)), b"p" * 16
@@ -178,6 +179,18 @@ class Rings(SynchronousTestCase):
         ring = self.ring(older)
         ring.merge(self.ring(newer), counts=False)
         self.assertEqual(ring.get("docs").grants, (again,))
+
+    def test_what_was_done_with_a_share_where_no_ring_counts(self):
+        """What the person did last with a share counts, in whatever order rings come: it was forgotten, given again
+        and opened, or opened and closed."""
+        opened, forgotten = share(active=True, edits=1), share(erased=True, edits=2, secrets={})
+        for last in (share(given=2, active=True, edits=3), share(active=False, edits=3)):
+            for some in ((opened, forgotten, last), (last, forgotten, opened)):
+                ring = self.ring()
+                for one in some:
+                    ring.merge(KeyRing(shares={one.place: one}), counts=False, is_alone=True)
+                (found,) = ring.shares.values()
+                self.assertEqual((found.active, found.erased), (last.active, False))
 
     def test_a_ring_that_does_not_count(self):
         """What a revoked device may have written opens what it opens, and changes nothing else."""
