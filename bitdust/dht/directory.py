@@ -18,7 +18,7 @@ from bitdust.dht.publishing import Stored
 from bitdust.dht.records import IPNS, DHTRecord
 from bitdust.dht.sealed_family import opened, sealed_for
 from bitdust.identity.cache import IdentityCache
-from bitdust.identity.document import OPEN_END, Device, IdentityDocument
+from bitdust.identity.document import Device, IdentityDocument
 from bitdust.identity.me import Me
 from bitdust.outcome import Outcome, outcome
 from bitdust.signal import Signal
@@ -266,9 +266,8 @@ class Directory:
 
 
 def _counts(device: Device, head: Head) -> bool:
-    """Whether a device wrote this head before it was revoked. While nobody knows when that was, suppliers say it."""
-    end = device.sequence or 0
-    return device.revoked is None or (head.sequence <= end and end != OPEN_END)
+    """Whether a device wrote this head before it was revoked, or may have, while nobody knows when that was."""
+    return device.revoked is None or head.sequence <= (device.sequence or 0)
 
 
 async def newest_family(node: DHTNode, document: IdentityDocument) -> DHTRecord | None:

@@ -3,16 +3,18 @@
 import shutil
 from pathlib import Path
 
+from attrs import evolve
+
 from bitdust.identity.document import OPEN_END
 from bitdust.testing.grid import GridNode
+from bitdust.wire.records import Head
 from tests.grid.test_groups import GroupsCase
+from tests.grid.test_main_job import GridCase
 
 MINUTE = 60.0
 
 
-class RevokedInGroups(GroupsCase):
-    """Alice made a group and says more in it than there is in any log of her files."""
-
+class RevokingCase(GridCase):
     def recovers(self, key_file: Path, name: str = "alice-again") -> GridNode:
         """A device that takes their word from all others."""
         node = self.grid.add_stranger(name)
@@ -24,6 +26,10 @@ class RevokedInGroups(GroupsCase):
     def is_settled(self, node: GridNode) -> bool:
         document = node.rooms.identity.me.document
         return not any(one.sequence == OPEN_END for one in (*document.devices, *document.former))
+
+
+class RevokedInGroups(GroupsCase, RevokingCase):
+    """Alice made a group and says more in it than there is in any log of her files."""
 
     def test_what_was_said_before(self) -> None:
         """All that a device said in a group before it was revoked is heard by who comes later, and by who recovers."""
@@ -44,3 +50,45 @@ class RevokedInGroups(GroupsCase):
         self.all_hear(key, [self.alice], texts | {"again"})
         self.invite(key, carl)
         self.all_hear(key, [carl], texts | {"again"})
+
+
+class RevokedWithFiles(RevokingCase):
+    def stored(self) -> tuple[GridNode, Path, bytes]:
+        self.add_suppliers(4)
+        alice = self.add_customer()
+        path, data = self.file("file")
+        self.upload(alice, path, "file")
+        self.grid.run(10)
+        return alice, self.key_file(alice), data
+
+    def comes_back(self, key_file: Path, data: bytes) -> GridNode:
+        again = self.recovers(key_file)
+        self.grid.until(lambda: not again.rooms.identity.me.is_recovering, MINUTE, "the end of the recovery")
+        self.grid.until(lambda: self.is_settled(again), MINUTE, "the end of what counts")
+        again.rooms.storage.core.log_replicas.check_writable()
+        self.download(again, "file", self.base / "back")
+        self.assertEqual((self.base / "back" / "file").read_bytes(), data)
+        return again
+
+    def test_half_of_the_suppliers(self) -> None:
+        """With half of the suppliers gone the DHT tells that there is nothing newer than what the others have: whoever
+        revokes all devices of before may write again within a minute, and has what these had stored."""
+        alice, key_file, data = self.stored()
+        alice.kill()
+        shutil.rmtree(alice.home)
+        for supplier in self.suppliers[:2]:
+            supplier.kill()
+        self.comes_back(key_file, data)
+
+    def test_a_log_without_an_end(self) -> None:
+        """A thief who told the DHT that its log goes on for ever keeps nobody from coming back, and nothing is missing
+        for it."""
+        alice, key_file, data = self.stored()
+        (head,) = alice.rooms.storage.heads()
+        forged = evolve(head, sequence=10_000, hash=bytes(32))
+        signed = alice.rooms.identity.me.sign(Head.KIND, forged.to_body())
+        self.grid.wait(alice.rooms.dht.directory.put_head(forged, signed))
+        alice.kill()
+        again = self.comes_back(key_file, data)
+        (thief, _) = again.rooms.identity.me.document.devices
+        self.assertEqual(thief.sequence, head.sequence)

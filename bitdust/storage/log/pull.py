@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.identity.awaited import CATALOG, STARTED_OVER
+from bitdust.identity.document import OPEN_END
 from bitdust.outcome import outcome
 from bitdust.replication import are_enough, places_heard
 from bitdust.storage.catalog.calendar import Calendar
@@ -227,7 +228,10 @@ class LogPull:
         by_scope = self._by_scope(logs)
         known = [head for head in found.value if head.scope in by_scope] if found.error is None else []
         for head in known:
-            heard.heads[by_scope[head.scope].key].append(SeenHead(head, None, True, end=head.sequence))
+            device = self._writer.logs.device(head.device)
+            # A thief may have said that its log goes on for ever: that is waited for, and nothing is missing for it.
+            if device is None or device.sequence != OPEN_END:
+                heard.heads[by_scope[head.scope].key].append(SeenHead(head, None, True, end=head.sequence))
         return known
 
     def _is_newest(self, logs: Sequence[KeyLog], known: Sequence[Head]) -> bool:
