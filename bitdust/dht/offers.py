@@ -1,12 +1,13 @@
 """Offers to holders of keys (`bitdust.wire.offers`): written by their owners, found by whoever has the public key."""
 
 from attrs import frozen
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.dht.directory import is_held
 from bitdust.dht.node import DHTNode
 from bitdust.identity.me import Me
-from bitdust.outcome import outcome
+from bitdust.outcome import outcome, outcomes
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.offers import MOST_PARTS, PART, PlacedOffer, blinded
@@ -58,8 +59,10 @@ class Offers:
         """All that is offered to a holder and is there as a whole; nothing while the node is off."""
         if not self._node.running:
             return []
-        first = await self._part(holder, 0)
-        return [one for head in first if (one := await self._whole(holder, head)) is not None]
+        heads: dict[bytes, PlacedOffer] = {}
+        for head in sorted(await self._part(holder, 0), key=lambda one: one.time):
+            heads[head.owner] = head  # an owner may have an older one at another position
+        return [one for head in heads.values() if (one := await self._whole(holder, head)) is not None]
 
     async def _whole(self, holder: bytes, head: PlacedOffer) -> Offered | None:
         if not head.parts:
@@ -74,14 +77,10 @@ class Offers:
         return Offered(head.owner, b"".join(sealed))
 
     async def _part(self, holder: bytes, number: int) -> list[PlacedOffer]:
-        """Behind an empty position is none."""
-        found: list[PlacedOffer] = []
-        for position in range(POSITIONS):
-            record = await self._at(blinded(holder, number), position)
-            if record is None:
-                break
-            found.append(record)
-        return found
+        """At any position: whoever was at one before may be gone, and its record with it."""
+        key = blinded(holder, number)
+        found = await outcomes(Deferred.fromCoroutine(self._at(key, position)) for position in range(POSITIONS))
+        return [one.value for one in found if one.value is not None]
 
     async def _at(self, key: bytes, position: int) -> PlacedOffer | None:
         record = await self._node.get(PlacedOffer.KIND, subject(key, position), thorough=True)

@@ -27,9 +27,9 @@ SHARE_PREFIX, GROUP_PREFIX = "share_", "group_"
 """How aliases of keys begin that were made for a share, or for a group."""
 KEY_ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 HIDDEN = "hidden."
+"""So the alias of a key begins that the program uses for itself: neither it nor its files are in lists."""
 FOLDER_KEYS = f"{HIDDEN}folder."
 """How aliases begin that are each for one folder in sync at suppliers."""
-"""So the alias of a key begins that the program uses for itself: neither it nor its files are in lists."""
 MAX_HOST = 253
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")

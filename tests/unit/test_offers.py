@@ -23,8 +23,11 @@ class Table:
     def __init__(self) -> None:
         self.running = True
         self.kept: dict[str, Any] = {}
+        self.failing = ""
 
     def get(self, kind: str, name: str, thorough: bool) -> Any:
+        if name == self.failing:
+            return fail(BitDustError("no-answer", "nobody answers"))
         return succeed(self.kept.get(name))
 
     def put(self, kind: str, name: str, revision: int, value: bytes, ttl: int) -> Any:
@@ -83,6 +86,33 @@ class OfferTests(SynchronousTestCase):
         self.put(self.alice, b"of Alice")
         self.assertEqual(self.found(), [(b"b", b"of Bob"), (b"a", b"of Alice")])
         self.put(self.bob, b"", 6)
+        self.assertEqual(self.found(), [(b"a", b"of Alice")])
+
+    def test_emptied_position(self) -> None:
+        """Behind a position that somebody had for a while, or that holds what cannot be read, an offer is found too."""
+        self.put(self.bob, b"of Bob")
+        self.put(self.alice, bytes(PART * 2))
+        first = subject(blinded(HOLDER, 0), 0)
+        self.table.kept[first] = SimpleNamespace(value=b"x")
+        self.assertEqual(self.found(), [(b"a", bytes(PART * 2))])
+        del self.table.kept[first]
+        self.assertEqual(self.found(), [(b"a", bytes(PART * 2))])
+
+    def test_newest_of_an_owner(self) -> None:
+        """Of an owner who got another position only what was put there last is found, or nothing once withdrawn."""
+        self.put(self.bob, b"of Bob")
+        self.put(self.alice, b"before", 5)
+        del self.table.kept[subject(blinded(HOLDER, 0), 0)]
+        self.put(self.alice, b"after", 6)
+        self.assertEqual(self.found(), [(b"a", b"after")])
+        self.put(self.alice, b"", 7)
+        self.assertEqual(self.found(), [])
+
+    def test_one_question_fails(self) -> None:
+        """A position that cannot be asked about hides no other."""
+        self.put(self.bob, b"of Bob")
+        self.put(self.alice, b"of Alice")
+        self.table.failing = subject(blinded(HOLDER, 0), 0)
         self.assertEqual(self.found(), [(b"a", b"of Alice")])
 
     def test_no_place(self) -> None:
