@@ -3,14 +3,16 @@
 The first record that a device of mine has signed is taken, and its suppliers are connected: so reading begins. Newer
 ones replace it. Whether a still newer one may be somewhere is answered by
 
-* N−k+1 places of the family itself, none of which knows a newer one: every record that was in force is at one of them;
+* N−k+1 places of the family itself that have a record, none of them a newer one: every one that was in force is at one
+  of them. A place without any says nothing, since who was let go may have erased it with all the rest, unless all its
+  holders and the DHT have answered: then nobody else can say more;
 * or the DHT, where it has a record, and neither that one nor the key file's hint is newer;
 * or the person, who wants to wait no longer (`Me.start_over`).
 
 Until then nothing is written: `MyFamily.write` refuses.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Protocol
 
 from attrs import frozen
@@ -79,8 +81,9 @@ class FamilyFinding:
         self._around = around
         self._me = around.me
         self._family = family
-        self._heard: dict[bytes, int] = {}
+        self._heard: dict[bytes | None, int] = {}
         self._in_dht: int | None = None
+        self._has_dht_answered = False
         self._silent: dict[bytes | None, str] = {}
         self._machine: FamilySearch | None = None
         self._forget: list[Callable[[], None]] = []
@@ -91,7 +94,7 @@ class FamilyFinding:
         """Search, unless that is done already."""
         if self._machine is not None:
             return
-        self._heard, self._silent, self._in_dht = {}, {}, None
+        self._heard, self._silent, self._in_dht, self._has_dht_answered = {}, {}, None, False
         self._machine = FamilySearch(self._around.registry, self)
         self._forget = [
             self._around.sessions.on_session(lambda session, up: self._met(session.peer.fingerprint, up)),
@@ -177,7 +180,9 @@ class FamilyFinding:
     def _note(self, who: bytes | None, revision: int) -> None:
         if who is not None:
             self._heard[who] = revision
-        elif revision:
+            return
+        self._has_dht_answered = True
+        if revision:
             self._in_dht = revision
 
     def is_known(self) -> bool:
@@ -186,10 +191,12 @@ class FamilyFinding:
             return True
         if family is None:
             return False
-        return is_newest(family, self._heard, self._in_dht, self.sources.hinted_revision)
+        if is_newest(family, who_know(self._heard), self._in_dht, self.sources.hinted_revision):
+            return True
+        return self._has_dht_answered and all(who in self._heard for who in family.holders)
 
     def _places(self, family: Family) -> int:
-        return places_heard(family, self._heard, True)
+        return places_heard(family, who_know(self._heard), True)
 
     def longest_pause(self) -> float:
         return LONGEST_PAUSE
@@ -210,7 +217,12 @@ class FamilyFinding:
         self.known.emit()
 
 
+def who_know(heard: Mapping[bytes | None, int]) -> list[bytes]:
+    """Suppliers that have a record of some revision; one without any may have lost it, or have been let go."""
+    return [who for who, revision in heard.items() if who is not None and revision]
+
+
 def is_newest(family: Family, heard: Collection[bytes], in_dht: int | None, hinted: int) -> bool:
-    """Whether no newer record than this one is to be expected: so many of its places have none, or the DHT has one and
-    neither that nor the key file's hint is newer."""
+    """Whether no newer record than this one is to be expected: so many of its places have none that is newer, or the
+    DHT has one and neither that nor the key file's hint is newer."""
     return are_enough(family, heard) or (in_dht is not None and family.revision >= max(hinted, in_dht))

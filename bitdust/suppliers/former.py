@@ -24,7 +24,7 @@ from bitdust.identity.awaited import FAMILY, STARTED_OVER
 from bitdust.suppliers.again import Again
 from bitdust.suppliers.family import MyFamily, is_of_another_life
 from bitdust.suppliers.family_before import DAY, HELD_DAYS, MAX_RECORD
-from bitdust.suppliers.finding import Answer, FamilyFinding, is_newest
+from bitdust.suppliers.finding import Answer, FamilyFinding, is_newest, who_know
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import MAX_SUPPLIERS, Family
@@ -213,7 +213,7 @@ class FormerFamily:
             return
         signed, theirs = self._candidate
         self._rounds += 1
-        heard, in_dht = [who for who in self._heard if who is not None], self._heard.get(None)
+        heard, in_dht = who_know(self._heard), self._heard.get(None)
         is_known = is_newest(theirs, heard, in_dht or None, self._finding.sources.hinted_revision)
         if not is_known and self._rounds < PATIENCE:
             return

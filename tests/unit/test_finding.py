@@ -85,10 +85,30 @@ class FindingTests(FindingCase):
         self.hear(Answer(None, error="dht-off"), self.told(0, self.family(7)), self.told(1, self.family(6)))
         self.assertFalse(self.is_known())
         self.hear(self.told(2, None))
+        self.assertFalse(self.is_known())
+        self.hear(self.told(2, self.family(7)))
         self.assertTrue(self.is_known())
         self.assertIn("my-family-found", self.town.events.names())
         self.assertEqual((self.town.hiring.machine.state, self.town.hiring.reason), ("READY", ""))
         self.assertEqual(self.town.in_dht_revisions(), [7])
+
+    def test_who_was_let_go(self) -> None:
+        """A place without a record may have been let go by a newer family: it counts for nothing before the DHT has
+        said what it has."""
+        two = self.members[:2]
+        family = Family(self.me.fingerprint, 3, 1, 2, START, two)
+        record = self.me.sign(family.KIND, family.to_body())
+        self.hear(Answer(None, error="dht-off"), self.told(0, None), self.told(1, record))
+        self.assertEqual((self.revision, self.is_known()), (3, False))
+        self.hear(self.in_dht(7))
+        self.assertEqual((self.revision, self.is_known()), (7, True))
+
+    def test_nobody_else_can_say_more(self) -> None:
+        """Where all of a family and the DHT have answered what they have is the newest, though some have lost it."""
+        self.hear(Answer(None), self.told(0, self.family(7)), self.told(1, None), self.told(2, None))
+        self.assertFalse(self.is_known())
+        self.hear(self.told(3, None))
+        self.assertTrue(self.is_known())
 
     def test_the_record_of_the_dht(self) -> None:
         """What the DHT has is the newest, unless the key file knows a newer one."""
