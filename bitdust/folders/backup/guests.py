@@ -11,6 +11,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from bitdust.automats.kernel import doubled
 from bitdust.crypt.device import DeviceKey
@@ -27,7 +28,7 @@ WAYS = ("use_tracker", "use_dht")
 SOON, LATEST = 5.0, 900.0
 """Seconds until the first look; the pauses between two double up to the second number while nothing is found."""
 CHECK, AGAIN = 30.0, 3600.0
-"""Seconds between two questions whether all of it has come, and from there to the next look."""
+"""Seconds between two questions whether all of it has come, and from there, or from the last look, to the next one."""
 
 
 class _Lent:
@@ -89,6 +90,9 @@ class GuestCopy(SupplierCopy):
     def _is_mine(self, segment: str) -> bool:
         return False
 
+    def _clear(self) -> None:
+        """What lies there is on its way to own suppliers."""
+
 
 class _Guest:
     """One folder, from `start` to `stop`."""
@@ -102,6 +106,7 @@ class _Guest:
         self._world = folder.around.world
         self.copies: list[GuestCopy] = []
         self._failures = 0
+        self._look_again = 0.0
         self._call: IDelayedCall | None = None
         self._is_over = False
 
@@ -132,17 +137,24 @@ class _Guest:
             self._later(LATEST if self._folder.is_meeting else SOON, self._look)
             return
         looking = Deferred.fromCoroutine(self._borrow(holder))
-        looking.addErrback(lambda failure: self.log.failure("a folder could not be looked for at suppliers", failure))
+        looking.addErrback(self._not_looked)
+
+    def _not_looked(self, failure: Failure) -> None:
+        self.log.failure("a folder could not be looked for at suppliers", failure)
+        self._end()
+        self._later(LATEST, self._look)
 
     async def _borrow(self, holder: DeviceKey) -> None:
         found = await outcome(Deferred.fromCoroutine(self._lender().borrow(holder)))
         borrowed: Sequence[Borrowed] = found.value if found.error is None else ()
-        for one in borrowed if not self._is_over else ():
-            await self._begin(one)
+        for one in borrowed:
+            if not self._is_over:
+                await self._begin(one)
         if self._is_over:
             self._end()
         elif self.copies:
             self._failures = 0
+            self._look_again = self._world.clock.seconds() + AGAIN
             self._later(CHECK, self._check)
         else:
             self._failures += 1
@@ -159,13 +171,18 @@ class _Guest:
         copy.start()
 
     def _check(self) -> None:
-        """Whether they are asked no more: all of it is here, or nobody wants it any more."""
-        has_all = self._folder.machine.state == "IN_SYNC" and any(copy.machine.state == "KEPT" for copy in self.copies)
-        if not has_all and self._is_wanted():
+        """Whether they are asked no more: all of it is here, or nobody wants it any more.
+
+        Each is heard: whoever has an old list, or none, is there sooner than others at will. Who cannot be reached may
+        have other suppliers by now, which only a new look tells.
+        """
+        is_wanted = self._is_wanted()
+        has_all = self._folder.machine.state == "IN_SYNC" and all(copy.machine.state == "KEPT" for copy in self.copies)
+        if not has_all and is_wanted and self._world.clock.seconds() < self._look_again:
             self._later(CHECK, self._check)
             return
         self._end()
-        self._later(AGAIN, self._look)
+        self._later(SOON if is_wanted and not has_all else AGAIN, self._look)
 
     def _end(self) -> None:
         copies, self.copies = self.copies, []
