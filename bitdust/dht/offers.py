@@ -40,8 +40,13 @@ class Offers:
         parts = [sealed[at : at + PART] for at in range(0, len(sealed), PART)]
         if len(parts) > MOST_PARTS:
             raise BitDustError("too-large", f"an offer of {len(sealed)} bytes; at most {MOST_PARTS * PART} are kept")
-        for number, part in enumerate(parts or [b""]):
-            await self._put(blinded(holder, number), (time, len(parts), part), seconds)
+        puts = await outcomes(
+            Deferred.fromCoroutine(self._put(blinded(holder, number), (time, len(parts), part), seconds))
+            for number, part in enumerate(parts or [b""])
+        )  # at once: until all are there nobody finds an offer
+        for put in puts:
+            if put.error is not None:
+                raise put.error
 
     async def _put(self, key: bytes, content: tuple[int, int, bytes], seconds: int) -> None:
         for position in range(POSITIONS):

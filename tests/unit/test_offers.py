@@ -80,6 +80,24 @@ class OfferTests(SynchronousTestCase):
         self.table.kept[name] = first
         self.assertEqual(self.found(), [])
 
+    def test_parts_go_at_once(self) -> None:
+        """No part waits for another one, and one that finds no place keeps no other away."""
+        asked: list[Deferred[None]] = []
+        get = self.table.get
+
+        def slow(*question: Any) -> Any:
+            asked.append(Deferred())
+            return asked[-1].addCallback(lambda _: get(*question, thorough=True))
+
+        self.table.failing = subject(blinded(HOLDER, 0), 0)
+        self.patch(self.table, "get", lambda kind, name, thorough: slow(kind, name))
+        putting = Deferred.fromCoroutine(self.alice.put(HOLDER, bytes(PART * 3), 5, 100))
+        self.assertEqual(len(asked), 3)
+        for question in asked:
+            question.callback(None)
+        self.assertEqual(self.failureResultOf(putting, BitDustError).value.code, "no-answer")
+        self.assertEqual(set(self.table.kept), {subject(blinded(HOLDER, part), 0) for part in (1, 2)})
+
     def test_several_owners(self) -> None:
         """Each has a place, and what one withdraws takes nothing of the others away."""
         self.put(self.bob, b"of Bob")
