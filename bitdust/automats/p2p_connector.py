@@ -25,6 +25,9 @@ class P2PConnectorPort(Protocol):
     def is_findable(self) -> bool:
         """Whether others keep the record that was stored last."""
 
+    def is_stale(self) -> bool:
+        """Whether it was stored long ago, by a clock that goes on while this machine sleeps, and the timers do not."""
+
 
 SOON = 30.0
 """Seconds until a record that nobody has taken is stored again: others may be there by then, or a clock be right."""
@@ -44,9 +47,11 @@ class P2PConnector(Machine):
       PROPAGATE      propagated         -              INCOMMING?    -
       PROPAGATE      timer-20sec        has_sessions   CONNECTED     -
       PROPAGATE      timer-20sec        -              INCOMMING?    -
+      INCOMMING?     session-up         is_stale       MY_IDENTITY   update_addresses
       INCOMMING?     session-up         -              CONNECTED     -
       INCOMMING?     timer-5min         is_listening   MY_IDENTITY   update_addresses
       INCOMMING?     timer-5min         -              DISCONNECTED  -
+      CONNECTED      session-up         is_stale       MY_IDENTITY   update_addresses
       CONNECTED      session-down       !has_sessions  INCOMMING?    -
       CONNECTED      timer-1hour        is_listening   MY_IDENTITY   update_addresses
       CONNECTED      timer-1hour        -              DISCONNECTED  -
@@ -77,6 +82,9 @@ class P2PConnector(Machine):
         seconds = super().timer_seconds(event)
         is_late = event in ("timer-1hour", "timer-5min") and not self._port.is_findable()
         return SOON if is_late else seconds
+
+    def is_stale(self, payload: Any) -> bool:
+        return self._port.is_stale()
 
     def is_listening(self, payload: Any) -> bool:
         return self._port.is_listening()

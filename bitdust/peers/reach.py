@@ -11,6 +11,8 @@ from bitdust.outcome import outcome
 from bitdust.surroundings import Connected
 from bitdust.wire.signed import Signed
 
+AN_HOUR = 3600.0
+
 
 class Reach:
     """I keep the node findable. ``listening`` gives each ``tcp://host:port`` of mine, ``publish`` stores my record."""
@@ -31,6 +33,8 @@ class Reach:
         self._disconnect: Callable[[], None] = lambda: None
         self._is_started = False
         self._is_findable = True
+        self._wall = around.world.wall
+        self._propagated_at = 0.0
         self.machine = P2PConnector(around.registry, self)
 
     def start(self) -> None:
@@ -70,6 +74,7 @@ class Reach:
         return Deferred.fromCoroutine(self._propagate())
 
     async def _propagate(self) -> None:
+        self._propagated_at = self._wall()
         published = await outcome(self._publish(self._me.addresses_record()))
         refused = getattr(published.value, "refused", {})
         self._is_findable = published.error is None and not (refused and published.value.count <= 1)
@@ -79,6 +84,9 @@ class Reach:
 
     def is_findable(self) -> bool:
         return self._is_findable
+
+    def is_stale(self) -> bool:
+        return abs(self._wall() - self._propagated_at) > AN_HOUR
 
     def _session(self, session: Any, up: bool) -> None:
         self.machine.send("session-up" if up else "session-down")

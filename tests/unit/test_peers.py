@@ -76,7 +76,9 @@ class ReachTests(TestCase):
         self.listening = ["tcp://127.0.0.1:1"]
         self.peers: list = []
         self.answer = lambda: succeed(None)
-        around = SimpleNamespace(registry=self.registry, me=self, sessions=self)
+        self.slept = 0.0
+        world = SimpleNamespace(wall=lambda: 1e9 + self.slept + self.clock.seconds())
+        around = SimpleNamespace(registry=self.registry, me=self, sessions=self, world=world)
         self.reach = Reach(around, lambda: self.listening, self.publish)
         self.addCleanup(self.reach.stop)
 
@@ -112,6 +114,21 @@ class ReachTests(TestCase):
         self.peers.clear()
         self.watcher(None, False)
         self.assertEqual(self.reach.machine.state, "INCOMMING?")
+
+    def test_a_sleep_of_the_machine(self) -> None:
+        """Who has slept for longer than its record lives publishes it with the first session after that, not an hour
+        later; and with a session after no sleep not at all."""
+        self.reach.start()
+        self.peers.append("somebody")
+        self.watcher(None, True)
+        self.watcher(None, True)
+        self.assertEqual(len(self.published), 1)
+        for slept in (8 * 86400, -40):
+            self.slept = slept
+            self.watcher(None, True)
+            self.watcher(None, True)
+            self.assertEqual(self.reach.machine.state, "CONNECTED")
+        self.assertEqual(len(self.published), 3)
 
     def test_a_node_that_does_not_listen_is_not_reachable(self) -> None:
         """Without a listening transport nothing is told; when one appears the node finds out by itself."""

@@ -9,7 +9,8 @@ UPDATE, PROPAGATE = ("update_addresses",), ("propagate",)
 class P2PConnectorTests(RowTests):
     def setUp(self) -> None:
         super().setUp()
-        self.port = self.record(P2PConnectorPort, is_listening=True, has_sessions=False, is_findable=True)
+        answers = {"is_listening": True, "has_sessions": False, "is_findable": True, "is_stale": False}
+        self.port = self.record(P2PConnectorPort, **answers)
         self.machine = P2PConnector(self.registry, self.port)
 
     def publish(self) -> None:
@@ -49,6 +50,18 @@ class P2PConnectorTests(RowTests):
         self.passes(20, "MY_IDENTITY", UPDATE)
         self.passes(20, "DISCONNECTED")
         self.assertEqual(self.port.cancelled, {"update_addresses": 1})
+
+    def test_awake_again(self) -> None:
+        """After a long sleep of the machine the record is published again with the next session, the first one or not:
+        the timer of an hour has not heard of the sleep."""
+        self.wait_for_others()
+        self.drive("session-up", None, "CONNECTED")
+        self.port.answers["is_stale"] = True
+        self.drive("session-up", None, "MY_IDENTITY", UPDATE)
+        self.port.answers["is_stale"] = False
+        self.wait_for_others()
+        self.port.answers["is_stale"] = True
+        self.drive("session-up", None, "MY_IDENTITY", UPDATE)
 
     def test_published(self) -> None:
         """A published record makes the node wait for others, or finds them connected already."""
