@@ -49,7 +49,7 @@ def listing(session: Session, path: str | None = None, flat: bool = False) -> No
         row["delivered"] = newest.get("delivered")
         row["moved"] = (newest.get("moving") or {}).get("progress")
         row["bytes"] = size(row.get("size")) if row.get("type") == "file" else None
-        if not path and row["key_alias"] != "master":
+        if not path and row.get("key_alias", "master") != "master":
             row["path"] = row["remote_path"]
     moved = ["moved"] if any(row["moved"] for row in rows) else []
     show_table(rows, ["path_id", "type", "bytes", "delivered", "reliable", *moved, "path"], "the catalog is empty")

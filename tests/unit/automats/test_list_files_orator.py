@@ -54,8 +54,27 @@ class ListFilesOratorTests(RowTests):
         self.port.answers["shortest_pause"] = 33.0
         self.port.succeed("ask_suppliers")
         self.asked("OUTDATED", ("report", True))
-        self.drive("news", None, "OUTDATED")
         self.passes(33, "REMOTE_FILES", ASK)
+        for _ in range(5):
+            self.port.succeed("ask_suppliers")
+            self.asked("OUTDATED", ("report", True))
+            self.drive("need", None, "REMOTE_FILES", ASK)
+        self.port.succeed("ask_suppliers")
+        self.asked("SAW_FILES", ("report", True))
+
+    def test_news_amid_others(self) -> None:
+        """News that come while suppliers are to be asked again begin all rounds anew."""
+        self.port.succeed("ask_suppliers")
+        self.asked("SAW_FILES", ("report", True))
+        self.drive("news", None, "OUTDATED")
+        for _ in range(5):
+            self.drive("need", None, "REMOTE_FILES", ASK)
+            self.port.succeed("ask_suppliers")
+            self.asked("OUTDATED", ("report", True))
+        self.drive("news", None, "OUTDATED")
+        self.drive("need", None, "REMOTE_FILES", ASK)
+        self.port.succeed("ask_suppliers")
+        self.asked("OUTDATED", ("report", True))
 
     def test_news_before_anything(self) -> None:
         """News after a round in which nobody answered ask again; one in which nobody answers again has seen nothing."""
@@ -66,6 +85,11 @@ class ListFilesOratorTests(RowTests):
         self.passes(5, "REMOTE_FILES", ASK)
         self.port.succeed("ask_suppliers")
         self.asked("NO_FILES", NOTHING)
+        self.drive("news", None, "OUTDATED")
+        self.passes(5, "REMOTE_FILES", ASK)
+        self.port.answers["has_answers"] = True
+        self.port.succeed("ask_suppliers")
+        self.asked("OUTDATED", ("report", True))
 
     def test_end(self) -> None:
         """Shutdown gives up the round."""

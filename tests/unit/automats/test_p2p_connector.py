@@ -56,6 +56,7 @@ class P2PConnectorTests(RowTests):
         the timer of an hour has not heard of the sleep."""
         self.wait_for_others()
         self.drive("session-up", None, "CONNECTED")
+        self.drive("session-up", None, "CONNECTED")
         self.port.answers["is_stale"] = True
         self.drive("session-up", None, "MY_IDENTITY", UPDATE)
         self.port.answers["is_stale"] = False
