@@ -3,6 +3,7 @@
 from pathlib import Path
 from types import SimpleNamespace
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.device import DeviceKey
@@ -69,12 +70,18 @@ class OverthrownTests(SynchronousTestCase):
         self.assertEqual((self.owner.current.suppliers, self.owner.current.leaving), (HONEST, low))
 
     def test_as_another_life_with_no_place_left(self) -> None:
-        """Where no place were left for mine beside those whom the thief names, nothing is taken."""
+        """Where no place were left for mine beside those whom the thief names, nothing is taken; and mine hold their
+        places as long as there is one."""
         self.owner.write(HONEST, [None] * 4)
-        low, junk = ([bytes([first]) + bytes([number]) * 31 for number in range(4)] for first in (0, 250))
-        self.thief._sign(Family(self.owner.current.customer, 9, 2, 4, START, low, None, junk, roots=[b"thief..."]))
-        self.assertFalse(self.owner.adopt(self.thief.signed))
-        self.assertEqual(self.owner.current.suppliers, HONEST)
+        low, junk, more = ([bytes([first]) + bytes([number]) * 31 for number in range(8)] for first in (0, 250, 251))
+        also = [{"place": number % 4, "supplier": who} for number, who in enumerate(more)]
+        for named, is_taken in ((also, False), (None, True)):
+            body = Family(self.owner.current.customer, 9, 2, 4, START, low[:4], None, junk[:4], roots=[b"thief..."])
+            self.thief._sign(evolve(body, also=named))
+            self.assertEqual(self.owner.adopt(self.thief.signed), is_taken)
+            self.assertLessEqual({*HONEST}, {*self.owner.current.holders})
+            if not is_taken:
+                self.assertEqual(self.owner.current.suppliers, HONEST)
 
     def test_one_after_the_other(self) -> None:
         """It makes no difference in how many steps, and whether this device has gone on from one of them."""
