@@ -16,6 +16,7 @@ from bitdust.signal import Signal
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import meta, set_meta
 from bitdust.storage.shared.guest import first_that_has
+from bitdust.storage.shared.member_log import NOT_ALLOWED
 from bitdust.surroundings import Connected
 from bitdust.wire.keepers import MOST_KEEPERS, Keepers
 from bitdust.wire.packet import Command
@@ -53,7 +54,8 @@ class KeeperOutbox:
     def send(
         self, to: bytes, command: Command, fields: Mapping[str, Any], payload: bytes | None = None, /, **terms: Any
     ) -> "Deferred[Any]":
-        """As `Outbox.send`. A member has it open on one device perhaps, and not on the other one."""
+        """As `Outbox.send`. A member has it open on one device perhaps, and not on the other one: ``not-allowed`` of
+        the first says more than ``not-found`` of the other one, whichever was asked last."""
         if self._group.is_joint():
             kind = KINDS[fields["kind"]]
             more = {"watch": True} if kind == GROUP_HEADS and self._group.watches(to) else {}
@@ -62,7 +64,8 @@ class KeeperOutbox:
             if len(sessions) > 1:
                 sessions.sort(key=lambda one: -one.started)
                 over = partial(self._outbox.send, to, command, fields, payload, **terms)
-                return Deferred.fromCoroutine(first_that_has(partial(over, session=one) for one in sessions))
+                ways = (partial(over, session=one) for one in sessions)
+                return Deferred.fromCoroutine(first_that_has(ways, telling=NOT_ALLOWED))
         return self._outbox.send(to, command, fields, payload, **terms)
 
 

@@ -91,13 +91,19 @@ def _scope_of(fields: Mapping[str, Any]) -> bytes | None:
     return found
 
 
-async def first_that_has(ways: "Iterable[Callable[[], Deferred[Any]]]") -> Any:
-    """The answer of the first way to ask that leads to what is asked for; fails as the last one did."""
-    answer = Outcome()
+async def first_that_has(ways: "Iterable[Callable[[], Deferred[Any]]]", telling: str = "") -> Any:
+    """The answer of the first way to ask that leads to what is asked for.
+
+    Fails as the last one did; where nobody has it, and one has said ``telling``, as that one did.
+    """
+    answer, told = Outcome(), Outcome()
     for ask in ways:
         answer = await outcome(ask())
         if answer.error is None or answer.code not in ELSEWHERE:
             break
+        told = answer if answer.code == telling else told
+    else:
+        answer = told if told.error is not None else answer
     if answer.error is not None:
         raise answer.error
     return answer.value
