@@ -21,13 +21,13 @@ EVERY = 0.5
 SECONDS = 15.0
 REMEMBERED = 900.0
 """Seconds after its last question for which somebody counts as a reader."""
-MOST_READERS, MOST_LOGS = 256, 10_000
+MOST_READERS, MOST_LOGS, MOST_DEVICES = 256, 10_000, 16
 Place = tuple[bytes, bytes]
 """Owner and scope."""
 Device = tuple[bytes, bytes]
 """Fingerprint and device."""
-Asked = tuple[float, bytes]
-"""When somebody asked last, and from which device."""
+Asked = OrderedDict[bytes, float]
+"""Devices of somebody, the one that asked last at the end, and when each did."""
 
 
 @frozen
@@ -81,8 +81,12 @@ class Readers:
         """Somebody who was let in has asked for the heads of a scope, from a device where that matters."""
         readers = self._asked.setdefault((owner, scope), OrderedDict())
         self._asked.move_to_end((owner, scope))
-        readers[reader] = (self._clock.seconds(), device)
+        devices = readers.setdefault(reader, OrderedDict())
         readers.move_to_end(reader)
+        devices[device] = self._clock.seconds()
+        devices.move_to_end(device)
+        if len(devices) > MOST_DEVICES:
+            devices.popitem(last=False)
         if len(readers) > MOST_READERS:
             readers.popitem(last=False)
         if len(self._asked) > MOST_LOGS:
@@ -91,8 +95,16 @@ class Readers:
     def forget(self, owner: bytes, scope: bytes, reader: bytes, device: bytes) -> None:
         """A device of somebody reads, and wants no reports from here; another one may want them."""
         readers = self._asked.get((owner, scope), OrderedDict())
-        if readers.get(reader, (0.0, b""))[1] == device:
+        devices = readers.get(reader, OrderedDict())
+        devices.pop(device, None)
+        if not devices:
             readers.pop(reader, None)
+
+    def _of(self, place: Place) -> list[bytes]:
+        """Who has asked lately, from whichever device."""
+        oldest = self._clock.seconds() - REMEMBERED
+        asked: Mapping[bytes, Asked] = self._asked.get(place, {})
+        return [who for who, devices in asked.items() if max(devices.values()) >= oldest]
 
     def report(self, owner: bytes, scope: bytes, device: bytes) -> None:
         """A device has brought entries of a scope."""
@@ -124,13 +136,11 @@ class Readers:
 
     def queues(self) -> list[Queue]:
         """Logs of other keys than the master that are kept here, and those that somebody was let in to read."""
-        oldest = self._clock.seconds() - REMEMBERED
         found = []
         for owner, scope in dict.fromkeys([*self._asked, *self._kept()]):
-            asked: Mapping[bytes, Asked] = self._asked.get((owner, scope), {})
             heads = [Head.from_body(Signed.from_bytes(data, Head.KIND).body) for data in self._heads(owner, scope)]
             ends = {head.device: (head.first or 1, head.sequence) for head in heads}
-            found.append(Queue(owner, scope, [who for who, (moment, _) in asked.items() if moment >= oldest], ends))
+            found.append(Queue(owner, scope, self._of((owner, scope)), ends))
         return found
 
     def _send(self, place: Place) -> None:
@@ -139,9 +149,7 @@ class Readers:
             del self._calls[place]
             return
         self._calls[place] = self._clock.callLater(EVERY, self._send, place)
-        oldest = self._clock.seconds() - REMEMBERED
-        asked: Mapping[bytes, Asked] = self._asked.get(place, {})
-        readers = {who for who, (moment, _) in asked.items() if moment >= oldest} | {place[0]}
+        readers = {*self._of(place), place[0]}
         for session in self._sessions.sessions():
             peer = session.peer
             if peer.fingerprint in readers and devices != {peer.device}:

@@ -60,6 +60,20 @@ class ReadersTests(SynchronousTestCase):
         self.readers.report(OWNER, SCOPE, CARL.device.id)
         self.assertEqual(self.told(), [])
 
+    def test_two_devices_of_one_person(self) -> None:
+        """Where both devices of somebody want reports, each wants them until it says otherwise, whoever asked last."""
+        who = BOB.fingerprint
+        bob = self.come(BOB)
+        for leaving, staying in ((b"1", b"2"), (b"2", b"1")):
+            self.readers.note(OWNER, SCOPE, who, b"1")
+            self.readers.note(OWNER, SCOPE, who, b"2")
+            self.readers.forget(OWNER, SCOPE, who, leaving)
+            self.readers.report(OWNER, SCOPE, CARL.device.id)
+            self.assertEqual(self.told(), [bob])
+            self.readers.forget(OWNER, SCOPE, who, staying)
+            self.readers.report(OWNER, SCOPE, CARL.device.id)
+            self.assertEqual(self.told(), [])
+
     def test_somebody_was_shut_out(self) -> None:
         """All who read something of an owner are to ask again; readers of others hear nothing."""
         bob = self.read(BOB)
@@ -130,6 +144,13 @@ class ReadersTests(SynchronousTestCase):
             self.readers.note(OWNER, SCOPE, bytes([number]) * 32)
         (queue,) = self.readers.queues()
         self.assertEqual(queue.readers, [b"\1" * 32, b"\2" * 32])
+        self.patch(readers, "MOST_DEVICES", 2)
+        for number in range(3):
+            self.readers.note(OWNER, SCOPE, b"\2" * 32, bytes([number]))
+        for number in (1, 2):
+            self.readers.forget(OWNER, SCOPE, b"\2" * 32, bytes([number]))
+        (queue,) = self.readers.queues()
+        self.assertEqual(queue.readers, [b"\1" * 32])
         for number in range(3):
             self.readers.note(OWNER, bytes([number]) * 16, BOB.fingerprint)
         self.assertEqual([queue.scope for queue in self.readers.queues()], [b"\1" * 16, b"\2" * 16])
