@@ -1,10 +1,14 @@
 """A device without the RSA key, and a key ring of another one that did not know it: what is in that one stays."""
 
+from twisted.internet.defer import fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.keyring import RingKey
 from bitdust.storage.log.kept_ring import UNOPENED
-from tests.unit.storage_kit import Node, master_key, network, random_file, stop_quietly
+from bitdust.storage.log.keyring_replica import KIND, MAX_ANSWER
+from bitdust.wire.packet import Command
+from bitdust.wire.signed import Signed
+from tests.unit.storage_kit import Node, PeerFailed, master_key, network, random_file, stop_quietly
 
 
 class UnopenedCase(SynchronousTestCase):
@@ -66,6 +70,26 @@ class UnopenedTests(UnopenedCase):
         node.kill()
         self.forget(3)
         self.assertEqual(self.knows(self.recovered()), (True, True))
+
+    def test_one_that_is_not_taken(self) -> None:
+        """A supplier for which the other ring is too far ahead of what it has gets that of this device all the same."""
+        node = self.again()
+        self.forget(0)
+        supplier = self.around.suppliers[0]
+        ask, refused = supplier.ask, []
+
+        def refuses(me, command, fields, payload, deadline):
+            is_ring = (command, fields.get("kind")) == (Command.DATA, KIND)
+            if is_ring and Signed.from_bytes(payload, KIND, MAX_ANSWER).device != node.me.device.id:
+                refused.append(payload)
+                return fail(PeerFailed({"code": "bad-field", "text": "this revision is too far ahead"}))
+            return ask(me, command, fields, payload, deadline)
+
+        self.patch(supplier, "ask", refuses)
+        node.storage.core.supplier_accepted(supplier.fingerprint)
+        node.pass_time(60)
+        self.assertEqual(len(refused), 1)
+        self.assertTrue(node.storage.core.key_ring_replicas.is_held_by(supplier.fingerprint))
 
     def test_after_a_restart(self) -> None:
         """What is beneath the ring of this device at suppliers is found again by the next run."""

@@ -335,10 +335,10 @@ class KeyRingReplicas:
 
     async def _bring_along(self, supplier: bytes, kept: KeptRing) -> None:
         """Mine would take the place of one that I cannot read, at suppliers that come; one who refuses it has newer
-        ones, or knows better which devices count."""
+        ones, or knows better which devices count, or takes none that is so far ahead of what it has."""
         sending = self._ports.outbox.send(supplier, Command.DATA, {"kind": KIND}, kept.signed, deadline=SILENCE)
         answer = await outcome(sending)
-        if answer.error is not None and answer.code not in (*CONTRADICTIONS, "not-allowed"):
+        if answer.error is not None and answer.code not in (*CONTRADICTIONS, "not-allowed", "bad-field"):
             raise answer.error
         self._unopened.brought(supplier, kept)
 
