@@ -98,6 +98,11 @@ class IdentityDocument:
         return frozenset(one.id for one in (*self.devices, *self.former))
 
     @property
+    def open_ends(self) -> frozenset[bytes]:
+        """Devices that were revoked, of which it is not known yet how much they had written."""
+        return frozenset(one.id for one in (*self.devices, *self.former) if one.sequence == OPEN_END)
+
+    @property
     def revoked_devices(self) -> int:
         """How many devices were revoked: for each there is room in the key ring."""
         return sum(one.revoked is not None and not one.was_let_go for one in (*self.devices, *self.former))

@@ -74,18 +74,17 @@ class Revocations:
                     self._events.send("my-keys-renewed", {})
 
     def settle(self) -> None:
-        """This node has compared its logs: say how much the revoked ones had written, where that was not known."""
+        """Say how much the revoked ones had written, where that was not known and now is."""
         if self._me.held_master is None:
             return
         document = self._me.document
-        open_ends = [one.id for one in (*document.devices, *document.former) if one.sequence == OPEN_END]
         ended = document
-        for ident in open_ends:
+        for ident in document.open_ends:
             length = self.logs.length(ident)
             ended = with_revoked(ended, [ident], OPEN_END if length is None else length)
         if ended != document:
             self._me.replace_document(self._signed(ended))
-        if self._is_lent and not any(one.sequence == OPEN_END for one in (*ended.devices, *ended.former)):
+        if self._is_lent and not ended.open_ends:
             self._is_lent = False
             self._me.hold(None)
 

@@ -3,6 +3,7 @@
 import os
 import stat
 from typing import Any
+from unittest import mock
 
 from twisted.internet.defer import fail
 
@@ -90,6 +91,7 @@ class RevokedLogTests(OtherDeviceCase):
     def test_what_it_writes_later_counts_for_nothing(self) -> None:
         """Neither a new item nor a tombstone; what it wrote before stays, also for who comes back later."""
         self.revoke()
+        self.compare()
         self.revocations.settle()
         self.thief.create("after")
         self.thief.delete("before")
@@ -114,9 +116,37 @@ class RevokedLogTests(OtherDeviceCase):
         self.compare()
         self.assertNotIn("after", self.names())
 
+    def test_only_what_was_compared_since(self) -> None:
+        """A comparison that began before the revocation, or in an earlier run, does not say where its log ends."""
+        pull = self.core.log_replicas._pull
+        compare = pull.run
+
+        async def revoked_meanwhile(*arguments: Any) -> Any:
+            pulled = await compare(*arguments)
+            self.revoke()
+            return pulled
+
+        with mock.patch.object(pull, "run", revoked_meanwhile):
+            self.core.log_replicas.pull_again()
+            self.node.pass_time(1)
+        self.revocations.settle()
+        self.assertEqual(self.end(), OPEN_END)
+        self.thief.create("unread")
+        self.compare()
+        self.node.run(self.node.storage.close())
+        for supplier in self.around.suppliers:
+            supplier.mode = "away"
+        self.node.run(self.node.storage.open())
+        self.revocations.settle()
+        self.assertEqual(self.end(), OPEN_END)
+
+    def end(self) -> int | None:
+        return self.me.document.device(self.thief.me.device.id).sequence
+
     def test_where_it_says_that_its_log_begins(self) -> None:
         """A head of the same height that hides what was before goes behind one of a device that counts."""
         self.revoke()
+        self.compare()
         self.revocations.settle()
         heads = [self.head(self.thief, 3), self.head(self.node, None)]
         access = self.core.log_writer.logs

@@ -62,6 +62,7 @@ class LogReplicas:
         self._heads = HeadPublisher(around, ports, lambda one: self.safe_end(one.key, self._me.device.id))
         self._fork = DeviceFork(around, writer, ports.device_is_taken)
         self.reason = ""
+        self._ends_read: frozenset[bytes] = frozenset()
         self._gathering: IDelayedCall | None = None
         self._news = Soon(around.world.clock, self._compare)
         self._forget_me: Disconnect = lambda: None
@@ -146,6 +147,10 @@ class LogReplicas:
     def knows_all(self) -> bool:
         """Whether besides no newer state can exist that was safe: then what is written builds on all there is."""
         return self.recovered and not self._me.awaits(CATALOG)
+
+    def knows_end_of(self, device: bytes) -> bool:
+        """Whether all was compared, in this run, since a device was revoked: before that it may have written more."""
+        return self.knows_all and device in self._ends_read
 
     @property
     def waits_for(self) -> list[bytes]:
@@ -326,8 +331,10 @@ class LogReplicas:
         return Deferred.fromCoroutine(self._pull_now(accept_loss))
 
     async def _pull_now(self, accept_loss: bool) -> Pulled:
+        revoked = self._me.document.open_ends
         pulled = await self._pull.run(self._follow_keys(), accept_loss)
         if pulled is Pulled.MERGED:
+            self._ends_read |= revoked
             self.merged.emit()
         return pulled
 
