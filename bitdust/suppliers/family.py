@@ -195,7 +195,7 @@ class MyFamily:
     def _unite(self, mine: Family, theirs: Family, signed: Signed) -> bool:
         """Go on from both: I started over, or another device did, and each family holds what the other one lacks."""
         check_near(theirs.revision, mine.revision, "my family")
-        if set(theirs.roots or ()).issubset(mine.roots or ()) and theirs.revision < mine.revision:
+        if is_joined(mine, theirs):
             return False
         places = merged(mine, theirs)
         if not places.leave_enough(mine, theirs):
@@ -323,6 +323,11 @@ def _is_to_be_joined(mine: Family, theirs: Family) -> bool:
     last changes."""
     is_joined = set(theirs.roots or ()) > set(mine.roots or ()) and not set(mine.holders).issubset(theirs.holders)
     return is_of_another_life(mine, theirs) or (bool(mine.roots) and is_joined)
+
+
+def is_joined(mine: Family, theirs: Family) -> bool:
+    """Whether mine goes back to all that a record goes back to, and followed it."""
+    return set(theirs.roots or ()).issubset(mine.roots or ()) and theirs.revision < mine.revision
 
 
 def is_of_another_life(mine: Family, theirs: Family) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from attrs import Factory, define
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
@@ -22,7 +23,7 @@ from bitdust.automats.family_search import FamilySearch
 from bitdust.crypt.files import remove_safely, write_safely
 from bitdust.identity.awaited import FAMILY, STARTED_OVER
 from bitdust.suppliers.again import Again
-from bitdust.suppliers.family import MyFamily, is_of_another_life
+from bitdust.suppliers.family import MyFamily, is_joined, is_of_another_life
 from bitdust.suppliers.family_before import DAY, HELD_DAYS, MAX_RECORD
 from bitdust.suppliers.finding import Answer, FamilyFinding, is_newest, who_know
 from bitdust.surroundings import Connected
@@ -41,6 +42,17 @@ TERM = 458 * DAY
 """Seconds for which suppliers keep what they have of somebody who does not come."""
 
 
+@define
+class Candidate:
+    """The newest record that is known of one life, which its roots tell from others; who was heard in this round to
+    have which revision of it, and for how many rounds it was waited."""
+
+    signed: Signed
+    family: Family
+    heard: dict[bytes | None, int] = Factory(dict)
+    rounds: int = 0
+
+
 class FormerFamily:
     """I am the port of one `family_search`, from the moment when the person started over with no family found."""
 
@@ -55,11 +67,9 @@ class FormerFamily:
         self._since: float | None = None
         self._suppliers: list[bytes] = []
         self._has_found = False
-        self._candidate: tuple[Signed, Family] | None = None
-        self._heard: dict[bytes | None, int] = {}
+        self._candidates: dict[frozenset[bytes], Candidate] = {}
         self._doubtful: dict[str, int] = {}
         self._guests: dict[str, tuple[Signed, Family, set[bytes | None]]] = {}
-        self._rounds = 0
         self._without: set[bytes] = set()
         self._machine: FamilySearch | None = None
         self._forget: Callable[[], None] = lambda: None
@@ -140,17 +150,17 @@ class FormerFamily:
     # the port of family_search
 
     def ask(self) -> "Deferred[None]":
-        self._heard = {}
+        for candidate in self._candidates.values():
+            candidate.heard.clear()
         suppliers = dict.fromkeys([*self._suppliers, *self._family.holders])
         asking = self._finding.sources.ask_for_family(suppliers, True, self._take, True)
         return asking.addCallback(self._join)
 
     def _take(self, answer: Answer) -> None:
-        """Note what one source knows; the newest record of before counts, and its suppliers are asked as well."""
+        """Note what one source knows; the newest record of each life counts, and its suppliers are asked as well."""
         if answer.error:
             return
         if not answer.record:
-            self._heard[answer.supplier] = 0
             if answer.supplier is not None:
                 self._without.add(answer.supplier)
             return
@@ -160,15 +170,18 @@ class FormerFamily:
         except BitDustError as problem:
             self.log.warn("a family record of before is no use: {why}", why=problem)
             return
-        is_of_before = mine is None or is_of_another_life(mine, theirs)
+        is_of_before = mine is None or (is_of_another_life(mine, theirs) and not is_joined(mine, theirs))
         if not counts:
             if is_of_before:
                 self._doubt(signed, theirs, answer.supplier)
             return
-        self._heard[answer.supplier] = theirs.revision
-        if is_of_before and (self._candidate is None or theirs.revision > self._candidate[1].revision):
-            self._candidate = (signed, theirs)
-            self._suppliers = list(dict.fromkeys([*theirs.holders, *self._suppliers]))[:MOST_ASKED]
+        if not is_of_before:
+            return
+        candidate = self._candidates.setdefault(frozenset(theirs.roots or ()), Candidate(signed, theirs))
+        candidate.heard[answer.supplier] = theirs.revision
+        if theirs.revision > candidate.family.revision:
+            candidate.signed, candidate.family = signed, theirs
+        self._suppliers = list(dict.fromkeys([*theirs.holders, *self._suppliers]))[:MOST_ASKED]
 
     def _doubt(self, signed: Signed, theirs: Family, supplier: bytes | None) -> None:
         """A device that was revoked since has signed it; it is noted when that came to light."""
@@ -207,24 +220,30 @@ class FormerFamily:
         self._around.events.send("former-family-found", {"revision": found.revision, "suppliers": suppliers})
 
     def _join(self, _: object) -> None:
-        """A round is over: take the newest record, once enough were heard that a still newer one is unlikely."""
-        if self._candidate is None:
+        """A round is over: take the newest record of each life, once enough were heard that a still newer one is
+        unlikely; where there is none, those of revoked devices."""
+        joined = [self._has_joined(roots, candidate) for roots, candidate in list(self._candidates.items())]
+        if not any(joined):
             self._invite()
-            return
-        signed, theirs = self._candidate
-        self._rounds += 1
-        heard, in_dht = who_know(self._heard), self._heard.get(None)
-        is_known = is_newest(theirs, heard, in_dht or None, self._finding.sources.hinted_revision)
-        if not is_known and self._rounds < PATIENCE:
-            return
-        self._candidate, self._rounds = None, 0
+
+    def _has_joined(self, roots: frozenset[bytes], candidate: Candidate) -> bool:
+        """Whether a record is in mine now; one that cannot be is tried again when it is next heard of."""
+        candidate.rounds += 1
+        heard, in_dht = who_know(candidate.heard), candidate.heard.get(None)
+        is_known = is_newest(candidate.family, heard, in_dht, self._finding.sources.hinted_revision)
+        if not is_known and candidate.rounds < PATIENCE:
+            return False
+        del self._candidates[roots]
         try:
-            if self._family.adopt(signed):
-                self._has_found = True
-                self._tell(theirs)
-                self._write(self._since or 0.0, self._suppliers[:MAX_SUPPLIERS], self._doubtful)
+            if not self._family.adopt(candidate.signed):
+                return False
+            self._has_found = True
+            self._tell(candidate.family)
+            self._write(self._since or 0.0, self._suppliers[:MAX_SUPPLIERS], self._doubtful)
         except (BitDustError, OSError) as problem:
             self.log.warn("a family record of before is no use: {why}", why=problem)
+            return False
+        return True
 
     def is_known(self) -> bool:
         """Whether all of them are found, or nobody can have one any more.

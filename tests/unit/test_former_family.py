@@ -266,19 +266,44 @@ class RevokedTests(FormerFamilyCase):
         self.assertEqual(self.told()[0], {"revision": 7, "suppliers": 4})
         self.assertEqual(self.town.family.current.leaving, self.members)
 
-    def test_a_third_life(self) -> None:
-        """After one life of before was found the search goes on for that of another device, and ends with it."""
-        other = DeviceKey(b"o" * 32)
-        self.me.document.devices[other.id] = FakeDevice(other.public)
+    def first_life(self) -> None:
+        """One of two lives before is found, of which each had two suppliers."""
+        self.other = DeviceKey(b"o" * 32)
+        self.me.document.devices[self.other.id] = FakeDevice(self.other.public)
         self.town.unread.clear()
-        first, second = [*self.members[:2], None, None], [None, None, *self.members[2:]]
+        first = [*self.members[:2], None, None]
         self.answer(Family(self.me.fingerprint, 7, 2, 4, START, first, roots=[self.lost.id]), None)
         self.days(1)
         self.assertEqual((len(self.told()), self.is_searching), (1, True))
+
+    def second_life(self, revision: int) -> None:
+        """The record of the other one is there as well."""
+        second = [None, None, *self.members[2:]]
+        self.answer(Family(self.me.fingerprint, revision, 2, 4, START, second, roots=[self.other.id]), None)
+
+    def test_a_third_life(self) -> None:
+        """After one life of before was found the search goes on for that of another device, and ends with it."""
+        self.first_life()
         self.restart()
-        self.answer(Family(self.me.fingerprint, 9, 2, 4, START, second, roots=[other.id]), None)
+        self.second_life(9)
         self.days(2)
         self.assertEqual((len(self.told()), self.is_searching), (2, False))
+
+    def test_a_third_life_that_changed_less(self) -> None:
+        """A record of a lower revision than that of another life is joined, though the higher one is found again."""
+        self.first_life()
+        self.second_life(5)
+        self.days(4)
+        self.assertEqual((self.told()[1:], self.is_searching), ([{"revision": 5, "suppliers": 2}], False))
+
+    def test_guests_after_a_first_life(self) -> None:
+        """Where one life was joined that of a revoked device is read in beside, though the first is found again."""
+        self.first_life()
+        self.town.unread = {*self.members}
+        self.tell(self.signed_by_lost(6, [None, None, *self.members[2:]]), *self.members[2:])
+        self.days(5)
+        self.assertEqual(self.told()[1:], [{"revision": 6, "suppliers": 2}])
+        self.assertTrue({*self.members[2:]} <= {*self.town.family.holders})
 
 
 class UnreadTests(FormerFamilyCase):
