@@ -4,6 +4,7 @@ The key of a group is given as that of a share is: `bitdust.shares` brings it, r
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from attrs import frozen
@@ -16,7 +17,7 @@ from bitdust.groups.keeping import Keeping
 from bitdust.groups.opened import MyGroup, TheirGroup, conversation_of
 from bitdust.groups.ports import GroupPeople
 from bitdust.outcome import outcome
-from bitdust.shares.opened import open_active
+from bitdust.shares.opened import Turns, open_active
 from bitdust.shares.ports import MyFamily
 from bitdust.shares.room import SharesRoom
 from bitdust.signal import Signal
@@ -70,6 +71,7 @@ class GroupsRoom:
         self._shares = shares
         self._people = people
         self._opened: dict[Place, MyGroup | TheirGroup] = {}
+        self._turns = Turns()
         self.keeping = Keeping(around, self._of_scope, self._kept)
         self._removers: list[Callable[[], None]] = []
         self.read: Signal[[]] = Signal()
@@ -114,7 +116,7 @@ class GroupsRoom:
             await self._end(next(iter(self._opened)))
 
     async def _open_all(self) -> None:
-        await open_active(self.all(), self._begin)
+        await open_active(lambda: self.all() if self._removers else [], self._begin)
 
     def _follow_ring(self) -> None:
         outcome(Deferred.fromCoroutine(self._open_all()))
@@ -232,9 +234,6 @@ class GroupsRoom:
 
     async def join(self, group: Group) -> MyGroup | TheirGroup:
         """Open it, now and after each start. Raises ``damaged-catalog``, ``disk-full``."""
-        if group.opened is not None:
-            group.opened.machine.send("open")
-            return group.opened
         if group.mine is not None and not group.mine.active:
             self._me.key_ring.mark(group.alias, True)
             self._me.save_key_ring()
@@ -244,6 +243,17 @@ class GroupsRoom:
         return await self._begin(self.find(group.key_id))
 
     async def _begin(self, group: Group) -> MyGroup | TheirGroup:
+        return await self._turns.run(group.place, partial(self._open, group))
+
+    async def _open(self, group: Group) -> MyGroup | TheirGroup:
+        """The one that is open there, which may have been opened meanwhile."""
+        opened = self._opened.get(group.place)
+        if opened is None:
+            opened = await self._made(group)
+        opened.machine.send("open")
+        return opened
+
+    async def _made(self, group: Group) -> MyGroup | TheirGroup:
         opened: MyGroup | TheirGroup
         if group.given is not None:
             opened = TheirGroup(self._around, group.given, self._report, self._people)
@@ -253,7 +263,7 @@ class GroupsRoom:
         self._opened[group.place] = opened
         opening = await outcome(Deferred.fromCoroutine(opened.log.open()))
         if opening.error is not None:
-            await self._end(group.place)
+            await self._shut(group.place)
             raise opening.error
         if isinstance(opened, MyGroup):
             await opened.keeper_list.load(opened.members(), opened.shut_out())
@@ -263,7 +273,6 @@ class GroupsRoom:
         opened.read_again.connect(self.read.emit)
         opened.log.shut_out.connect(lambda: opened.machine.send("news"))
         opened.hand_on()
-        opened.machine.send("open")
         return opened
 
     def _keepers_changed(self, opened: MyGroup) -> Callable[[], None]:
@@ -304,6 +313,9 @@ class GroupsRoom:
         self._around.events.send("share-changed", {"key_id": group.key_id, "active": active})
 
     async def _end(self, place: Place) -> None:
+        await self._turns.run(place, partial(self._shut, place))
+
+    async def _shut(self, place: Place) -> None:
         opened = self._opened.pop(place, None)
         if opened is not None:
             opened.machine.send("shutdown")

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, DeferredLock, maybeDeferred, succeed
 from twisted.logger import Logger
 
 from bitdust.automats.shared_access_coordinator import SharedAccessCoordinator
@@ -37,6 +37,9 @@ class Openable(Protocol):
     def key_id(self) -> str: ...
 
     @property
+    def place(self) -> object: ...
+
+    @property
     def active(self) -> bool: ...
 
     @property
@@ -44,12 +47,32 @@ class Openable(Protocol):
 
 
 Kind = TypeVar("Kind", bound=Openable)
+Result = TypeVar("Result")
 
 
-async def open_active(known: Iterable[Kind], begin: Callable[[Kind], Coroutine[Any, Any, object]]) -> None:
-    """Open those that are to be open and are not; why one cannot be opened is in the log."""
-    for one in known:
-        if one.active and one.opened is None:
+class Turns:
+    """What is opened and closed at one place is so one after the other: two at once would write to one file."""
+
+    def __init__(self) -> None:
+        self._locks: dict[object, DeferredLock] = {}
+
+    def run(self, place: object, call: Callable[[], Coroutine[Any, Any, Result]]) -> "Deferred[Result]":
+        """Call when all that was called for that place before has ended; ends as the call does."""
+        lock = self._locks.setdefault(place, DeferredLock())
+        waiting: Deferred[Result] = lock.run(lambda: Deferred.fromCoroutine(call()))
+        return waiting
+
+
+async def open_active(
+    known: Callable[[], Iterable[Kind]], begin: Callable[[Kind], Coroutine[Any, Any, object]]
+) -> None:
+    """Open those that are to be open and are not; why one cannot be opened is in the log.
+
+    Each is looked at again when it is its turn: the person may have opened or closed it while another one was opening.
+    """
+    for place in [one.place for one in known() if one.active and one.opened is None]:
+        one = next((one for one in known() if one.place == place), None)
+        if one is not None and one.active and one.opened is None:
             opening = await outcome(Deferred.fromCoroutine(begin(one)))
             if opening.error is not None:
                 _log.warn("{key} cannot be opened: {why}", key=one.key_id, why=opening.error)

@@ -1,6 +1,7 @@
 """The room of shares: whom I let in, what I was let into, and which of all that is open."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from attrs import frozen
@@ -18,7 +19,7 @@ from bitdust.shares.cuts import Cuts
 from bitdust.shares.distrust import Distrust
 from bitdust.shares.donations import Donations
 from bitdust.shares.news import News, writer_of
-from bitdust.shares.opened import MyShare, OpenShare, TheirShare, open_active
+from bitdust.shares.opened import MyShare, OpenShare, TheirShare, Turns, open_active
 from bitdust.shares.ports import IsFriend, MyFamily
 from bitdust.shares.received import Received
 from bitdust.shares.withdrawals import Withdrawals
@@ -65,6 +66,11 @@ class Share:
         """The name of its key."""
         return self.key_id.partition("$")[0]
 
+    @property
+    def place(self) -> object:
+        """What names it for good."""
+        return self.given.place if self.given is not None else self.alias
+
 
 class SharesRoom:
     """I open shares and close them, from `start` to `stop`; what I keep stands in the key ring."""
@@ -89,6 +95,7 @@ class SharesRoom:
         self.appended: Signal[[bytes, bytes, bytes]] = Signal()
         """Owner and tag of a key under which somebody has written something, and who reports that."""
         self._opened: dict[object, OpenShare] = {}
+        self._turns = Turns()
         self._removers: list[Callable[[], None]] = []
 
     def row(self) -> Row:
@@ -161,11 +168,11 @@ class SharesRoom:
         removers, self._removers = self._removers, []
         for remove in removers:
             remove()
-        for place in list(self._opened):
-            await self._end(place)
+        while self._opened:
+            await self._end(next(iter(self._opened)))
 
     async def _open_all(self) -> None:
-        await open_active(self.all(), self._begin)
+        await open_active(lambda: self.all() if self._removers else [], self._begin)
 
     def _follow_ring(self) -> None:
         """Another device may have opened or closed something, or was given something."""
@@ -242,9 +249,6 @@ class SharesRoom:
 
         Raises ``damaged-catalog``, ``disk-full``.
         """
-        if share.opened is not None:
-            share.opened.machine.send("open")
-            return share.opened
         if share.mine is not None:
             if not share.mine.active:
                 self._me.key_ring.mark(share.mine.key_id, True)
@@ -255,21 +259,27 @@ class SharesRoom:
         return await self._begin(self.find(share.key_id))
 
     async def _begin(self, share: Share) -> OpenShare:
-        opened: OpenShare
-        if share.given is not None:
-            place: object = share.given.place
-            their = TheirShare(self._around, share.given, self._report, self._prover)
-            self._opened[place] = opened = their
-            adding = await outcome(Deferred.fromCoroutine(self._storage.catalogs.add(their.catalog)))
-            if adding.error is not None:
-                await self._end(place)
-                raise adding.error
-        else:
-            place = share.alias
-            rooms = (self._family, self._storage)
-            self._opened[place] = opened = MyShare(self._around, share.key_id, self._report, rooms)
+        return await self._turns.run(share.place, partial(self._open, share))
+
+    async def _open(self, share: Share) -> OpenShare:
+        """The one that is open there, which may have been opened meanwhile."""
+        opened = self._opened.get(share.place)
+        if opened is None:
+            opened = await self._made(share)
         opened.machine.send("open")
         return opened
+
+    async def _made(self, share: Share) -> OpenShare:
+        if share.given is None:
+            rooms = (self._family, self._storage)
+            mine = self._opened[share.place] = MyShare(self._around, share.key_id, self._report, rooms)
+            return mine
+        their = self._opened[share.place] = TheirShare(self._around, share.given, self._report, self._prover)
+        adding = await outcome(Deferred.fromCoroutine(self._storage.catalogs.add(their.catalog)))
+        if adding.error is not None:
+            await self._shut(share.place)
+            raise adding.error
+        return their
 
     async def close(self, share: Share) -> None:
         """Disconnect from it; it stays closed. Raises ``not-open``."""
@@ -303,6 +313,9 @@ class SharesRoom:
             await self._end(share.given.place)
 
     async def _end(self, place: object) -> None:
+        await self._turns.run(place, partial(self._shut, place))
+
+    async def _shut(self, place: object) -> None:
         opened = self._opened.pop(place, None)
         if opened is None:
             return
