@@ -23,7 +23,14 @@ from bitdust.wire.signed import Signed
 from bitdust.wiring import Wire
 
 LONGEST_WAIT = 2 * 86_400.0
-"""Seconds for which groups that cannot be read leave it open how much a revoked device has said in them."""
+"""Seconds for which groups that cannot be read, and a family of before that is searched for, leave it open how much a
+revoked device has written."""
+
+
+def _is_late(around: Connected) -> bool:
+    """Whether my document, which says who is revoked, was made so long ago."""
+    made = datetime.strptime(around.me.document.date, DATE).replace(tzinfo=UTC).timestamp()
+    return around.world.wall() - made > LONGEST_WAIT
 
 
 class FamiliesInDHT:
@@ -59,8 +66,7 @@ class WrittenLogs:
     """How much a device of mine has written: one number for all its logs, of my files and of what it said in groups."""
 
     def __init__(self, around: Connected, storage: Storage, groups: GroupsRoom) -> None:
-        self._wall = around.world.wall
-        self._me = around.me
+        self._around = around
         self._storage = storage
         self._groups = groups
 
@@ -68,13 +74,9 @@ class WrittenLogs:
         """Entries of the longest one; None while there may be more. A group that nobody keeps any more is not waited
         for longer than two days after my document was made."""
         known = self._storage.length(device)
-        if known is None or not (self._groups.were_read() or self._is_late()):
+        if known is None or not (self._groups.were_read(device) or _is_late(self._around)):
             return None
         return max(known, self._groups.said_by(device))
-
-    def _is_late(self) -> bool:
-        made = datetime.strptime(self._me.document.date, DATE).replace(tzinfo=UTC).timestamp()
-        return self._wall() - made > LONGEST_WAIT
 
 
 class MessageDirectory:
@@ -165,8 +167,13 @@ class StorageJoint:
         return self._suppliers.family.of_other_lives()
 
     def awaits_others(self) -> bool:
-        """Whether a family of before is searched for, or one that was found may hold what is not known here."""
-        return self._suppliers.former.is_searching or bool(self.of_other_lives())
+        """Whether a family of before is searched for, or one that was found may hold what is not known here.
+
+        For two days after my document was made: a search may go on for more than a year, and so long nobody would say
+        where the log of a stolen device ends.
+        """
+        is_awaited = self._suppliers.former.is_searching or bool(self.of_other_lives())
+        return is_awaited and not _is_late(self._around)
 
     def room(self) -> int | None:
         """Bytes of my own data for which there is room, or will be; None while nothing is known of it."""

@@ -102,6 +102,10 @@ class Discussion(ABC):
         keepers = self.keepers()
         return keepers is not None and self._me.fingerprint in keepers.keepers
 
+    def knows_end_of(self, device: bytes) -> bool:
+        """Whether somebody was heard since a device of mine was revoked, or there is nobody who could be."""
+        return self.log.knows_end_of(device) or (self.log.is_alone() and {*self.members()} <= {self._me.fingerprint})
+
     def scope(self) -> bytes:
         """Its tag."""
         return self.key().scopes[0]

@@ -221,9 +221,9 @@ class GroupsRoom:
         opened = self._opened.values()
         return any(fingerprint in one.members() or fingerprint in one.holders() for one in opened)
 
-    def were_read(self) -> bool:
-        """Whether half of those who keep it were heard of each group that is joined."""
-        return all(one.opened is not None and one.opened.log.was_read for one in self.all() if one.active)
+    def were_read(self, device: bytes) -> bool:
+        """Whether half of those who keep it were heard of each group that is joined, since a device was revoked."""
+        return all(one.opened is not None and one.opened.knows_end_of(device) for one in self.all() if one.active)
 
     def said_by(self, device: bytes) -> int:
         """Entries of the longest part of a device in any group that is open."""

@@ -8,6 +8,8 @@ all counts until it is; a group that cannot be read is waited for two days at mo
 from collections.abc import Callable
 from typing import Protocol
 
+from twisted.internet.interfaces import IDelayedCall
+
 from bitdust.crypt.master import MasterKey
 from bitdust.events import Events
 from bitdust.identity.awaited import KEY_RING
@@ -17,6 +19,10 @@ from bitdust.identity.me import Me
 from bitdust.wire.errors import BitDustError
 from bitdust.wiring import Wire
 from bitdust.world import World
+
+LENT_FOR = 3 * 86_400.0
+"""Seconds after which a lent RSA key is given back, whatever is open then: longer than any end is waited for while this
+node has suppliers."""
 
 
 class KnownLogs(Protocol):
@@ -41,14 +47,33 @@ class Revocations:
         self._world = world
         self._events = events
         self._me = me
-        self._is_lent = False
+        self._lent: MasterKey | None = None
+        self._return: IDelayedCall | None = None
 
     def lend(self, master: MasterKey) -> None:
-        """The RSA key for the next revocation, for as long as it takes. Raises `BitDustError` ``wrong-key``."""
+        """The RSA key for the next revocation, for as long as it takes, three days at most.
+
+        Raises `BitDustError` ``wrong-key``.
+        """
         check_key(self._me, master)
-        if self._me.held_master is None:
-            self._is_lent = True
+        if self._me.held_master in (None, self._lent):
+            self._forget_lent()
+            self._lent = master
+            self._return = self._world.clock.callLater(LENT_FOR, self._give_back)
             self._me.hold(master)
+
+    def _forget_lent(self) -> None:
+        self._lent = None
+        if self._return is not None and self._return.active():
+            self._return.cancel()
+        self._return = None
+
+    def _give_back(self) -> None:
+        """A key that was attached meanwhile stays."""
+        is_held = self._lent is not None and self._me.held_master is self._lent
+        self._forget_lent()
+        if is_held:
+            self._me.hold(None)
 
     def find(self, name: str) -> Device:
         """A device by its number or its id. Raises `BitDustError` ``not-found``."""
@@ -84,9 +109,8 @@ class Revocations:
             ended = with_revoked(ended, [ident], OPEN_END if length is None else length)
         if ended != document:
             self._me.replace_document(self._signed(ended))
-        if self._is_lent and not ended.open_ends:
-            self._is_lent = False
-            self._me.hold(None)
+        if not ended.open_ends:
+            self._give_back()
 
     def _signed(self, ended: IdentityDocument) -> IdentityDocument:
         """The next document, with these lists. Raises `BitDustError` ``key-needed``."""

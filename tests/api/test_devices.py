@@ -1,6 +1,7 @@
 """The devices of an identity: shown, revoked, and without the private key."""
 
 import errno
+from copy import copy
 from pathlib import Path
 from unittest import mock
 
@@ -13,7 +14,7 @@ from bitdust.identity import me as me_module
 from bitdust.identity import ring_file as ring_module
 from bitdust.identity.document import OPEN_END, Device
 from bitdust.identity.me import Me
-from bitdust.identity.revocation import Revocations
+from bitdust.identity.revocation import LENT_FOR, Revocations
 from tests.api.fakes import Anything
 from tests.api.test_nouns import NounCase, master
 from tests.keys import cheap_passphrases
@@ -132,6 +133,24 @@ class DetachTests(DevicesCase):
         self.assertIsNotNone(self.me.held_master)
         self.assertEqual([self.detach(self.file), self.detach(self.file)], ["OK", "OK"])
         self.assertIsNone(self.me.held_master)
+
+    def test_how_long_it_is_lent(self) -> None:
+        """It goes after three days, whatever is open then, and a later revocation has as long; one attached stays."""
+        self.detach(self.file)
+        text, clock = self.file.read_text(), self.context.world.clock
+        self.result("identity_device_revoke", device="1", private_key_source=text)
+        clock.advance(LENT_FOR - 1)
+        self.result("identity_device_revoke", device="1", private_key_source=text)
+        clock.advance(LENT_FOR - 1)
+        self.assertIsNotNone(self.me.held_master)
+        clock.advance(1)
+        self.assertEqual((self.me.held_master, self.states()[1][:2]), (None, (1, "revoked")))
+        self.result("identity_device_revoke", device="1", private_key_source=text)
+        self.me.hold(None)
+        self.result("identity_device_revoke", device="1", private_key_source=text)
+        self.me.attach(copy(self.me.master))
+        clock.advance(LENT_FOR)
+        self.assertIsNotNone(self.me.held_master)
 
     def test_what_needs_it(self) -> None:
         """A revocation takes the key file, and keeps the key until it is known how much counts; others say so."""

@@ -53,6 +53,7 @@ class FakeDocument:
     devices: dict
     revision: int = 1
     public: object = None
+    open_ends: frozenset = frozenset()
 
     @property
     def idurl(self):

@@ -5,6 +5,7 @@ import random
 from pathlib import Path
 from types import SimpleNamespace
 
+from attrs import evolve
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -190,6 +191,26 @@ class Net:
         self.loss, self.sides, self.away = 0.0, [], set()
         for one in self.members.values():
             one.log.place()
+
+
+class RevokedTests(SynchronousTestCase):
+    def test_heard_since_a_device_was_revoked(self) -> None:
+        """Who was heard before it was, or while nobody else could be, says nothing of what it has said."""
+        net = Net(self, 2)
+        alice, bob, carl = [net.add(name) for name in ("alice", "bob", "carl")]
+        gone = b"g" * 8
+        net.run(20)
+        alice.read()
+        alice.me.document = evolve(alice.me.document, open_ends=frozenset({gone}))
+        net.clock.advance(1)
+        net.clock.advance(1)
+        self.assertFalse(alice.log.knows_end_of(gone))
+        net.away = {bob.fingerprint, carl.fingerprint}
+        net.run(20)
+        self.assertFalse(alice.log.knows_end_of(gone))
+        net.mend()
+        net.run(20)
+        self.assertTrue(alice.log.knows_end_of(gone))
 
 
 class LinesTests(SynchronousTestCase):

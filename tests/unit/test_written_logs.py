@@ -4,7 +4,8 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.assembly.joints import LONGEST_WAIT, WrittenLogs
+from bitdust.assembly.joints import LONGEST_WAIT, StorageJoint, WrittenLogs
+from bitdust.groups.opened import Discussion
 
 MADE = 1_700_000_000
 DEVICE = bytes(8)
@@ -36,3 +37,25 @@ class WrittenLogsTests(SynchronousTestCase):
         self.assertEqual(self.length(), 12)
         self.storage.length.return_value = None
         self.assertIsNone(self.length())
+
+    def test_a_family_of_before(self) -> None:
+        """One that is searched for, or not read yet, leaves it open for two days, not as long as the search goes on."""
+        suppliers = mock.Mock()
+        joint = StorageJoint(self.around, mock.Mock(), suppliers, mock.Mock(), mock.Mock())
+        for is_searching, others in ((True, []), (False, [b"supplier"]), (False, [])):
+            suppliers.former.is_searching = is_searching
+            suppliers.family.of_other_lives.return_value = others
+            self.around.world.wall.return_value = MADE + LONGEST_WAIT
+            self.assertEqual(joint.awaits_others(), is_searching or bool(others))
+            self.around.world.wall.return_value += 1
+            self.assertFalse(joint.awaits_others())
+
+    def test_a_group_of_which_nobody_was_heard(self) -> None:
+        """It is read where somebody was heard since, or where this person is alone in it and nobody else keeps it."""
+        group, me, other = mock.Mock(), b"m" * 32, b"o" * 32
+        group._me.fingerprint = me
+        cases = ((True, False, [me, other], True), (False, True, [me, other], False), (False, True, [me], True))
+        for is_heard, is_alone, members, expected in (*cases, (False, False, [me], False)):
+            group.log.knows_end_of.return_value, group.log.is_alone.return_value = is_heard, is_alone
+            group.members.return_value = members
+            self.assertEqual(Discussion.knows_end_of(group, DEVICE), expected)

@@ -89,8 +89,8 @@ class MemberLog:
         self._gaps: dict[bytes, tuple[int, int]] = {}
         self._read: dict[bytes, int] = {}
         """Up to which entry the part of a device was handed on, as far as that was looked up."""
-        self.was_read = False
-        """Whether half of those who keep it, rounded up, were heard in one go since it was opened."""
+        self._ends_read: frozenset[bytes] = frozenset()
+        """Revoked devices since whose end half of those who keep it, rounded up, were heard in one go."""
         self.grown: Signal[[bytes]] = Signal()
         """There is more, which this device has brought: the one that wrote it, or this one where it was fetched."""
         self.acknowledged: Signal[[]] = Signal()
@@ -178,6 +178,7 @@ class MemberLog:
         """Take over what these suppliers hold. Fails as the first of them did where fewer than ``least`` answered;
         with ``not-allowed`` where nobody did, and the owner or most of those who keep it let this person in no more."""
         requests, asked = LogRequests(self._access, self._holders), list(suppliers)
+        revoked = self._me.document.open_ends
         answers = await outcomes(Deferred.fromCoroutine(self._heads_of(requests, who)) for who in asked)
         seen = [one for answer in answers if answer.error is None for one in answer.value]
         scopes = self._access.scopes(self._key)
@@ -195,12 +196,22 @@ class MemberLog:
         self._note_lacks(who for who, answer in zip(asked, answers, strict=True) if answer.error is None)
         self.place()
         failed = [answer.error for answer in answers if answer.error is not None]
-        self.was_read = self.was_read or 2 * (len(answers) - len(failed)) >= len(self._others())
+        heard = len(answers) - len(failed)
+        if heard and 2 * heard >= len(self._others()):
+            self._ends_read |= revoked
         refused = [who for who, answer in zip(asked, answers, strict=True) if answer.code == NOT_ALLOWED]
         if len(answers) == len(failed) and self._is_final(refused):
             raise next(error for error in failed if getattr(error, "code", "") == NOT_ALLOWED)
         if len(answers) - len(failed) < least:
             raise self._failure(failed)
+
+    def knows_end_of(self, device: bytes) -> bool:
+        """Whether what a device of mine has said was read, in this run, after it was revoked."""
+        return device in self._ends_read
+
+    def is_alone(self) -> bool:
+        """Whether nobody else keeps it, so that there is nobody to read it from."""
+        return not self._others()
 
     def _is_final(self, refused: Collection[bytes]) -> bool:
         """Whether these may shut this person out: one who keeps it may know less than the others, or lie."""
