@@ -232,7 +232,7 @@ class SessionTests(SynchronousTestCase):
         for name in (b"a", b"b", b"c"):
             self.partner(name)
         came = self.wants(0, 1, 2)
-        for number, step in enumerate([*steps, *["lack"] * 60]):
+        for number, step in enumerate([*steps, *["lack"] * 10 * (3 + len(steps))]):
             questions = [one for one in self.port.asked if not one.answer.called]
             haves = [one for one in self.port.haves if not one.answer.called]
             if step == "come":
