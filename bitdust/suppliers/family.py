@@ -22,7 +22,7 @@ from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.mandate import Mandate
 from bitdust.wire.records import MAX_ROOTS, Family, Scheme
-from bitdust.wire.revisions import check_near, is_leap
+from bitdust.wire.revisions import check_near
 from bitdust.wire.signed import Signed
 
 MAX_BODY = 3500
@@ -212,19 +212,19 @@ class MyFamily:
         suppliers are in my record now.
 
         The device counted when it signed, or it was stolen by then and names whom it likes. So nobody of mine gives
-        way: those of the record stand beside mine as leaving, until what they have is known. Raises `WireError`.
+        way: those of the record stand beside mine as leaving, until what they have is known. And mine does not follow
+        it: a record with the same roots, of a device that counts, is still to be joined. Raises `WireError`.
         """
         theirs, _ = self._checked(signed)
         mine = self.current
         if mine is None or not is_of_another_life(mine, theirs) or self._me.awaits(FAMILY):
             return False
         places = with_guests(mine, theirs)
-        if not places.leave_enough(mine, theirs) or len({*(mine.roots or ()), *(theirs.roots or ())}) > MAX_ROOTS:
+        if not places.leave_enough(mine, theirs):
             return False
         write_safely(self._marker, b"")
         self._others.note(signed, int(self._wall()) + GUEST_DAYS * DAY)
-        other = evolve(theirs, revision=0) if is_leap(theirs.revision, mine.revision) else theirs
-        self.write(places.suppliers, places.addresses, places.leaving, places.change, other, places.also)
+        self.write(places.suppliers, places.addresses, places.leaving, places.change, also=places.also)
         return True
 
     def confirm(self) -> None:
