@@ -71,6 +71,7 @@ class FormerFamily:
         self._doubtful: dict[str, int] = {}
         self._guests: dict[str, tuple[Signed, Family, set[bytes | None]]] = {}
         self._without: set[bytes] = set()
+        self._is_asking = False
         self._machine: FamilySearch | None = None
         self._forget: Callable[[], None] = lambda: None
         self._again = Again(around.world.clock, self._look)
@@ -152,6 +153,7 @@ class FormerFamily:
     def ask(self) -> "Deferred[None]":
         for candidate in self._candidates.values():
             candidate.heard.clear()
+        self._is_asking = True
         suppliers = dict.fromkeys([*self._suppliers, *self._family.holders])
         asking = self._finding.sources.ask_for_family(suppliers, True, self._take, True)
         return asking.addCallback(self._join)
@@ -220,8 +222,9 @@ class FormerFamily:
         self._around.events.send("former-family-found", {"revision": found.revision, "suppliers": suppliers})
 
     def _join(self, _: object) -> None:
-        """A round is over: take the newest record of each life, once enough were heard that a still newer one is
-        unlikely; where there is none, those of revoked devices."""
+        """A round is over, or has been going on for too long: take the newest record of each life, once enough were
+        heard that a still newer one is unlikely; where there is none, those of revoked devices."""
+        self._is_asking = False
         joined = [self._has_joined(roots, candidate) for roots, candidate in list(self._candidates.items())]
         if not any(joined):
             self._invite()
@@ -261,7 +264,10 @@ class FormerFamily:
         return DAY
 
     def report_waiting(self) -> None:
-        """Nobody is told: the person has gone on without it."""
+        """Nobody is told: the person has gone on without it. But what was heard counts, though some never answered."""
+        if self._is_asking and self._machine is not None:
+            self._join(None)
+            self._machine.send("heard")
 
     def report_known(self) -> None:
         self._machine = None
