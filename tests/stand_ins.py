@@ -48,6 +48,7 @@ class StoredAsSaid:
         self.unlisted: set[bytes] = set()
         self.complete: set[bytes] = set()
         self.wiped: set[bytes] = set()
+        self.past = 0.0
         self.refusing: dict[bytes, float] = {}
         self.strikes: dict[bytes, int] = {}
         self.my_customers: set[bytes] = set()
@@ -72,6 +73,9 @@ class StoredAsSaid:
 
     def has_listed(self, supplier: bytes) -> bool:
         return supplier not in self.unlisted
+
+    def is_past(self, moment: float) -> bool:
+        return self.past > moment
 
     def refusing_for(self, supplier: bytes) -> float:
         return self.refusing.get(supplier, 0.0)

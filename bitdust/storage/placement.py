@@ -104,6 +104,11 @@ class Placement:
         core = self._core()
         return core is not None and core.inventory.has_listed(supplier, core.log_replicas.grown_at)
 
+    def is_past(self, moment: float) -> bool:
+        """Whether a moment is over by observed time: a clock that is a month ahead for a minute says nothing."""
+        core = self._core()
+        return core is not None and core.calendar.now() > moment
+
     def refusing_for(self, supplier: bytes) -> float:
         """For how many seconds a supplier has taken none of the pieces, or nothing of the log or the key ring, that it
         was offered; 0 where it takes, and while it is away."""

@@ -46,7 +46,7 @@ class MyFamily:
         self._path = path
         self._marker = path.with_name(path.name + ".inherited")
         self._before = FamilyBefore(path.with_name(path.name + ".before"), around.world.wall)
-        self._others = OtherLives(path.with_name(path.name + ".others"), around.world.wall)
+        self._others = OtherLives(path.with_name(path.name + ".others"))
         self.changed: Signal[[]] = Signal()
         self.current: Family | None = None
         self.signed: Signed | None = None

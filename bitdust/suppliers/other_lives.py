@@ -13,7 +13,7 @@ file of the first format, a list of records, is read as one of which nothing was
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,7 +30,10 @@ MAX_FILE = 2 * MOST * MAX_RECORD + 8192
 
 
 class Reading(Protocol):
-    """What is known of what suppliers hold; all of it is False where nothing can be said now."""
+    """What is known of what suppliers hold, and how late it is; all of it is False where nothing can be said now."""
+
+    def is_past(self, moment: float, /) -> bool:
+        """Whether a moment, in seconds since the epoch, is over for certain, however the wall clock leaps."""
 
     def has_read(self, supplier: bytes, /) -> bool:
         """Whether a supplier has said what logs of mine it holds, and all of them are known here."""
@@ -58,7 +61,15 @@ class Life:
 
     def is_done(self, reading: Reading, holders: Collection[bytes]) -> bool:
         """Whether it is read, and each of its suppliers has listed its pieces."""
-        return self.is_read and all(map(reading.has_listed, _those_of(self.family, holders)))
+        return self.is_read and all(map(reading.has_listed, filter(self.has, holders)))
+
+    def has(self, supplier: bytes) -> bool:
+        """Whether a supplier is one of it, as far as anybody can say."""
+        return self.family is None or supplier in self.family.holders
+
+    def is_over(self, reading: Reading) -> bool:
+        """Whether nobody waits for it any more."""
+        return bool(self.until) and reading.is_past(self.until)
 
 
 UNREADABLE = Life("")
@@ -70,9 +81,8 @@ class OtherLives:
 
     log = Logger()
 
-    def __init__(self, path: Path, wall: Callable[[], float]) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._wall = wall
         self._copy = path.with_name(path.name + ".copy")
         self._lives: list[Life] | None = None
         self._is_whole = True
@@ -87,7 +97,7 @@ class OtherLives:
         `OSError`."""
         known = self._known()
         read = [evolve(one, is_read=not self._is_unread(one, reading, holders)) for one in known]
-        left = [one for one in read if not one.is_done(reading, holders) and not self._is_over(one)]
+        left = [one for one in read if not (one.is_done(reading, holders) or one.is_over(reading))]
         if left != known or not self._is_whole:
             self._write(left)
 
@@ -96,19 +106,16 @@ class OtherLives:
         return any(self._is_unread(one, reading, holders) for one in self._known())
 
     def _is_unread(self, life: Life, reading: Reading, holders: Collection[bytes]) -> bool:
-        return not (life.is_read or self._is_over(life) or _is_read(life.family, reading, holders))
-
-    def _is_over(self, life: Life) -> bool:
-        return bool(life.until) and self._wall() > life.until
+        return not (life.is_read or life.is_over(reading) or _is_read(life.family, reading, holders))
 
     def is_unlisted(self, supplier: bytes, reading: Reading) -> bool:
         """Whether a supplier of another life may have pieces that it has not listed yet."""
-        return self.has(supplier) and not reading.has_listed(supplier)
+        known = [one for one in self._known() if not one.is_over(reading)]
+        return any(one.has(supplier) for one in known) and not reading.has_listed(supplier)
 
     def has(self, supplier: bytes) -> bool:
         """Whether a supplier is one of another life of which not all is known here."""
-        known = [one for one in self._known() if not self._is_over(one)]
-        return any(one.family is None or supplier in one.family.holders for one in known)
+        return any(one.has(supplier) for one in self._known())
 
     def _known(self) -> list[Life]:
         """The newest first; where neither file can be read, one that says nothing."""
@@ -155,10 +162,6 @@ def _parsed(value: Any) -> list[Life]:
     if value["digest"] != _digest(rows):
         raise ValueError("its digest is another one")
     return [Life(str(row["record"]), bool(row["read"]), int(row.get("until", 0))) for row in rows]
-
-
-def _those_of(family: Family | None, holders: Collection[bytes]) -> list[bytes]:
-    return [who for who in holders if family is None or who in family.holders]
 
 
 def _is_read(family: Family | None, reading: Reading, holders: Collection[bytes]) -> bool:

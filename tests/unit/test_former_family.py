@@ -5,6 +5,7 @@ from pathlib import Path
 from unittest import mock
 
 from attrs import evolve
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from bitdust.crypt.device import DeviceKey
@@ -138,6 +139,20 @@ class FormerFamilyTests(FormerFamilyCase):
             self.town.clock.advance(DAY)
         self.assertEqual(self.told(), [{"revision": 5, "suppliers": 4}])
 
+    def test_one_that_never_answers(self) -> None:
+        """A round that does not come to its end in a minute joins what was heard in it, and can end the search."""
+        self.start_over()
+        self.found()
+        ask = self.town.ask_for_family
+        silent = mock.Mock(side_effect=lambda *asked: ask(*asked).addCallback(lambda _: Deferred()))
+        with mock.patch.object(self.town, "ask_for_family", silent):
+            self.town.clock.advance(DAY)
+            self.assertEqual(self.told(), [])
+            self.town.clock.advance(59)
+            self.assertEqual(self.told(), [])
+            self.town.clock.advance(1)
+        self.assertEqual((self.told(), self.is_searching), ([{"revision": 7, "suppliers": 4}], False))
+
     def test_those_who_may_have_it_are_not_hired(self) -> None:
         """Not before they have said that they know of none: their pieces are those of another place, perhaps."""
         first = [one.fingerprint for one in list(self.town.suppliers.values())[:2]]
@@ -240,7 +255,8 @@ class RevokedTests(FormerFamilyCase):
         self.assertEqual(set(self.town.family.holders), {*self.mine, *self.members})
 
     def test_a_record_that_a_thief_made_up(self) -> None:
-        """It takes nobody's place, hides no true one, and those whom it names are waited for a month."""
+        """It takes nobody's place, hides no true one, and those whom it names are waited for a month, whatever
+        the wall clock says."""
         made_up = [bytes([number]) * 32 for number in range(1, 5)]
         forged = self.signed_by_lost(2**60, made_up, b"madeup--")
         self.town.unread = self.town.unlisted = {*self.members, *made_up}
@@ -256,7 +272,25 @@ class RevokedTests(FormerFamilyCase):
         self.town.unread = self.town.unlisted = {*made_up}
         self.days(GUEST_DAYS)
         self.town.clock.pump([1] * 600)
+        self.assertEqual({*family.holders} & {*made_up}, {*made_up})
+        self.town.past = self.town.world.wall()
+        self.town.clock.pump([1] * 600)
         self.assertEqual(({*family.holders}, family.current.also), ({*self.mine}, None))
+
+    def test_the_true_record_is_found_after_a_forged_one(self) -> None:
+        """A forged record with the roots of the true one and a higher revision was taken, and the true one is joined
+        as well."""
+        made_up = [bytes([number]) * 32 for number in range(1, 5)]
+        self.town.unread = self.town.unlisted = {*self.members, *made_up}
+        self.tell(self.signed_by_lost(900, made_up, self.lost.id), b"m" * 32, None)
+        self.days(4)
+        family = self.town.family
+        self.assertEqual(family.current.leaving, made_up)
+        self.assertEqual((family.current.roots, family.current.revision < 900), ([self.me.device.id], True))
+        self.answer(Family(self.me.fingerprint, 7, 2, 4, START, self.members, roots=[self.lost.id]), *self.members)
+        self.days(4)
+        self.assertEqual({*family.holders}, {*self.mine, *made_up, *self.members})
+        self.assertEqual([one["revision"] for one in self.told()], [900, 7])
 
     def test_the_one_that_suppliers_of_before_know(self) -> None:
         """Of two records of the lost device the one is taken first that the key file's suppliers have."""
@@ -421,7 +455,7 @@ class OtherLivesTests(FormerFamilyCase):
     def setUp(self) -> None:
         super().setUp()
         self.path = self.town.folder / "others"
-        self.lives = OtherLives(self.path, self.town.world.wall)
+        self.lives = OtherLives(self.path)
 
     def record(self, **changed):
         family = evolve(Family(self.me.fingerprint, 7, 2, 4, START, self.members), **changed)
@@ -454,6 +488,17 @@ class OtherLivesTests(FormerFamilyCase):
         self.lives.note(self.record())
         self.assertFalse(self.is_unread(holders=()))
 
+    def test_one_that_is_waited_for_no_longer(self) -> None:
+        """Nobody waits for it when its time is over for certain; a wall clock that is ahead alone lets nobody go."""
+        self.lives.note(self.record(), until=START + 10)
+        self.town.clock.advance(DAY)
+        self.assertTrue(self.is_unread())
+        self.town.unlisted = {self.members[0]}
+        self.assertTrue(self.lives.is_unlisted(self.members[0], self.town))
+        self.town.past = START + 11
+        self.assertFalse(self.lives.is_unlisted(self.members[0], self.town))
+        self.assertFalse(self.is_unread() or self.path.exists() or self.lives.has(self.members[0]))
+
     def test_several_lives(self) -> None:
         """Each is waited for; one that is noted twice is waited for once."""
         first, second = self.record(), self.record(revision=8, suppliers=[self.members[2], None, None, None])
@@ -471,7 +516,7 @@ class OtherLivesTests(FormerFamilyCase):
             self.assertRaises(OSError, self.is_unread, 0, 1)
         self.town.unread = {*self.members}
         self.assertTrue(self.lives.are_unread(self.town, self.members))
-        self.assertTrue(OtherLives(self.path, self.town.world.wall).are_unread(self.town, self.members))
+        self.assertTrue(OtherLives(self.path).are_unread(self.town, self.members))
 
     def test_those_without_their_disks(self) -> None:
         """Who names no log of before counts only where all have answered: two honest ones may be off for an hour."""
@@ -497,7 +542,7 @@ class OtherLivesTests(FormerFamilyCase):
         self.assertTrue(self.path.exists())
         self.assertFalse(self.is_unread(holders=self.members[2:]))
         self.town.unread = {*self.members}
-        self.assertFalse(OtherLives(self.path, self.town.world.wall).are_unread(self.town, self.members))
+        self.assertFalse(OtherLives(self.path).are_unread(self.town, self.members))
 
     def test_a_damaged_file(self) -> None:
         """Of two copies one is enough to know whom to wait for, and both are there again with the next look."""
@@ -507,7 +552,7 @@ class OtherLivesTests(FormerFamilyCase):
             data = path.read_bytes()
             path.write_bytes(data.replace(self.members[0].hex().encode()[:8], b"00000000"))
             self.assertNotEqual(path.read_bytes(), data)
-            self.lives = OtherLives(self.path, self.town.world.wall)
+            self.lives = OtherLives(self.path)
             self.assertTrue(self.is_unread())
             self.assertEqual((self.path.read_bytes(), copy.read_bytes()), (data, data))
             self.assertFalse(self.is_unread(0, 1) or self.path.exists() or copy.exists())

@@ -125,6 +125,17 @@ class ResizedTests(OtherDeviceCase):
             self.node.pass_time(6.5 * 86_400, 6.5 * 86_400)
         self.assertTrue(self.is_resized(self.since))
 
+    def test_a_moment_is_past(self) -> None:
+        """A month is over when it was lived through, and not by a clock that is ahead."""
+        is_past, later = self.node.storage.placement.is_past, self.since + 30 * 86_400
+        self.node.ahead = 366 * 86_400
+        self.assertFalse(is_past(later))
+        self.node.ahead = 0
+        self.assertFalse(is_past(later))
+        for _ in range(5):
+            self.node.pass_time(6.5 * 86_400, 6.5 * 86_400)
+        self.assertTrue(is_past(later))
+
 
 class ReadTests(OtherDeviceCase):
     """Whether all logs that a supplier holds are known here."""
