@@ -34,7 +34,9 @@ from bitdust.wire.signed import Signed
 NOTE = "former-family"
 MAX_NOTE = 64 * 1024
 MOST_DOUBTFUL = 16
-"""Records of revoked devices that are remembered; of more the first ones."""
+"""Records of revoked devices that are remembered; of more the first ones, and those that my suppliers have given."""
+UNHEARD = 7 * DAY
+"""Seconds after which a record that nobody gave makes room for another one."""
 MOST_ASKED = 4 * MAX_SUPPLIERS
 PATIENCE = 3
 """Rounds after which the newest record that was found counts, though too few of its suppliers were heard."""
@@ -70,6 +72,8 @@ class FormerFamily:
         self._candidates: dict[frozenset[bytes], Candidate] = {}
         self._doubtful: dict[str, int] = {}
         self._guests: dict[str, tuple[Signed, Family, set[bytes | None]]] = {}
+        self._vouched: set[str] = set()
+        self._given_at: dict[str, float] = {}
         self._without: set[bytes] = set()
         self._is_asking = False
         self._machine: FamilySearch | None = None
@@ -188,21 +192,38 @@ class FormerFamily:
     def _doubt(self, signed: Signed, theirs: Family, supplier: bytes | None) -> None:
         """A device that was revoked since has signed it; it is noted when that came to light."""
         digest = hashlib.sha256(signed.to_bytes()).hexdigest()
-        if digest not in self._doubtful and self._since is not None and len(self._doubtful) < MOST_DOUBTFUL:
+        is_vouched = supplier in {*self._finding.sources.hinted_suppliers, *self._family.members}
+        known = self._doubtful if digest in self._doubtful else self._with_room(is_vouched)
+        if digest not in known and self._since is not None and len(known) < MOST_DOUBTFUL:
             try:
                 now = int(self._around.world.wall())
-                self._write(self._since, self._suppliers[:MAX_SUPPLIERS], {**self._doubtful, digest: now})
+                self._write(self._since, self._suppliers[:MAX_SUPPLIERS], {**known, digest: now})
             except OSError as error:
                 self.log.warn("a family record of before is noted later: {error}", error=error)
         if digest in self._doubtful:
+            self._given_at[digest] = self._around.world.clock.seconds()
+            self._vouched.update([digest] if is_vouched else [])
             self._guests.setdefault(digest, (signed, theirs, set()))[2].add(supplier)
+
+    def _with_room(self, is_vouched: bool) -> dict[str, int]:
+        """Those that stay when another one comes: where there are too many none that nobody gave of late, and one that
+        my suppliers have given takes the room of one that a thief may have given."""
+        if len(self._doubtful) < MOST_DOUBTFUL:
+            return self._doubtful
+        now = self._around.world.clock.seconds()
+        heard = {one for one in self._doubtful if now - self._given_at.setdefault(one, now) < UNHEARD}
+        left = {one: since for one, since in self._doubtful.items() if one in heard}
+        other = next((one for one in left if one not in self._vouched), None)
+        if is_vouched and len(left) == MOST_DOUBTFUL and other is not None:
+            del left[other]
+        return left
 
     def _invite(self) -> None:
         """Read those beside mine whom a device has named that was revoked since: first whom the key file's suppliers
         know, and most of them."""
         hinted, before = set(self._finding.sources.hinted_suppliers), self._around.world.wall() - HELD_DAYS * DAY
         guests, self._guests = self._guests, {}
-        due = [digest for digest in guests if 0 < self._doubtful[digest] <= before]
+        due = [digest for digest in guests if 0 < self._doubtful.get(digest, 0) <= before]
 
         def vouched(digest: str) -> tuple[int, int, int]:
             _, theirs, givers = guests[digest]

@@ -14,7 +14,7 @@ from bitdust.suppliers.family import GUEST_DAYS
 from bitdust.suppliers.family_before import DAY, HELD_DAYS
 from bitdust.suppliers.family_merge import SizeChange
 from bitdust.suppliers.finding import Answer
-from bitdust.suppliers.former import NOTE, TERM
+from bitdust.suppliers.former import MOST_DOUBTFUL, NOTE, TERM
 from bitdust.suppliers.other_lives import OtherLives
 from bitdust.wire.records import Family
 from tests.unit.family_kit import Me, Town
@@ -291,6 +291,34 @@ class RevokedTests(FormerFamilyCase):
         self.days(4)
         self.assertEqual({*family.holders}, {*self.mine, *made_up, *self.members})
         self.assertEqual([one["revision"] for one in self.told()], [900, 7])
+
+    def flood(self) -> None:
+        """As many records of a thief as are remembered."""
+        for number in range(MOST_DOUBTFUL):
+            self.tell(self.signed_by_lost(900 + number, [bytes([number]) * 32, None, None, None]), b"m" * 32)
+        self.days(1)
+
+    def noted(self) -> int:
+        return len(json.loads(self.note.read_bytes())["doubtful"])
+
+    def test_a_thief_takes_all_room(self) -> None:
+        """A record that a supplier of the key file gives takes the room of one that strangers gave."""
+        self.flood()
+        self.tell(self.signed_by_lost(7, self.members), self.members[0])
+        self.days(4)
+        self.assertIn({"revision": 7, "suppliers": 4}, self.told())
+        self.assertEqual(self.noted(), MOST_DOUBTFUL)
+
+    def test_what_a_thief_gives_no_more(self) -> None:
+        """What nobody gave for a week makes room for what strangers give."""
+        self.flood()
+        self.town.answers = []
+        self.days(8)
+        self.tell(self.signed_by_lost(7, self.members), b"s" * 32)
+        self.days(1)
+        self.assertEqual(self.noted(), 1)
+        self.days(3)
+        self.assertEqual(self.told()[-1:], [{"revision": 7, "suppliers": 4}])
 
     def test_the_one_that_suppliers_of_before_know(self) -> None:
         """Of two records of the lost device the one is taken first that the key file's suppliers have."""
