@@ -26,6 +26,7 @@ from bitdust.storage.keeping.monitor import Monitor
 from bitdust.storage.keeping.moving_pace import MOVING_LIMIT, MovingPace
 from bitdust.storage.keeping.rebuild import Rebuilder
 from bitdust.storage.keeping.reencode import Reencoder
+from bitdust.storage.keeping.silence import Silence
 from bitdust.storage.keeping.stuck import StuckFiles
 from bitdust.storage.keeping.trouble import Troubles
 from bitdust.storage.keeping.twins import Twins
@@ -77,6 +78,7 @@ class Core:
         self._around = around
         self.catalog = Catalog(world, home / "catalog.db", prepare=start_over)
         self.calendar = Calendar(world)
+        self.silence = Silence(self.calendar, ports)
         self.reserve = Reserve(lambda: int(settings.get(SETTING)))
         self.spool = Spool(Path(settings.get("paths/backups") or home / "spool"), self.reserve)
         self.coding = ThreadQueue(world.run_in_thread)
@@ -128,7 +130,8 @@ class Core:
         self.audits = Audits(around, self.catalog, ports, self.bad_pieces)
         self.troubles = Troubles(ports, self.queues, self.log_replicas, self.key_ring_replicas, self.audits)
         self.inventory = Inventory(around, self.catalog, ports, self.audits.prover, self.bad_pieces)
-        self.cleaner = Cleaner(around, self.log_writer, self.log_replicas, self.uploads, self.calendar)
+        calendars = (self.calendar, self.silence)
+        self.cleaner = Cleaner(around, self.log_writer, self.log_replicas, self.uploads, calendars)
         self.held_deletions = HeldDeletions(around, self.log_writer, self.log_replicas)
         self.twins = Twins(around, self.log_writer, self.log_replicas, self.uploads)
         self.pace = MovingPace(self.world.clock, lambda: int(self.settings.get(MOVING_LIMIT)))
@@ -198,6 +201,7 @@ class Core:
         """Open the catalog and look what a crash has left."""
         await self.catalog.open()
         self.calendar.load(self.catalog.read)
+        self.silence.load(self.catalog.read)
         self.bad_pieces.open()
         self.audits.open()
         await self.packs.open(self.copies)
@@ -315,11 +319,20 @@ class Core:
         """Whether enough suppliers hold all that was written to my logs up to a mark of the writer; all of it for 0."""
         return self.log_replicas.is_logged(mark) if mark else self.log_replicas.is_safe()
 
+    def has_listed(self, supplier: bytes) -> bool:
+        """Whether a supplier has listed its pieces since the last entries of others came."""
+        return self.inventory.has_listed(supplier, self.log_replicas.grown_at)
+
+    def waits_no_more(self) -> bool:
+        """Whether of the suppliers of another life that have not listed their pieces each is silent for a month; not
+        where all have."""
+        unlisted = [who for who in self.ports.of_other_lives() if not self.has_listed(who)]
+        return bool(unlisted) and all(map(self.silence.is_over, unlisted))
+
     def given_up(self) -> GivenUp:
         """Versions that nobody brings any more; none, while suppliers of another life may have pieces that they have
         not listed."""
-        grown_at = self.log_replicas.grown_at
-        if not all(self.inventory.has_listed(who, grown_at) for who in self.ports.of_other_lives()):
+        if not all(self.has_listed(who) or self.silence.is_over(who) for who in self.ports.of_other_lives()):
             return none_given_up()
         return GivenUp.now(self.catalog.read, self.world.wall(), self.log_replicas.is_alone())
 

@@ -31,6 +31,7 @@ class Placement:
         self._ports = ports
         self._storage = storage
         self._judged: dict[tuple[int, bool], tuple[object, bool]] = {}
+        self._whole: tuple[object, bool] | None = None
 
     def has_data(self) -> bool:
         """Whether pieces of mine may be at suppliers; unknown counts as yes."""
@@ -53,11 +54,23 @@ class Placement:
 
     def has_all(self, position: int, supplier: bytes) -> bool:
         """Whether a supplier holds its piece of every pack, those included that cannot be had now, and nothing lacks
-        anywhere else: whoever left its place may have had another one in another life. Unknown counts as no."""
+        anywhere else: whoever left its place may have had another one in another life. Unknown counts as no.
+
+        When all who may bring more were silent for a month, what nobody else has does not count.
+        """
         core = self._core()
         if core is None:
             return not self.has_data()
-        return self._is_complete(core.catalog, position, supplier, None) and figures.is_whole(core.catalog.read)
+        is_all = not core.waits_no_more()
+        sources = None if is_all else self._sources()
+        return self._is_complete(core.catalog, position, supplier, sources) and self._is_whole(core.catalog, is_all)
+
+    def _is_whole(self, catalog: Catalog, is_all: bool) -> bool:
+        """Reads all packs, and is asked as often."""
+        asked = (catalog, catalog.revision, is_all)
+        if self._whole is None or self._whole[0] != asked:
+            self._whole = (asked, figures.is_whole(catalog.read, is_all))
+        return self._whole[1]
 
     def _is_complete(self, catalog: Catalog, position: int, supplier: bytes, sources: list[bytes] | None) -> bool:
         """Reads as many rows as there are packs, and is asked every few seconds: once for each state of the catalog."""
@@ -102,7 +115,7 @@ class Placement:
     def has_listed(self, supplier: bytes) -> bool:
         """Whether a supplier has listed its pieces since the last entries of others came."""
         core = self._core()
-        return core is not None and core.inventory.has_listed(supplier, core.log_replicas.grown_at)
+        return core is not None and core.has_listed(supplier)
 
     def is_past(self, moment: float) -> bool:
         """Whether a moment is over by observed time: a clock that is a month ahead for a minute says nothing."""

@@ -282,7 +282,7 @@ class Node:
         return self.mode_of(fingerprint) == "coming"
 
     def mode_of(self, fingerprint: bytes) -> str:
-        return next(one for one in self.around.suppliers if one.fingerprint == fingerprint).mode
+        return next((one.mode for one in self.around.suppliers if one.fingerprint == fingerprint), "away")
 
     def is_family_mine(self) -> bool:
         return True

@@ -76,6 +76,36 @@ class DownloadTests(LostCase):
         node.pass_time(30)
         self.assertEqual(self.back(node, "file"), self.first)
 
+    def test_a_supplier_of_another_life_that_never_comes(self) -> None:
+        """After a month of silence, also over a restart, nobody waits for it: what nobody else has counts as lost, and
+        its place is free. Time in which this node reached nobody does not count."""
+        self.never_left("file")
+        node, first = self.recovered(), self.around.suppliers[0].fingerprint
+        gone = [b"somebody who left his place".ljust(32)]
+        node.reunited = gone
+        node.pass_time(3600, 60)
+        self.set_modes(*["away"] * 4)
+        self.days_pass(node, 20)
+        self.set_modes(*["fine"] * 4)
+        self.days_pass(node, 28)
+        self.assertRaises(BitDustError, node.download, "file", self.base / "back")
+        self.assertFalse(node.storage.placement.has_all(0, first))
+        node.stop()
+        again = self.again("new-home", start=False)
+        again.ahead, again.reunited = node.ahead + node.clock.seconds(), gone
+        again.start().pass_time(60)
+        self.assertRaises(BitDustError, again.download, "file", self.base / "back")
+        self.days_pass(again, 4)
+        self.assertEqual(self.back(again, "file"), self.first)
+        self.assertTrue(again.storage.placement.has_all(0, first))
+        self.patch(again, "mode_of", lambda who: "fine")
+        self.assertFalse(again.storage.placement.has_all(0, first))
+
+    def days_pass(self, node: Node, days: int) -> None:
+        for _ in range(days):
+            node.ahead += 86_400
+            node.pass_time(120, 60)
+
     def test_a_version_that_was_named(self) -> None:
         """It is brought or refused, and the answer names it, and the one before it."""
         self.never_left("file")

@@ -6,6 +6,7 @@ from typing import Any
 
 from bitdust.storage.catalog.database import PackState, PieceState
 from bitdust.storage.catalog.row_facts import doubts_of
+from bitdust.storage.catalog.whereabouts import IS_NOWHERE
 from bitdust.wire.names import version_time
 
 NEWEST = 2_000
@@ -133,9 +134,12 @@ def is_complete_at(
     return database.execute(f"{elsewhere} LIMIT 1", values).fetchone() is None
 
 
-def is_whole(database: sqlite3.Connection) -> bool:
-    """Whether every piece of every pack was acknowledged: then nobody who has not listed has what lacks."""
-    query = "SELECT 1 FROM packs WHERE state<=? AND acked<n LIMIT 1"
+def is_whole(database: sqlite3.Connection, is_all: bool = True) -> bool:
+    """Whether every piece of every pack was acknowledged: then nobody who has not listed has what lacks.
+
+    Unless ``is_all``, packs that cannot come back do not count."""
+    query = "SELECT 1 FROM packs p WHERE p.state<=? AND p.acked<p.n"
+    query += " LIMIT 1" if is_all else f" AND NOT {IS_NOWHERE} LIMIT 1"
     return database.execute(query, (PackState.HELD,)).fetchone() is None
 
 

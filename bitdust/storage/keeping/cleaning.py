@@ -20,6 +20,7 @@ from bitdust.storage.catalog.rows import Row
 from bitdust.storage.keeping.disposal import parts
 from bitdust.storage.keeping.held_deletions import let_lapse
 from bitdust.storage.keeping.old_versions import as_fields, explained, old_names, rules_of, suspects
+from bitdust.storage.keeping.silence import Silence
 from bitdust.storage.log.replicas import LogReplicas
 from bitdust.storage.log.writer import LogWriter
 from bitdust.surroundings import Connected
@@ -41,13 +42,14 @@ class Cleaner:
     """I decide what goes, and say so in the log."""
 
     def __init__(
-        self, around: Connected, writer: LogWriter, replicas: LogReplicas, builders: Builders, calendar: Calendar
-    ) -> None:
+        self, around: Connected, writer: LogWriter, replicas: LogReplicas, builders: Builders,
+        calendars: tuple[Calendar, Silence],
+    ) -> None:  # fmt: skip
         self._settings = around.settings
         self._writer = writer
         self._replicas = replicas
         self._builders = builders
-        self._calendar = calendar
+        self._calendar, self._silence = calendars
         self._looked: tuple[int, int] | None = None
         self._awaited: tuple[int, Deferred[None]] | None = None
         replicas.acknowledged.connect(self._acknowledged)
@@ -70,6 +72,7 @@ class Cleaner:
         """Old versions, and packs without use, are named in tombstones."""
         if self._replicas.knows_all and self._builders.is_quiet:
             await self._writer.catalog.change_quietly(self._calendar.note)
+            await self._writer.catalog.change_quietly(self._silence.note)
             await let_lapse(self._writer.catalog, self._settings, self._calendar)
             await self._clean_versions()
             await self._until_safe(await self._write(self._unused))
