@@ -23,8 +23,7 @@ from bitdust.wire.signed import Signed
 from bitdust.wiring import Wire
 
 LONGEST_WAIT = 2 * 86_400.0
-"""Seconds for which groups that cannot be read, and a family of before that is searched for, leave it open how much a
-revoked device has written."""
+"""Seconds for which groups that cannot be read leave it open how much a revoked device has said in them."""
 
 
 def _is_late(around: Connected) -> bool:
@@ -169,11 +168,9 @@ class StorageJoint:
     def awaits_others(self) -> bool:
         """Whether a family of before is searched for, or one that was found may hold what is not known here.
 
-        For two days after my document was made: a search may go on for more than a year, and so long nobody would say
-        where the log of a stolen device ends.
+        However long that takes: an end that was fixed before would cut off all that a revoked device had stored there.
         """
-        is_awaited = self._suppliers.former.is_searching or bool(self.of_other_lives())
-        return is_awaited and not _is_late(self._around)
+        return self._suppliers.former.is_searching or bool(self.of_other_lives())
 
     def room(self) -> int | None:
         """Bytes of my own data for which there is room, or will be; None while nothing is known of it."""

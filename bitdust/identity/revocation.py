@@ -21,8 +21,7 @@ from bitdust.wiring import Wire
 from bitdust.world import World
 
 LENT_FOR = 3 * 86_400.0
-"""Seconds after which a lent RSA key is given back, whatever is open then: longer than any end is waited for while this
-node has suppliers."""
+"""Seconds after which a lent RSA key is given back, whatever is open then: longer than groups are waited for."""
 
 
 class KnownLogs(Protocol):
