@@ -1,14 +1,29 @@
-"""One job at a time: what comes while a job runs is taken together with the next one; and jobs that wait a moment."""
+"""One job at a time: what comes while a job runs is taken together with the next one, or after it; and jobs that wait a
+moment.
+"""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Generic, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredLock, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 T = TypeVar("T")
+
+
+class InTurn:
+    """Calls about one thing, one after the other; those about others go on meanwhile."""
+
+    def __init__(self) -> None:
+        self._locks: dict[object, DeferredLock] = {}
+
+    def run(self, about: object, call: Callable[[], Coroutine[Any, Any, T]]) -> "Deferred[T]":
+        """Call when all that was called about the same thing has ended; ends as the call does."""
+        lock = self._locks.setdefault(about, DeferredLock())
+        waiting: Deferred[T] = lock.run(lambda: Deferred.fromCoroutine(call()))
+        return waiting
 
 
 class Batcher(Generic[T]):

@@ -11,13 +11,14 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from bitdust.batching import InTurn
 from bitdust.crypt.keyring import RingKey
 from bitdust.crypt.shares import GivenShare
 from bitdust.groups.keeping import Keeping
 from bitdust.groups.opened import MyGroup, TheirGroup, conversation_of
 from bitdust.groups.ports import GroupPeople
 from bitdust.outcome import outcome
-from bitdust.shares.opened import Turns, open_active
+from bitdust.shares.opened import open_active
 from bitdust.shares.ports import MyFamily
 from bitdust.shares.room import SharesRoom
 from bitdust.signal import Signal
@@ -71,7 +72,8 @@ class GroupsRoom:
         self._shares = shares
         self._people = people
         self._opened: dict[Place, MyGroup | TheirGroup] = {}
-        self._turns = Turns()
+        self._turns = InTurn()
+        """What is opened and closed at one place is so one after the other: two at once would write to one file."""
         self.keeping = Keeping(around, self._of_scope, self._kept)
         self._removers: list[Callable[[], None]] = []
         self.read: Signal[[]] = Signal()

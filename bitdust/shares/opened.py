@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from twisted.internet.defer import Deferred, DeferredLock, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.logger import Logger
 
 from bitdust.automats.shared_access_coordinator import SharedAccessCoordinator
@@ -47,20 +47,6 @@ class Openable(Protocol):
 
 
 Kind = TypeVar("Kind", bound=Openable)
-Result = TypeVar("Result")
-
-
-class Turns:
-    """What is opened and closed at one place is so one after the other: two at once would write to one file."""
-
-    def __init__(self) -> None:
-        self._locks: dict[object, DeferredLock] = {}
-
-    def run(self, place: object, call: Callable[[], Coroutine[Any, Any, Result]]) -> "Deferred[Result]":
-        """Call when all that was called for that place before has ended; ends as the call does."""
-        lock = self._locks.setdefault(place, DeferredLock())
-        waiting: Deferred[Result] = lock.run(lambda: Deferred.fromCoroutine(call()))
-        return waiting
 
 
 async def open_active(

@@ -8,6 +8,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from bitdust.batching import InTurn
 from bitdust.crypt.keyring import RingKey
 from bitdust.crypt.shares import GivenShare
 from bitdust.crypt.writers import Writer
@@ -19,7 +20,7 @@ from bitdust.shares.cuts import Cuts
 from bitdust.shares.distrust import Distrust
 from bitdust.shares.donations import Donations
 from bitdust.shares.news import News, writer_of
-from bitdust.shares.opened import MyShare, OpenShare, TheirShare, Turns, open_active
+from bitdust.shares.opened import MyShare, OpenShare, TheirShare, open_active
 from bitdust.shares.ports import IsFriend, MyFamily
 from bitdust.shares.received import Received
 from bitdust.shares.withdrawals import Withdrawals
@@ -95,7 +96,8 @@ class SharesRoom:
         self.appended: Signal[[bytes, bytes, bytes]] = Signal()
         """Owner and tag of a key under which somebody has written something, and who reports that."""
         self._opened: dict[object, OpenShare] = {}
-        self._turns = Turns()
+        self._turns = InTurn()
+        """What is opened and closed at one place is so one after the other: two at once would write to one file."""
         self._removers: list[Callable[[], None]] = []
 
     def row(self) -> Row:

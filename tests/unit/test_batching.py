@@ -3,7 +3,27 @@
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.batching import Batcher, ThreadQueue
+from bitdust.batching import Batcher, InTurn, ThreadQueue
+
+
+class InTurnTests(SynchronousTestCase):
+    def test_one_after_the_other(self) -> None:
+        """Calls about one thing begin when those before have ended, however they did; others do not wait for them."""
+        turns, begun, ends = InTurn(), [], {}
+
+        async def call(name: str) -> str:
+            begun.append(name)
+            ends[name] = Deferred()
+            return await ends[name]
+
+        first, second, other = (turns.run(name[0], lambda name=name: call(name)) for name in ("a1", "a2", "b1"))
+        self.assertEqual(begun, ["a1", "b1"])
+        ends["a1"].errback(ValueError("ends badly"))
+        self.failureResultOf(first, ValueError)
+        self.assertEqual(begun, ["a1", "b1", "a2"])
+        for name, waiting in (("a2", second), ("b1", other)):
+            ends[name].callback(name)
+            self.assertEqual(self.successResultOf(waiting), name)
 
 
 class BatcherTests(SynchronousTestCase):

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from attrs import frozen
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from bitdust.batching import InTurn
 from bitdust.folders.backup.copy import Host, SupplierCopy
 from bitdust.folders.backup.formats import LONGEST_HEAD, STATE, Told, label_of, read_head
 from bitdust.folders.backup.guests import Guests
@@ -50,7 +51,7 @@ class SupplierCopies:
         self._done = done
         self._copies: dict[str, SupplierCopy] = {}
         self._leaving: dict[str, _Leaving] = {}
-        self._turns: dict[str, DeferredLock] = {}
+        self._turns = InTurn()
         self.guests = Guests(lambda: self.lender)
 
     def begin(self, folder: Folder, home: Path) -> None:
@@ -123,9 +124,7 @@ class SupplierCopies:
 
     def in_turn(self, text: str, call: Callable[[], Coroutine[Any, Any, T]]) -> "Deferred[T]":
         """What is changed for one folder is changed one after the other."""
-        turn = self._turns.setdefault(text, DeferredLock())
-        waiting: Deferred[T] = turn.run(lambda: Deferred.fromCoroutine(call()))
-        return waiting
+        return self._turns.run(text, call)
 
     def of(self, text: str) -> SupplierCopy | None:
         """The copy of the folder that was added with a secret."""
