@@ -69,7 +69,7 @@ def open_box(box: bytes, device: DeviceKey, master: MasterKey | None) -> bytes:
     """What is in it. Raises `WireError`: ``key-needed`` where the RSA key alone opens it and is not here."""
     if box[:1] != VERSION:
         return _need(master).unseal(box)
-    value = parse(box[1:], _BOX, MAX_BOX, "box", max_items=64)
+    value = parse(box[1:], _BOX, MAX_BOX, "box")
     mine = next((wrap for wrap in value["devices"] if wrap["id"] == device.id), None)
     key = _unwrap(device, mine["key"], mine["wrapped"]) if mine is not None else _need(master).unseal(value["master"])
     try:

@@ -38,7 +38,7 @@ class ReceivedEntry:
     @classmethod
     def parse(cls, data: bytes) -> "ReceivedEntry":
         """Raises `WireError`."""
-        value = parse(data, ENTRY, MAX_ENTRY, "log entry", max_items=32)
+        value = parse(data, ENTRY, MAX_ENTRY, "log entry")
         scope = value.get("scope") or NO_SCOPE
         return cls(value["owner"], scope, value["device"], value["sequence"], value["previous"], data)
 

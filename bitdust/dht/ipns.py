@@ -32,7 +32,7 @@ def packed(name: PeerId, record: bytes) -> bytes:
 
 def unpacked(value: bytes) -> tuple[PeerId, bytes]:
     """Name and record of IPNS. Raises `WireError`."""
-    found = parse(value, _VALUE, MAX_RECORD, "ipns", max_items=8)
+    found = parse(value, _VALUE, MAX_RECORD, "ipns")
     try:
         return PeerId.from_bytes(found["name"]), found["record"]
     except FormatError as error:

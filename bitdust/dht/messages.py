@@ -6,7 +6,7 @@ has shown no token.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from bitdust.dht.ids import ID_BYTES, MAX_LAYER, node_id
 from bitdust.wire.encoding import WireError, encode
@@ -17,7 +17,6 @@ MAX_RECORD = 4096
 MAX_NODES = 20
 TOKEN_BYTES = 8
 NONCE_BYTES = 16
-MAX_ITEMS = 64
 
 Message = dict[str, Any]
 
@@ -72,7 +71,7 @@ def build(fields: Mapping[str, Any]) -> bytes:
 
 def read(data: bytes) -> Message:
     """A checked message whose id belongs to its key; raises `WireError`."""
-    message = parse(data, _Either(), MAX_MESSAGE, "dht", MAX_ITEMS)
+    message = parse(data, _Either(), MAX_MESSAGE, "dht")
     if node_id(message["k"]) != message["n"]:
         raise WireError("bad-field", "dht: the node id does not belong to the device key")
     return message
@@ -80,6 +79,8 @@ def read(data: bytes) -> Message:
 
 class _Either:
     """A query or a reply, never both."""
+
+    items: ClassVar[int] = max(_QUERY.items, _REPLY.items)
 
     def check(self, value: Any, path: str) -> None:
         is_query = type(value) is dict and "q" in value

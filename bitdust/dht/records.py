@@ -25,7 +25,7 @@ has only the writer's device key.
 
 import hashlib
 from collections import OrderedDict
-from typing import Any
+from typing import Any, ClassVar
 
 from attrs import evolve, frozen
 
@@ -81,6 +81,8 @@ _CERTIFICATES_KEPT = 1024
 class _Subject:
     """32 bytes and more of a fingerprint, or a text."""
 
+    items: ClassVar[int] = 1
+
     def check(self, value: Any, path: str) -> None:
         schema = Text(MAX_SUBJECT) if type(value) is str else Bytes(1, MAX_SUBJECT)
         schema.check(value, path)
@@ -118,7 +120,7 @@ class DHTRecord:
     @classmethod
     def from_bytes(cls, data: bytes) -> "DHTRecord":
         """Only the form is checked; see `Checker`. Raises `WireError`."""
-        return cls(**parse(data, _SCHEMA, MAX_RECORD, "record", max_items=24))
+        return cls(**parse(data, _SCHEMA, MAX_RECORD, "record"))
 
     def _fields(self) -> dict[str, Any]:
         names = ("type", "subject", "revision", "expires", "value", "owner", "certificate", "device")

@@ -4,7 +4,7 @@ Each part is there only where the file has it. A reader takes nothing but the na
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from attrs import frozen
 
@@ -19,6 +19,8 @@ Hole = list[int]
 
 class _Hole:
     """``[offset, length]`` in bytes."""
+
+    items: ClassVar[int] = 3
 
     def check(self, value: Value, path: str) -> None:
         if type(value) is not list or [type(part) for part in value] != [int, int]:

@@ -73,7 +73,7 @@ class Entry:
     @classmethod
     def parse(cls, data: bytes) -> "Entry":
         """Raises `WireError`."""
-        value = parse(data, ENTRY, MAX_ENTRY, "log entry", max_items=32)
+        value = parse(data, ENTRY, MAX_ENTRY, "log entry")
         return cls(**value)
 
     def _open_fields(self) -> dict[str, Any]:

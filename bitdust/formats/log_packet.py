@@ -58,7 +58,7 @@ class LogPacket:
     @classmethod
     def parse(cls, data: bytes) -> "LogPacket":
         """Raises `WireError`; entries and records inside are not looked at."""
-        value = parse(data, _PACKET, MAX_PACKET, "log packet", max_items=16 + MOST_ENTRIES + 8 * MOST_PIECES)
+        value = parse(data, _PACKET, MAX_PACKET, "log packet")
         return cls(tuple(value["entries"]), tuple(SmallPiece(**piece) for piece in value["pieces"]))
 
 

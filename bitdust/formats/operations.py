@@ -4,7 +4,7 @@ An operation says what became true; all of them together, in whichever order the
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from attrs import asdict
 from cbor2 import loads
@@ -34,6 +34,8 @@ def _is_path_or_version(text: str) -> bool:
 class _Extent:
     """``[pack, first chunk, count]``."""
 
+    items: ClassVar[int] = 4
+
     def check(self, value: Value, path: str) -> None:
         if type(value) is not list or [type(part) for part in value] != [bytes, int, int]:
             raise WireError("bad-field", f"{path}: an extent is pack, first chunk, count")
@@ -41,6 +43,8 @@ class _Extent:
             raise WireError("bad-field", f"{path}: an extent out of range")
 
 
+MOST_CHUNKS = 100_000
+"""In a pack."""
 _PATH = Text(4096, is_path_id)
 _PARENT = Text(4096, lambda text: text == "" or is_path_id(text))
 _VERSION = Text(40, is_version)
@@ -52,8 +56,8 @@ _PACK = {
     "roots": PackRecord.FIELDS["roots"],
     "key": _KEY,
     "epoch": Int(1, MAX_NAME),
-    "names": Bytes(0, 1600 * 1024),
-    "lengths": ListOf(Int(0, 256 * 1024), 100_000),
+    "names": Bytes(0, 16 * MOST_CHUNKS),
+    "lengths": ListOf(Int(0, 256 * 1024), MOST_CHUNKS),
     "scope": PackRecord.FIELDS["scope"],
     "guest": Optional(Flag()),
 }

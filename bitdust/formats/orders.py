@@ -30,7 +30,7 @@ class DeleteOrder:
     @classmethod
     def parse(cls, body: bytes, device: bytes) -> "DeleteOrder":
         """Raises `WireError`."""
-        value = parse(body, _ORDER, 32 * 1024, "delete", max_items=MOST_PACKS + 16)
+        value = parse(body, _ORDER, 32 * 1024, "delete")
         digest = hashlib.sha256(body).digest()
         return cls(value["owner"], device, tuple(dict.fromkeys(value["packs"])), value["time"], digest)
 
@@ -55,12 +55,12 @@ class Decision:
     @classmethod
     def parse(cls, body: bytes) -> "Decision":
         """Raises `WireError`."""
-        return cls(**parse(body, _DECISION, 512, DECISION_KIND, max_items=16))
+        return cls(**parse(body, _DECISION, 512, DECISION_KIND))
 
 
 def ring_revision(body: bytes, owner: bytes) -> int:
     """The revision of a key ring's body, which must be the owner's. Raises `WireError`, `BitDustError`."""
-    value = parse(body, RING, MAX_RING + 256, "key ring", max_items=16)
+    value = parse(body, RING, MAX_RING + 256, "key ring")
     if value["owner"] != owner:
         raise BitDustError("not-allowed", "a key ring is accepted only from its owner")
     return int(value["revision"])

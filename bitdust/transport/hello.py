@@ -48,7 +48,7 @@ class Hello:
     def from_bytes(cls, data: bytes) -> "Hello":
         """Raises `WireError` ``bad-hello``, or ``bad-version`` where no version is shared."""
         try:
-            value = parse(data, _HELLO, MAX_HELLO, "hello", max_items=64)
+            value = parse(data, _HELLO, MAX_HELLO, "hello")
         except WireError as error:
             raise WireError("bad-hello", str(error)) from error
         if VERSION not in value["versions"]:

@@ -173,7 +173,7 @@ class Dossier:
     @classmethod
     def from_bytes(cls, data: bytes) -> "Dossier":
         """Raises `WireError`."""
-        value = parse(data, _DOSSIER, MAX_DOSSIER, "dossier", max_items=MOST_IDENTITIES + MOST_CERTIFICATES + 16)
+        value = parse(data, _DOSSIER, MAX_DOSSIER, "dossier")
         return cls(value["family"], value["identities"], value["certificates"])
 
 

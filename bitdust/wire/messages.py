@@ -83,7 +83,7 @@ class Message:
     @classmethod
     def from_body(cls, body: bytes, direction: str = INCOMING) -> "Message":
         """Raises `WireError`."""
-        value = parse(body, _BODY, MAX_BODY, SIGNED_KIND, max_items=32)
+        value = parse(body, _BODY, MAX_BODY, SIGNED_KIND)
         return cls(
             value["id"].hex(),
             value["kind"],

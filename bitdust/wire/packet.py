@@ -6,7 +6,7 @@ is wrapped in `bitdust.wire.signed.Signed`.
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from attrs import field, frozen
 
@@ -17,6 +17,8 @@ VERSION = 1
 MAX_HEADER = 16 * 1024
 MAX_PAYLOAD = 64 * 1024 * 1024
 MAX_CAPABILITY = 4096
+MOST_ITEMS = 2000
+"""Data items in the fields of a packet."""
 
 
 class Command(StrEnum):
@@ -43,6 +45,10 @@ ANSWERS = frozenset((Command.ACK, Command.FAIL, Command.DATA, Command.FILES))
 
 
 class _Anything:
+    """A map whose fields the row of the command checks."""
+
+    items: ClassVar[int] = MOST_ITEMS
+
     def check(self, value: Any, path: str) -> None:
         if type(value) is not dict:
             raise WireError("bad-field", f"{path}: expected a map")
@@ -111,7 +117,7 @@ class Packet:
     @classmethod
     def from_bytes(cls, data: bytes) -> "Packet":
         """Raises `WireError`; the fields are only known to be a map."""
-        value = parse(data, _HEADER, MAX_HEADER, "packet", max_items=2000)
+        value = parse(data, _HEADER, MAX_HEADER, "packet")
         return cls(
             Command(value["command"]),
             value["id"],

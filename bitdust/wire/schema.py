@@ -4,7 +4,7 @@ A schema checks a decoded value and its limits in one place; `docs/formats.md` s
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from attrs import field, frozen
 
@@ -15,6 +15,10 @@ U63 = 2**63 - 1
 
 class Schema(Protocol):
     """Anything that can check a value; raises `WireError` with code ``bad-field`` and the path of the field."""
+
+    @property
+    def items(self) -> int:
+        """The most data items that a value can have, keys of maps among them: what `decode` must let through."""
 
     def check(self, value: Value, path: str) -> None:
         """Return quietly or raise."""
@@ -30,6 +34,7 @@ class Bytes:
 
     least: int
     most: int | None = None
+    items: ClassVar[int] = 1
 
     def check(self, value: Value, path: str) -> None:
         most = self.least if self.most is None else self.most
@@ -43,6 +48,7 @@ class Text:
 
     most: int
     accept: Callable[[str], bool] | None = None
+    items: ClassVar[int] = 1
 
     def check(self, value: Value, path: str) -> None:
         if type(value) is not str or len(value.encode()) > self.most:
@@ -57,6 +63,7 @@ class Int:
 
     least: int = 0
     most: int = U63
+    items: ClassVar[int] = 1
 
     def check(self, value: Value, path: str) -> None:
         if type(value) is not int or not self.least <= value <= self.most:
@@ -66,6 +73,8 @@ class Int:
 @frozen
 class Flag:
     """True or false."""
+
+    items: ClassVar[int] = 1
 
     def check(self, value: Value, path: str) -> None:
         if type(value) is not bool:
@@ -77,6 +86,7 @@ class Choice:
     """One of a few texts."""
 
     names: tuple[str, ...]
+    items: ClassVar[int] = 1
 
     def check(self, value: Value, path: str) -> None:
         if type(value) is not str or value not in self.names:
@@ -90,6 +100,11 @@ class ListOf:
     item: Schema
     most: int
     least: int = 0
+    items: int = field(init=False, repr=False, eq=False)
+
+    @items.default
+    def _count(self) -> int:
+        return 1 + self.most * self.item.items
 
     def check(self, value: Value, path: str) -> None:
         if type(value) is not list or not self.least <= len(value) <= self.most:
@@ -103,6 +118,11 @@ class Optional:
     """The field may be absent (in a `Struct`) or null; otherwise as ``inner`` says."""
 
     inner: Schema
+    items: int = field(init=False, repr=False, eq=False)
+
+    @items.default
+    def _count(self) -> int:
+        return self.inner.items
 
     def check(self, value: Value, path: str) -> None:
         if value is not None:
@@ -114,6 +134,11 @@ class Struct:
     """A map with exactly these fields; only `Optional` ones may be absent."""
 
     fields: Mapping[str, Schema]
+    items: int = field(init=False, repr=False, eq=False)
+
+    @items.default
+    def _count(self) -> int:
+        return 1 + sum(1 + schema.items for schema in self.fields.values())
 
     def check(self, value: Value, path: str) -> None:
         if type(value) is not dict:
@@ -140,6 +165,11 @@ class Variant:
     def _build(self) -> dict[str, Struct]:
         return {kind: Struct({self.tag: Choice((kind,)), **fields}) for kind, fields in self.kinds.items()}
 
+    @property
+    def items(self) -> int:
+        """Of the kind that may have most."""
+        return max(struct.items for struct in self._structs.values())
+
     def check(self, value: Value, path: str) -> None:
         kind = value.get(self.tag) if type(value) is dict else None
         struct = self._structs.get(kind) if type(kind) is str else None
@@ -154,9 +184,12 @@ def present(value: Mapping[str, Any]) -> dict[str, Any]:
     return {name: held for name, held in value.items() if held is not None}
 
 
-def parse(data: bytes, schema: Schema, limit: int, what: str, max_items: int = 100_000) -> dict[str, Any]:
-    """Decode canonical bytes and check them against a map schema; raises `WireError`."""
-    value = decode(data, limit, max_items)
+def parse(data: bytes, schema: Schema, limit: int, what: str, max_items: int | None = None) -> dict[str, Any]:
+    """Decode canonical bytes of at most ``limit`` bytes and check them against a map schema; raises `WireError`.
+
+    As many items are let through as the schema can need, or ``max_items`` where that is more than may be built of them.
+    """
+    value = decode(data, limit, schema.items if max_items is None else max_items)
     schema.check(value, what)
     if type(value) is not dict:
         raise _refuse(what, "expected a map")

@@ -4,7 +4,7 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.crypt.boxes import open_box, open_from, seal_for, seal_to
+from bitdust.crypt.boxes import MAX_DEVICES, open_box, open_from, seal_for, seal_to
 from bitdust.crypt.device import DeviceKey, check_certificate
 from bitdust.crypt.keyring import MASTER
 from bitdust.identity import me as me_module
@@ -29,6 +29,13 @@ class BoxTests(SynchronousTestCase):
             self.assertEqual(open_box(box, key, rsa), b"ring")
         self.assertEqual(code_of(self, open_box, box, stranger, None), "key-needed")
         self.assertRaises(WireError, open_box, box, stranger, master("other"))
+
+    def test_as_many_devices_as_there_may_be(self) -> None:
+        """A box for all devices that a person can have is opened by each of them."""
+        devices = [DeviceKey.from_seed(bytes([number]) * 32) for number in range(MAX_DEVICES)]
+        box = seal_for(master().public, [one.public for one in devices], b"ring")
+        self.assertEqual([open_box(box, one, None) for one in devices], [b"ring"] * MAX_DEVICES)
+        self.assertEqual(open_box(box, OTHER, master()), b"ring")
 
     def test_a_box_for_a_key(self) -> None:
         """What is sealed to one Ed25519 key is opened by that alone; one that was changed or cut is not."""

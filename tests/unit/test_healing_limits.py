@@ -1,11 +1,13 @@
 """What healing takes of a node is bounded: work that is given up, what is remembered, and what is written when."""
 
+from pathlib import Path
+
 from attrs import evolve
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.spare_votes import spares_in_order
-from bitdust.customers.healing.book import HealingBook, Sighting
+from bitdust.customers.healing.book import MOST_ENDED, HealingBook, Sighting, WriteFile
 from bitdust.customers.keepsakes import IDENTITY
 from bitdust.outcome import outcomes
 from bitdust.wire.errors import BitDustError
@@ -321,3 +323,25 @@ class RateTests(VillageCase):
         self.assertEqual([getattr(getattr(one, "value", None), "code", "") for one in results], [""] * 20 + ["busy"])
         asked.clock.advance(61)
         self.successResultOf(asked.handle(stranger, Command.EVENT, offer, b""))
+
+
+class EndedTests(SynchronousTestCase):
+    def test_as_many_as_are_remembered(self) -> None:
+        """Who has left is known after a restart, of as many as a node remembers; of more, the newest."""
+        folder, last = Path(self.mktemp()), WriteFile(Path(), None)
+
+        def keep(job: WriteFile) -> Deferred[None]:
+            nonlocal last
+            last = job
+            return succeed(None)
+
+        book = HealingBook(folder, keep)
+        for number in range(MOST_ENDED + 1):
+            book._ended[number.to_bytes(32, "big")] = number
+        book.note_ended(b"n" * 32, MOST_ENDED + 5)
+        last.prepare()
+        book = HealingBook(folder, keep)
+        book.load()
+        self.assertEqual(book.ended(b"n" * 32), MOST_ENDED + 5)
+        self.assertEqual(book.ended((2).to_bytes(32, "big")), 2)
+        self.assertIsNone(book.ended((1).to_bytes(32, "big")))

@@ -15,7 +15,7 @@ from bitdust.automats.kernel.table import is_timer
 from bitdust.peers.relations import Relations
 from bitdust.transport.inbox import Inbox
 from bitdust.wire.encoding import WireError
-from bitdust.wire.packet import MAX_CAPABILITY, Command, Packet
+from bitdust.wire.packet import MAX_CAPABILITY, MOST_ITEMS, Command, Packet
 from bitdust.wire.schema import Choice, Int, Optional, Struct
 from bitdust.wire.table import NO_FIELDS, Row, Who, ack, fail
 
@@ -74,6 +74,11 @@ class PageTests(SynchronousTestCase):
             self.assertIn(machine, known)
             self.assertIn(event, known[machine], machine)
             self.assertFalse(is_timer(event), machine)
+
+    def test_what_a_row_admits_fits_into_a_packet(self) -> None:
+        """The fields of a row have no more items than a header may have."""
+        for row in self.rows:
+            self.assertLessEqual(row.fields.items, MOST_ITEMS, row)
 
     def test_every_row_is_there_once(self) -> None:
         """The services of a node want each command and kind once, and only those of people are left for later."""

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.merkle import root
 from bitdust.disk.reserve import Reserve
+from bitdust.formats.operations import MOST_CHUNKS
 from bitdust.storage.packs import erasure
 from bitdust.storage.packs import pack as pack_module
 from bitdust.storage.packs.erasure import Coder, Coders
@@ -51,6 +52,13 @@ class PackTests(SynchronousTestCase):
         self.assertEqual([bytes(chunk) for chunk in opened.run(1, 2)], chunks[1:3])
         builder.forget_data()
         self.assertEqual(len(builder.chunks), 5)
+
+    def test_as_many_chunks_as_a_pack_may_have(self) -> None:
+        """A pack of as many chunks as its row in the log can name is opened again."""
+        builder = PackBuilder("master")
+        for number in range(MOST_CHUNKS):
+            builder.add(NAME, number.to_bytes(3, "big"))
+        self.assertEqual(bytes(OpenPack(builder.plain()).chunk(MOST_CHUNKS - 1)), (MOST_CHUNKS - 1).to_bytes(3, "big"))
 
     def test_no_pack(self) -> None:
         """Bytes that are no pack of this version are refused."""

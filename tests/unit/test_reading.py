@@ -3,6 +3,7 @@
 import errno
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.formats.operations import MOST_CHUNKS
 from bitdust.storage.options import Wishes
 from bitdust.storage.packs.packer import Packer, StorageKey
 from bitdust.storage.upload import reader as reader_module
@@ -341,3 +343,11 @@ class PackingTests(SynchronousTestCase):
         packs = [packer.place(key, os.urandom(100_000), database)[0] for _ in range(11)]
         self.assertEqual([packs.count(pack) for pack in dict.fromkeys(packs)], [8, 3])
         self.assertEqual((len(packer.take_full()), sizes), (2, []))
+
+    def test_a_pack_has_no_more_chunks_than_its_row_can_name(self) -> None:
+        """Very many tiny files are put into several packs, however large a pack may be."""
+        packer = Packer(os.urandom, lambda: 16 * 1024 * 1024)
+        database = open_catalog(self).read
+        key = StorageKey("master", 1, b"s" * 32)
+        packs = Counter(packer.place(key, b"%d" % number, database)[0] for number in range(MOST_CHUNKS + 1))
+        self.assertEqual(sorted(packs.values()), [1, MOST_CHUNKS])

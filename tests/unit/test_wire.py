@@ -24,6 +24,7 @@ from bitdust.wire.records import (
     Scheme,
 )
 from bitdust.wire.schema import Bytes, Choice, Flag, Int, ListOf, Optional, Struct, Text, Variant
+from bitdust.wire.schema import parse as parse_map
 from bitdust.wire.signed import Signed, message
 
 LIMIT = 1 << 16
@@ -172,6 +173,19 @@ class Schemas(SynchronousTestCase):
                 schema.check(value, "it")
             for value in bad:
                 self.assertEqual(code_of(self, schema.check, value, "it"), "bad-field", (schema, value))
+
+    def test_all_that_a_schema_admits_is_let_through(self):
+        """The largest value of a schema has as many items as it says, and is read; who lets fewer through cannot."""
+        row = Struct({"id": Bytes(8), "key": Optional(Bytes(32)), "to": Text(9), "is": Choice(("it",)), "ok": Flag()})
+        full = {"id": bytes(8), "key": bytes(32), "to": "x" * 9, "is": "it", "ok": True}
+        kinds = Variant("op", {"few": {"a": Int()}, "many": {"a": ListOf(row, 3)}})
+        schema = Struct({"rows": ListOf(row, 9), "more": kinds})
+        data = encode({"rows": [full] * 9, "more": {"op": "many", "a": [full] * 3}})
+        self.assertEqual(len(parse_map(data, schema, 4096, "it")["rows"]), 9)
+        decode(data, 4096, schema.items)
+        for most in (schema.items - 1, 20):
+            self.assertEqual(code_of(self, decode, data, 4096, most), "malformed")
+            self.assertEqual(code_of(self, parse_map, data, schema, 4096, "it", most), "malformed")
 
     def test_the_place_is_named(self):
         """The text of a refusal says which field it was."""

@@ -139,7 +139,7 @@ class HealingBook:
         if not path.exists():
             return
         try:
-            value = parse(path.read_bytes(), _ENDED, MAX_FILE, "ended", max_items=MOST_ENDED + 1)
+            value = parse(path.read_bytes(), _ENDED, MAX_FILE, "ended")
         except WireError as error:
             self.log.warn("{path} is damaged and counts as empty: {error}", path=path.name, error=error)
             return

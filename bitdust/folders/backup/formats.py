@@ -116,7 +116,7 @@ def read_head(data: bytes, secrets: Iterable[bytes]) -> tuple[Told, int]:
     magic = data[:_MAGIC]
     if magic not in (STATE_MAGIC, FORMER_MAGIC) or size > LONGEST_HEAD or begin + size > len(data):
         raise WireError("malformed", "this is no list of a folder, or it ends too early")
-    head = parse(data[begin : begin + size], _HEAD, LONGEST_HEAD, "list of a folder", max_items=MOST_SEGMENTS + 100)
+    head = parse(data[begin : begin + size], _HEAD, LONGEST_HEAD, "list of a folder")
     secret = _opened(head["secret"], secrets)
     is_former = magic == FORMER_MAGIC
     return Told(head["time"], head["name"], head["public"], head["segments"], secret, is_former), begin + size

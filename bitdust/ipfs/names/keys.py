@@ -106,7 +106,7 @@ def _row(one: NamedKey, is_device: bool) -> dict[str, Any]:
 
 def read(data: bytes) -> Keys:
     """Raises `WireError`."""
-    value = parse(data, _SCHEMA, MOST_BYTES, "keys", max_items=20 * MOST_KEYS)
+    value = parse(data, _SCHEMA, MOST_BYTES, "keys")
     keys = [_read(row) for row in value["keys"]]
     return {one.name: one for one in keys}
 

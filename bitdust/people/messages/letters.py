@@ -48,7 +48,7 @@ def read(plain: bytes, sender: bytes, device_key: bytes, me: bytes) -> tuple[Mes
     if kind == _NOTICE:
         signed = Signed.from_bytes(raw, NOTICE_KIND, MAX_BODY)
         check_record(signed, device_key)
-        value = parse(signed.body, _FIELDS, MAX_BODY, NOTICE_KIND, max_items=MOST_IN_BATCH + 8)
+        value = parse(signed.body, _FIELDS, MAX_BODY, NOTICE_KIND)
         return Notice(value["about"], tuple(value["envelopes"])), signed.body
     if kind != _LETTER:
         raise WireError("malformed", "neither a message nor a notice")

@@ -215,7 +215,7 @@ class KeyRingReplicas:
 
     def _read(self, data: bytes) -> KeptRing:
         signed = Signed.from_bytes(data, KIND, MAX_ANSWER)
-        value = parse(signed.body, RING, MAX_ANSWER, "key ring", max_items=16)
+        value = parse(signed.body, RING, MAX_ANSWER, "key ring")
         device = self._me.document.device(signed.device)
         if value["owner"] != self._me.fingerprint or device is None:
             raise WireError("bad-signature", "the key ring is not signed by a device of mine")

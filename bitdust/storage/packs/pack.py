@@ -7,6 +7,7 @@ from attrs import evolve, frozen
 
 from bitdust.crypt.merkle import root
 from bitdust.crypt.sealing import open_pack, open_with_any, seal_pack
+from bitdust.formats.operations import MOST_CHUNKS
 from bitdust.storage.packs.erasure import Coder
 from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.records import PackRecord, Scheme
@@ -14,7 +15,7 @@ from bitdust.wire.records import PackRecord, Scheme
 VERSION = 2
 MAX_CHUNK = 256 * 1024
 MAX_TABLE = 4 * 1024 * 1024
-MAX_CHUNKS = 100_000
+_MAX_ITEMS = 16 + 5 * MOST_CHUNKS
 LEVEL = 1
 PROBE = 4096
 Buffer = bytes | bytearray | memoryview
@@ -73,7 +74,7 @@ class OpenPack:
         size = int.from_bytes(plain[:4], "big")
         if len(plain) < 4 or size > MAX_TABLE:
             raise WireError("malformed", "this is no pack")
-        value = decode(plain[4 : 4 + size], MAX_TABLE, max_items=5 * MAX_CHUNKS)
+        value = decode(plain[4 : 4 + size], MAX_TABLE, _MAX_ITEMS)
         if type(value) is not dict or value.get("version") != VERSION or type(value.get("chunks")) is not list:
             raise WireError("malformed", "the table of this pack is of no known version")
         self._view = memoryview(plain)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from attrs import define, field, frozen
 
 from bitdust.crypt.sealing import chunk_name, index_key
+from bitdust.formats.operations import MOST_CHUNKS
 from bitdust.storage.catalog.database import PackState
 from bitdust.storage.catalog.whereabouts import HAS_ENOUGH
 from bitdust.storage.packs.pack import Buffer, PackBuilder
@@ -68,7 +69,7 @@ class Packer:
             package = self._start(key)
         number = package.builder.add(name, chunk)
         self._placed[name] = (package.pack, number)
-        if package.builder.size >= package.limit:
+        if package.builder.size >= package.limit or len(package.builder.chunks) == MOST_CHUNKS:
             self._close(key.alias)
         return package.pack, number, True
 
