@@ -155,6 +155,8 @@ class Node:
         self.listeners = Listeners()
         self.friends: set[bytes] = set()
         self.keepers: list[Node] = []
+        self.wrong = 0.0
+        """Seconds by which its wall clock is ahead."""
         key = keys.key(NAMES.index(name))
         self._key, self._device = key, device or DeviceKey.generate(office.entropy)
         self.build(first=True)
@@ -164,7 +166,7 @@ class Node:
         office = self.office
         self.clock = LifeClock(office.clock)
         world = fake_world(office.network, office.clock, "10.0.0.1", self.home, f"{self.name} {office.entropy(8)}")
-        self.world = evolve(world, clock=self.clock)
+        self.world = evolve(world, clock=self.clock, wall=lambda: world.wall() + self.wrong)
         self.events = events = Events(self.clock, self.world.wall)
         self.me = Me(self.world, events)
         if first:

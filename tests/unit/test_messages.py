@@ -242,7 +242,7 @@ class LifeTests(PostCase):
             if self.bob in self.office.nodes:
                 self.bob.crash()
             with closing(sqlite3.connect(path)) as database:
-                database.executescript(f"DROP TABLE {table}; PRAGMA user_version=1;")
+                database.executescript(f"DROP TABLE {table}; DROP TABLE observed; PRAGMA user_version=1;")
         self.bob.again()
         self.send(self.alice, self.bob, 2)
         self.assertEqual(self.bob.texts, [1, 2])

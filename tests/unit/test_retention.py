@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.storage.catalog.calendar import BELIEVED, Calendar, Reading
+from bitdust.observed import BELIEVED, Reading
+from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.keeping.retention import DAY, Moment, Rules, judge, may_be_forgotten
 from bitdust.wire.names import new_version
 

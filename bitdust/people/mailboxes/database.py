@@ -3,10 +3,15 @@
 import sqlite3
 from pathlib import Path
 
-FORMAT = 2
-UPGRADED = (1,)
+from bitdust.observed import TABLE
+
+FORMAT = 3
+UPGRADED = (1, 2)
 """Formats that only lack tables which are made when they are opened."""
-_SCHEMA = """
+_SCHEMA = (
+    (
+        TABLE
+        + """
 CREATE TABLE boxes(number INTEGER PRIMARY KEY AUTOINCREMENT, person BLOB NOT NULL, device BLOB NOT NULL,
   opened INT NOT NULL, UNIQUE(person, device));
 CREATE TABLE once(box INT, id INT, key BLOB NOT NULL, signature BLOB NOT NULL, PRIMARY KEY(box, id)) WITHOUT ROWID;
@@ -18,7 +23,11 @@ CREATE TABLE senders(person BLOB PRIMARY KEY, document BLOB NOT NULL) WITHOUT RO
 CREATE INDEX kept_by_sender ON kept(box, sender, size);
 CREATE INDEX kept_by_time ON kept(time);
 CREATE INDEX kept_sizes ON kept(size);
-""".replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS").replace("CREATE INDEX", "CREATE INDEX IF NOT EXISTS")
+"""
+    )
+    .replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS")
+    .replace("CREATE INDEX", "CREATE INDEX IF NOT EXISTS")
+)
 
 
 def connect(path: Path) -> sqlite3.Connection:

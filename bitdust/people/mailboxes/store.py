@@ -8,6 +8,7 @@ once      a one-time prekey of its owner, to be handed out once
 handed    somebody who got one, and when
 kept      an envelope, whose it is and for how long
 senders   the identity document of somebody who has brought one, as it was shown last
+observed  how late it is: a clock that is ahead for a day makes no envelope old
 ========  ============================================================================================================
 
 Nothing in it can be read here: envelopes are sealed for the devices of their recipients.
@@ -24,6 +25,7 @@ from twisted.internet.defer import Deferred
 from bitdust.batching import ThreadQueue
 from bitdust.disk.commit import GroupCommit
 from bitdust.disk.disk import Disk, is_disk_trouble, own_disk_error
+from bitdust.observed import ObservedTime
 from bitdust.people.mailboxes.database import connect
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.prekeys import MOST_ONCE, OncePrekey
@@ -77,7 +79,7 @@ class MailboxStore:
     """`open` first, `close` last; ``most`` gives the bytes that all mailboxes together may have."""
 
     def __init__(self, world: World, path: Path, most: Callable[[], int], disk: Disk | None = None) -> None:
-        self._wall = world.wall
+        self._late = ObservedTime(world)
         self._run_in_thread = world.run_in_thread
         self._path = path
         self._most = most
@@ -99,6 +101,7 @@ class MailboxStore:
     def _open(self) -> None:
         try:
             self._writer, self._reader = connect(self._path), connect(self._path)
+            self._late.load(self._writer)
         except (OSError, sqlite3.DatabaseError) as error:
             if isinstance(error, OSError) or is_disk_trouble(error):
                 raise own_disk_error(error, self._path) from error
@@ -125,7 +128,7 @@ class MailboxStore:
 
     def keep_open(self, box: Box, once: Sequence[OncePrekey]) -> "Deferred[int]":
         """Open a mailbox, or keep it open, with more one-time prekeys; how many it has."""
-        now = int(self._wall())
+        now = self._late.stamp()
 
         def write(database: sqlite3.Connection) -> int:
             _close_oldest(database, box)
@@ -201,7 +204,7 @@ class MailboxStore:
 
         Nothing is kept above this ``share`` of all room. The document counts with each, as if nothing else needed it.
         """
-        now, most = int(self._wall()), int(self._most() * share)
+        now, most = self._late.stamp(), int(self._most() * share)
 
         def write(database: sqlite3.Connection) -> list[str]:
             number = _number(database, box)
@@ -225,7 +228,7 @@ class MailboxStore:
 
         Fails with ``no-mailbox``.
         """
-        now = int(self._wall())
+        now = self._late.now()
 
         def write(database: sqlite3.Connection) -> OncePrekey | None:
             number = _number(database, box)
@@ -248,9 +251,10 @@ class MailboxStore:
 
     def upkeep(self) -> "Deferred[None]":
         """Forget what is too old, and mailboxes that nobody opens any more."""
-        now = int(self._wall())
+        now, note = self._late.now(), self._late.writer()
 
         def write(database: sqlite3.Connection) -> None:
+            note(database)
             database.execute("DELETE FROM kept WHERE time<?", (now - KEPT_DAYS * DAY,))
             database.execute("DELETE FROM senders WHERE person NOT IN (SELECT sender FROM kept)")
             database.execute("DELETE FROM handed WHERE time<?", (now - HANDED_EVERY,))

@@ -14,6 +14,7 @@ incoming   a letter that was opened and that the history has not yet
 seen       an envelope that was opened, so that a double is known
 owner      whose store it is, and which device's
 sequences  the last number in a conversation of each device that writes in it
+observed   how late it is (`bitdust.observed`)
 =========  ===========================================================================================================
 """
 
@@ -21,12 +22,16 @@ import sqlite3
 from pathlib import Path
 
 from bitdust.disk.disk import is_disk_trouble, own_disk_error
+from bitdust.observed import TABLE
 from bitdust.wire.errors import BitDustError
 
-FORMAT = 2
-UPGRADED = (1,)
+FORMAT = 3
+UPGRADED = (1, 2)
 """Formats that only lack tables which are made when they are opened."""
-_SCHEMA = """
+_SCHEMA = (
+    (
+        TABLE
+        + """
 CREATE TABLE owner(person BLOB NOT NULL, device BLOB NOT NULL);
 CREATE TABLE outgoing(number INTEGER PRIMARY KEY AUTOINCREMENT, person BLOB NOT NULL, message BLOB NOT NULL UNIQUE,
   made INT NOT NULL, body BLOB NOT NULL, kind INT NOT NULL, noted INT NOT NULL DEFAULT 0,
@@ -46,7 +51,11 @@ CREATE TABLE seen(person BLOB, device BLOB, envelope BLOB, time INT NOT NULL, PR
 CREATE INDEX seen_by_time ON seen(time);
 CREATE TABLE sequences(conversation TEXT, device BLOB, sequence INT NOT NULL, PRIMARY KEY(conversation, device))
   WITHOUT ROWID;
-""".replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS").replace("CREATE INDEX", "CREATE INDEX IF NOT EXISTS")
+"""
+    )
+    .replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS")
+    .replace("CREATE INDEX", "CREATE INDEX IF NOT EXISTS")
+)
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -228,7 +228,7 @@ class Desk:
     def upkeep(self) -> None:
         """Give up what waits for too long; and of what a person has already, the oldest for her devices that are not
         there."""
-        before = int(self._world.wall()) - KEPT_DAYS * DAY
+        before = self._store.late.now() - KEPT_DAYS * DAY
         for row in [one for one in self.rows.values() if one.made < before]:
             self._fail(row, "no-answer")
         for device, courier in self.couriers.items():

@@ -78,7 +78,6 @@ class Incoming:
     def __init__(self, around: Surroundings, store: Store, prekeys: MyPrekeys, book: SessionBook) -> None:
         self._around = around
         self._me = around.me
-        self._wall = around.world.wall
         self._store = store
         self._prekeys = prekeys
         self._book = book
@@ -143,7 +142,7 @@ class Incoming:
         if not opened:
             return
         keep = self._book.writer(origin.name)
-        now, seal = int(self._wall()), self._store.vault.seal
+        now, seal = self._store.late.stamp(), self._store.vault.seal
 
         def write(database: sqlite3.Connection) -> None:
             keep(database)
@@ -242,9 +241,10 @@ class Incoming:
 
     def upkeep(self) -> "Deferred[None]":
         """Forget which envelopes were seen long ago, and the oldest above a number; of sessions as well."""
-        before = int(self._wall()) - SEEN_DAYS * DAY
+        before, note = self._store.late.now() - SEEN_DAYS * DAY, self._store.late.writer()
 
         def write(database: sqlite3.Connection) -> None:
+            note(database)
             database.execute("DELETE FROM seen WHERE time<?", (before,))
             (count,) = database.execute("SELECT count(*) FROM seen").fetchone()
             if count > ROW_LIMIT:

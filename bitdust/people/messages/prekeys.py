@@ -46,7 +46,7 @@ class MyPrekeys:
     def is_due(self) -> bool:
         """Whether there is none to show, or it is a week old."""
         current = self.current
-        return current is None or self._world.wall() - current.made >= RENEWED_DAYS * DAY
+        return current is None or not 0 <= self._store.late.stamp() - current.made < RENEWED_DAYS * DAY
 
     def signed(self, ident: int) -> Prekey | None:
         """A signed prekey that was shown at some time, with its secret."""
@@ -65,9 +65,9 @@ class MyPrekeys:
         return Deferred.fromCoroutine(self._renew())
 
     async def _renew(self) -> None:
-        now = int(self._world.wall())
+        now, late = self._store.late.stamp(), self._store.late.now()
         made, old = StoredPrekey(self._new(), False, now, HERE, 0), self.current
-        gone = [one.prekey.id for one in self._keys.values() if _is_over(one, now)]
+        gone = [one.prekey.id for one in self._keys.values() if _is_over(one, late)]
 
         def write(database: sqlite3.Connection) -> None:
             database.executemany("DELETE FROM prekeys WHERE id=?", ((ident,) for ident in gone))
@@ -92,7 +92,7 @@ class MyPrekeys:
 
     async def more_once(self, place: bytes, have: int) -> list[OncePrekey]:
         """New one-time prekeys for a place that has so many still, up to `MOST_ONCE`."""
-        now = int(self._world.wall())
+        now = self._store.late.stamp()
         made = [StoredPrekey(self._new(), True, now, place, 0) for _ in range(max(0, MOST_ONCE - have))]
         await self._store.change(lambda database: self._insert(database, made))
         self._keys |= {one.prekey.id: one for one in made}
@@ -100,7 +100,7 @@ class MyPrekeys:
 
     async def hand_out(self) -> OncePrekey | None:
         """One of those that this device hands out itself, made for who asks; None while too many were not used."""
-        before = int(self._world.wall()) - DAY
+        before = self._store.late.now() - DAY
         mine = [one for one in self._keys.values() if one.is_once and one.place == HERE]
         old = [one.prekey.id for one in mine if one.made < before]
         if old:

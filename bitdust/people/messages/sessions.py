@@ -112,7 +112,7 @@ class SessionBook:
             if not sessions.knows(start):
                 sessions, used = self._answer(sessions, Party(device[0], key), start), start.once_id
         message = Sealed(Header(envelope.key, envelope.before, envelope.number), envelope.sealed, start)
-        now = int(self._world.wall())
+        now = self._store.late.now()
         sessions, plain = sessions.open_message(message, envelope.beside, self._world.entropy(32), now)
         opened = Opened(unpadded(plain), used)
         self._put(device, sessions)

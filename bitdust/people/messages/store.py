@@ -15,6 +15,7 @@ from bitdust.crypt.ratchet.agreement import Prekey
 from bitdust.crypt.ratchet.session import Sessions
 from bitdust.disk.commit import GroupCommit
 from bitdust.disk.disk import Disk
+from bitdust.observed import ObservedTime
 from bitdust.people.messages.database import connect, open_database
 from bitdust.people.messages.vault import Vault
 from bitdust.surroundings import Surroundings
@@ -74,6 +75,8 @@ class Store:
         self.folder = folder
         self.vault = Vault(around.me, folder)
         self._world = around.world
+        self.late = ObservedTime(around.world)
+        """For what is let go by age."""
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
         self._commits = GroupCommit(self._world.run_in_thread, disk or Disk(), self._write_connection)
@@ -90,6 +93,7 @@ class Store:
         self.vault.open()
         path = self.folder / FILE
         self._writer = open_database(path)
+        self.late.load(self._writer)
         self._reader = connect(path)
 
     async def close(self) -> None:

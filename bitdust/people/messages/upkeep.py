@@ -113,14 +113,14 @@ class PrekeyUpkeep:
         for peer in candidates:
             if len(found) < WANTED and (await outcome(Deferred.fromCoroutine(self._open(peer)))).error is None:
                 found.append(peer)
-        now = int(self._around.world.wall())
+        now = self._store.late.stamp()
         await self._store.change(lambda database: put_keepers(database, found, now))
         self.mailboxes = found
         named, former = await self._store.keepers(self._since())
         self.named.emit([*named, *former])
 
     def _since(self) -> int:
-        return int(self._around.world.wall()) - VISITED_DAYS * 86_400
+        return self._store.late.now() - VISITED_DAYS * 86_400
 
     async def _open(self, peer: bytes) -> None:
         answer = await self._ask(peer, None)

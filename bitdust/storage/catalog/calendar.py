@@ -1,39 +1,15 @@
-"""How late it is for what is to be let go: a clock that was set wrong must not make anything old.
-
-The wall clock may be a year ahead for a day. What is let go by age goes by *observed* time: it advances with the time
-that passes while this node runs, and with the wall clock over a sleep or a restart of up to a week. A longer leap of
-the wall clock may be a lie and counts for nothing: then things are kept for longer, which harms nobody.
-"""
+"""Observed time (`bitdust.observed`) of a catalog, which begins with what is in it."""
 
 import sqlite3
 from typing import Any
 
-from attrs import frozen
-
+from bitdust.observed import WORTH_WRITING, Reading
 from bitdust.storage.catalog.database import meta, set_meta
 from bitdust.wire.encoding import decode, encode
 from bitdust.wire.names import version_time
 from bitdust.world import World
 
-BELIEVED = 7 * 86_400.0
-"""Seconds by which the wall clock may leap and be believed."""
-WORTH_WRITING = 3_600.0
 _NAME = "observed-time"
-
-
-@frozen
-class Reading:
-    """The wall clock at its latest, and observed time; seconds since the epoch."""
-
-    wall: float
-    observed: float
-
-    def after(self, passed: float, wall: float) -> "Reading":
-        """What is observed after so many seconds of running time, with the wall clock there."""
-        leap = wall - self.wall
-        gone = max(passed, leap) if 0 <= leap <= BELIEVED else passed
-        observed = max(self.observed, min(wall, self.observed + gone))
-        return Reading(max(self.wall, wall), observed)
 
 
 class Calendar:
