@@ -137,7 +137,7 @@ class Borrowing:
             return None
         try:
             offer = open_from(offered.sealed, holder)
-            share = read_offer(offer, document, holder.public, self._around.world.wall())
+            share = read_offer(offer, document, holder.public, self._around.world.wall()).share
         except (WireError, BitDustError) as error:
             self.log.warn("an offer to the holder of a folder's secret counts for nothing: {why}", why=str(error))
             return None

@@ -29,7 +29,8 @@ from bitdust.wiring import Wire
 KIND = "share"
 SECONDS = 30.0
 DAY = 86_400
-LONGEST = (MOST_DAYS - 1) * DAY
+LATEST = MOST_DAYS * DAY
+LONGEST = LATEST - DAY
 RENEWED_BEFORE = 60 * DAY
 """So long before its end a capability that has no end of its own is given again."""
 LOOK_AGAIN = DAY / 4
@@ -119,7 +120,8 @@ class Donations:
 
     def grant(self, alias: str, holder: bytes, rights: tuple[Right, ...], quota: int, ends: int | None) -> Donation:
         """Let somebody into a key of mine, or change what it may do; the end is a year ahead where none is said, and
-        moves on. Raises `BitDustError` ``key-not-found``, ``not-allowed``, ``keys-not-ready``, ``bad-argument``."""
+        moves on. Who had forgotten it has it again. Raises `BitDustError` ``key-not-found``, ``not-allowed``,
+        ``keys-not-ready``, ``bad-argument``."""
         self._grant(alias, holder, rights, quota, ends)
         return self._running[alias, holder]
 
@@ -133,21 +135,20 @@ class Donations:
         now = int(self._around.world.wall())
         if ends is not None and not now < ends <= now + LONGEST:
             raise BitDustError("bad-argument", f"a grant ends within {MOST_DAYS - 1} days from now")
-        known = self._kept(alias, holder, rights, quota)
+        known = self._kept(alias, Grant(b"", holder, rights, quota, now, ends or now + LATEST))
         ident = known.id if known is not None else self._around.world.entropy(16)
-        since = known.since if known is not None else now
-        grant = Grant(ident, holder, rights, quota, since, ends or now + LONGEST)
+        grant = Grant(ident, holder, rights, quota, now, ends or now + LONGEST)
         self._me.key_ring.grant(alias, grant)
         self._me.save_key_ring()
         self._around.events.send("share-granted", self._shown(alias, holder))
         self.changed.emit(alias)
         self.refresh()
 
-    def _kept(self, alias: str, holder: bytes, rights: tuple[Right, ...], quota: int) -> Grant | None:
+    def _kept(self, alias: str, wanted: Grant) -> Grant | None:
         """The grant that somebody has, if it may go on. Where less is given than before, what was signed for more would
         count until its end: it is revoked, and another takes its place."""
-        known = self.grant_of(alias, holder)
-        if known is None or (set(known.rights) <= set(rights) and known.quota <= quota):
+        known = self.grant_of(alias, wanted.holder)
+        if known is None or not _is_less(wanted, known):
             return known
         self._me.key_ring.grant(alias, evolve(known, revoked=True))
         return None
@@ -278,14 +279,16 @@ class Donations:
 
     def digest(self, donation: Donation) -> bytes:
         """What its holder is to have, by a digest that time alone does not change."""
-        offer = b"" if self._given(donation).revoked else write_offer(evolve(self._share(donation), given=0))
+        grant = self._given(donation)
+        offer = b"" if grant.revoked else write_offer(evolve(self._share(donation), given=0), grant.since)
         digest = hashlib.sha256(offer).digest()
         return self._publishing.digest(digest) if is_published(donation.alias) else digest
 
     async def deliver(self, donation: Donation) -> None:
         """Bring it. Fails as `Outbox.send` does."""
         grant = self._given(donation)
-        offer, digest = b"" if grant.revoked else write_offer(self._share(donation)), self.digest(donation)
+        offer = b"" if grant.revoked else write_offer(self._share(donation), grant.since)
+        digest = self.digest(donation)
         if is_published(donation.alias):
             await self._publishing.publish(self.records, grant, offer)
         else:
@@ -358,6 +361,11 @@ class Donations:
             "global_id": names.global_id,
             "remote_idurl": names.idurl,
         }
+
+
+def _is_less(wanted: Grant, known: Grant) -> bool:
+    """Whether somebody is to have less than what was given: of rights, of room, or of time."""
+    return not set(known.rights) <= set(wanted.rights) or wanted.quota < known.quota or wanted.ends < known.ends
 
 
 async def delivered(donation: Donation, clock: object, seconds: float) -> str:

@@ -66,10 +66,12 @@ class Received:
     async def _take(self, request: Request) -> Answer:
         data = await request.payload.read_all(MAX_OFFER)
         peer = request.peer
-        share = read_offer(data, peer.document, self._me.fingerprint, self._world.wall())  # type: ignore[arg-type]
+        offer = read_offer(data, peer.document, self._me.fingerprint, self._world.wall())  # type: ignore[arg-type]
+        share = offer.share
         before = self._me.key_ring.shares.get(share.place)
         if before is not None and before.erased:
-            if {grant.id for grant in share.grants} & {grant.id for grant in before.grants}:
+            is_same = bool({grant.id for grant in share.grants} & {grant.id for grant in before.grants})
+            if is_same and offer.since * 1000 <= before.given:
                 return ack()  # its person has forgotten it, and its owner brings it again after each start
             share = before.merged(share).marked(active=False)
         elif before is not None and evolve(before.merged(share), given=before.given) == before:

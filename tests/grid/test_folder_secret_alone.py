@@ -223,7 +223,7 @@ class NothingTests(SecretCase):
     def share_in(self, sealed: bytes) -> Any:
         """What an offer of Alice says."""
         owner = self.suppliers[0].rooms.around.identities.get(self.alice_is)
-        return read_offer(self.opened(sealed), owner, self.holder().public, 0)
+        return read_offer(self.opened(sealed), owner, self.holder().public, 0).share
 
     @property
     def alice_is(self) -> bytes:
@@ -267,8 +267,8 @@ class UpkeepTests(SecretCase):
     def family_in(self, node: GridNode) -> Any:
         (offer,) = self.offered(node)
         document = node.rooms.identity.me.document
-        share = read_offer(open_from(offer.sealed, self.holder()), document, self.holder().public, 0)
-        return share.owner_family()
+        offered = read_offer(open_from(offer.sealed, self.holder()), document, self.holder().public, 0)
+        return offered.share.owner_family()
 
     def test_renewed(self) -> None:
         """While the owner's node runs the capability is renewed before it ends, and stands there for another year."""

@@ -157,6 +157,41 @@ class SharesTests(SharesCase):
         self.grid.until(lambda: self.bob.is_on("shared_data"), 300, "shares")
         self.grid.until(lambda: bool(self.api(self.bob, "shares_list")), 600, "the key")
 
+    def test_deleted_and_let_in_again(self) -> None:
+        """Whoever deleted a share that was given has it again when its owner lets that person in once more, and not
+        before, however often the owner brings it."""
+        key = self.create()
+        self.put(self.alice, key, "cake")
+        self.grant(key)
+        self.api(self.bob, "share_open", key_id=key)
+        self.api(self.bob, "share_delete", key_id=key)
+        self.grid.run(2)
+        self.alice.rooms.shares.donations.stop()
+        self.alice.rooms.shares.donations.start()
+        self.grid.run(5)
+        self.assertEqual(self.api(self.bob, "shares_list"), [])
+        self.assertEqual(self.grant(key)["state"], "DELIVERED")
+        (given,) = self.api(self.bob, "shares_list")
+        self.assertEqual((given["key_id"], given["state"]), (key, "CLOSED"))
+        self.api(self.bob, "share_open", key_id=key)
+        self.assertEqual(self.names(self.bob, key), ["cake"])
+
+    def test_an_earlier_end(self) -> None:
+        """Who is let in once more until an earlier time is let in until then, and suppliers are told that what was said
+        before counts no more; who is let in for longer goes on under the same word."""
+        key = self.create()
+        self.put(self.alice, key, "cake")
+        first = self.grant(key)
+        grants = lambda: self.alice.rooms.identity.me.key_ring.get(key.partition("$")[0]).grants  # noqa: E731
+        tomorrow = int(self.alice.node.world.wall()) + 86_400
+        self.assertEqual(self.grant(key, ends=tomorrow)["ends"], tomorrow)
+        self.assertEqual(sorted(one.revoked for one in grants()), [False, True])
+        self.grid.run(5)
+        self.api(self.bob, "share_open", key_id=key)
+        self.assertEqual(self.names(self.bob, key), ["cake"])
+        self.assertGreaterEqual(self.grant(key)["ends"], first["ends"])
+        self.assertEqual(len(grants()), 2)
+
     def test_without_storage(self) -> None:
         """Who has no suppliers may make a share, and hears that it takes no files yet; shares of others are there."""
         key = self.create()

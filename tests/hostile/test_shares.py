@@ -14,7 +14,7 @@ from bitdust.crypt.keyring import KeyRing, RingKey
 from bitdust.crypt.shares import GivenShare, not_ahead
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.shares import received
-from bitdust.shares.offer import MAX_OFFER, read_offer, write_offer
+from bitdust.shares.offer import MAX_OFFER, Offer, read_offer, write_offer
 from bitdust.shares.received import Received
 from bitdust.wire.capability import Capability, Right, ShownCapability
 from bitdust.wire.encoding import decode, encode
@@ -62,7 +62,7 @@ class OfferTests(SynchronousTestCase):
         self.stranger = DeviceKey.generate(os.urandom)
 
     def code(self, share: GivenShare, **changes) -> str:
-        offer = encode(decode(write_offer(share), MAX_OFFER) | changes)
+        offer = encode(decode(write_offer(share, START), MAX_OFFER) | changes)
         with self.assertRaises(BitDustError) as caught:
             read_offer(offer, self.owner.document, self.me, START)
         return caught.exception.code
@@ -70,8 +70,17 @@ class OfferTests(SynchronousTestCase):
     def test_an_honest_one(self) -> None:
         """What the owner signed is taken, under the name that its document has."""
         share = self.owner.share(self.me, name="mallory@evil.example")
-        found = read_offer(write_offer(share), self.owner.document, self.me, START)
-        self.assertEqual(found, evolve(share, name="alice@id.example"))
+        found = read_offer(write_offer(share, START - DAY), self.owner.document, self.me, START)
+        self.assertEqual(found, Offer(evolve(share, name="alice@id.example"), START - DAY))
+
+    def test_former_versions(self) -> None:
+        """Offers of version 1 and 2 are read; they do not say since when somebody is let in."""
+        value = decode(write_offer(self.owner.share(self.me), START), MAX_OFFER)
+        del value["since"]
+        for version in (1, 2):
+            offer = read_offer(encode(value | {"version": version}), self.owner.document, self.me, START)
+            self.assertEqual(offer.since, 0)
+            self.assertEqual(self.code(self.owner.share(self.me), version=version), "bad-field")
 
     def test_capabilities_that_do_not_count(self) -> None:
         """Of or for somebody else, ended, for no key, or signed by another device: refused."""
@@ -99,8 +108,8 @@ class OfferTests(SynchronousTestCase):
     def test_what_is_no_offer(self) -> None:
         """Unknown versions and fields, aliases that lead elsewhere and what is too large are refused."""
         share = self.owner.share(self.me)
-        for changes in ({"version": 3}, {"active": True}, {"alias": "../../etc"}, {"alias": ""}, {"secrets": [{}]},
-                        {"capabilities": []}, {"label": "x" * 10_000}):  # fmt: skip
+        for changes in ({"version": 4}, {"since": -1}, {"active": True}, {"alias": "../../etc"}, {"alias": ""},
+                        {"secrets": [{}]}, {"capabilities": []}, {"label": "x" * 10_000}):  # fmt: skip
             self.assertEqual(self.code(share, **changes), "bad-field", changes)
         self.assertEqual(self.code(share, family=b"x" * (8 * 1024)), "malformed")
         with self.assertRaises(BitDustError) as caught:
@@ -119,8 +128,8 @@ class PushedTests(SynchronousTestCase):
         self.received = Received(self.node.connected, self.friends.__contains__)
         self.owner = Owner()
 
-    def push(self, share: GivenShare) -> str:
-        payload = SimpleNamespace(read_all=lambda limit: self.bytes(write_offer(share)))
+    def push(self, share: GivenShare, since: int = 0) -> str:
+        payload = SimpleNamespace(read_all=lambda limit: self.bytes(write_offer(share, since)))
         peer = SimpleNamespace(document=self.owner.document, fingerprint=self.owner.fingerprint)
         request = SimpleNamespace(peer=peer, payload=payload)
         answer = Deferred.fromCoroutine(self.received.row().handler(request))
@@ -149,6 +158,19 @@ class PushedTests(SynchronousTestCase):
         again = self.owner.capability(self.node.me.fingerprint, id=b"d" * 16)
         self.push(self.share(given=4, capabilities=(again,)))
         self.assertEqual([one.active for one in self.received.all()], [False])
+        self.assertEqual(self.node.event_names().count("share-received"), 2)
+
+    def test_given_again_under_the_same_word(self) -> None:
+        """What was forgotten comes back when its owner lets its holder in again after the last offer that was kept, and
+        not when the owner brings again what it had said before."""
+        self.push(self.share(given=START * 1000), START)
+        (kept,) = self.received.all()
+        self.received.mark(kept, active=False, erased=True)
+        self.push(self.share(given=START * 1000 + 5000), START)
+        self.assertEqual(self.received.all(), [])
+        self.push(self.share(given=START * 1000 + 9000), START + 7)
+        (again,) = self.received.all()
+        self.assertEqual((again.active, again.secrets), (False, {1: (b"1" * 32,)}))
         self.assertEqual(self.node.event_names().count("share-received"), 2)
 
     def test_nothing_is_replaced_by_what_is_older(self) -> None:

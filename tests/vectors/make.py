@@ -255,7 +255,7 @@ def key_vectors() -> Iterator[Vector]:
     ring.give(given_share(ring.get("docs")))
     yield vector("key ring", ring.to_bytes(), [key.as_map() for key in ring.keys.values()])
     offered = given_share(ring.get("docs"))
-    yield vector("offer of a share", write_offer(offered), offered.as_map())
+    yield vector("offer of a share", write_offer(offered, WALL), offered.as_map())
 
 
     group = given_share(ring.get("docs"))
@@ -266,7 +266,7 @@ def key_vectors() -> Iterator[Vector]:
     yield vector("broadcast", device().sign_record(Broadcast.KIND, said.to_body()).to_bytes(), said)
     members = {"members": (master().fingerprint, SECRET), "names": ("alice@id.example", ""), "current": 1}
     offered = evolve(group, alias="group_1", family=kept, **members)
-    yield vector("offer of a group that members keep", write_offer(offered), offered.as_map())
+    yield vector("offer of a group that members keep", write_offer(offered, WALL), offered.as_map())
 
 
 def given_share(key: RingKey) -> GivenShare:
