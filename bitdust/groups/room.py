@@ -102,6 +102,7 @@ class GroupsRoom:
         """Open what was open."""
         self._removers = [
             self._shares.received.changed.connect(self._given),
+            self._shares.received.joined.connect(self._follow_ring),
             self._shares.appended.connect(self._appended),
             self._around.sessions.on_session(self._session),
             self._family.changed.connect(self._family_changed),
@@ -122,11 +123,13 @@ class GroupsRoom:
 
     def _follow_ring(self) -> None:
         outcome(Deferred.fromCoroutine(self._open_all()))
-        for group in self.all():
-            if not group.active and group.opened is not None:
-                outcome(Deferred.fromCoroutine(self._end(group.place)))
-            elif group.given is not None and isinstance(group.opened, TheirGroup):
-                group.opened.follow(group.given)
+        joined = {group.place: group for group in self.all() if group.active}
+        for place, opened in list(self._opened.items()):
+            group = joined.get(place)
+            if group is None:
+                outcome(Deferred.fromCoroutine(self._end(place)))
+            elif group.given is not None and isinstance(opened, TheirGroup):
+                opened.follow(group.given)
 
     def _given(self, share: GivenShare) -> None:
         opened = self._opened.get(share.place)

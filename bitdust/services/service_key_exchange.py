@@ -28,7 +28,7 @@ class KeyExchangeService(Service):
         self._added: list[Row] = []
 
     def packet_rows(self) -> list[Row]:
-        return [*self._keys.rows(), self._shares.received.row(), self._shares.row()]
+        return [*self._keys.rows(), self._shares.received.row(), self._shares.devices.row(), self._shares.row()]
 
     def start(self) -> None:
         self._added = self.packet_rows()

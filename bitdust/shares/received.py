@@ -1,9 +1,10 @@
 """Keys of other people that were given to me: taken from their owners alone, checked, and kept in my key ring."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from attrs import evolve
 
+from bitdust.crypt.keyring import KeyRing
 from bitdust.crypt.shares import GivenShare
 from bitdust.scopes.reservations import Allowance
 from bitdust.shares.offer import MAX_OFFER, read_offer
@@ -41,6 +42,8 @@ class Received:
         clock = around.world.clock
         self._changes, self._of_strangers = Allowance(clock, *CHANGES), Allowance(clock, *CHANGES_OF_STRANGERS)
         self.changed: Signal[[GivenShare]] = Signal()
+        self.joined: Signal[[]] = Signal()
+        """Another device of mine has said what was done with some."""
 
     def row(self) -> Row:
         """The row of the packet table by which an owner gives me a key."""
@@ -115,10 +118,23 @@ class Received:
         self._keep(marked)
         return self._me.key_ring.shares[share.place]
 
+    def join(self, shares: Mapping[tuple[bytes, str], GivenShare]) -> None:
+        """Take over what another device of mine was given, or has done with it. Raises ``too-many-keys``."""
+        ring = self._me.key_ring
+        before = dict(ring.shares)
+        if not ring.merge(KeyRing(shares=dict(shares))):
+            return
+        self._me.save_key_ring()
+        for kept in [one for place, one in ring.shares.items() if before.get(place) != one]:
+            self._report(kept)
+        self.joined.emit()
+
     def _keep(self, share: GivenShare) -> None:
         self._me.key_ring.give(share)
         self._me.save_key_ring()
-        kept = self._me.key_ring.shares[share.place]
+        self._report(self._me.key_ring.shares[share.place])
+
+    def _report(self, kept: GivenShare) -> None:
         self._events.send("share-changed", {"key_id": kept.key_id, "active": kept.active})
         self.changed.emit(kept)
 

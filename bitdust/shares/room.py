@@ -17,6 +17,7 @@ from bitdust.identity.proving import NameProver
 from bitdust.outcome import outcome
 from bitdust.shares.borrowed import Borrowing
 from bitdust.shares.cuts import Cuts
+from bitdust.shares.devices import AmongDevices
 from bitdust.shares.distrust import Distrust
 from bitdust.shares.donations import Donations
 from bitdust.shares.news import News, writer_of
@@ -90,6 +91,7 @@ class SharesRoom:
         self.withdrawals = Withdrawals(around, family)
         self._distrust = Distrust(around, self.donations, self.withdrawals)
         self.received = Received(around, is_friend)
+        self.devices = AmongDevices(around, family, self.received)
         self.borrowing = Borrowing(around, prover)
         self._news = News(around)
         self.cuts = Cuts(around, family, self.withdrawals, storage)
@@ -145,9 +147,11 @@ class SharesRoom:
         self.withdrawals.start()
         self._distrust.start()
         self.cuts.start()
+        self.devices.start()
 
     def stop_exchange(self) -> None:
         """Bring nothing any more."""
+        self.devices.stop()
         self._distrust.stop()
         self.donations.stop()
         self.withdrawals.stop()
@@ -160,6 +164,7 @@ class SharesRoom:
             self.cuts.made.connect(self.donations.refresh),
             self._storage.learnt.connect(self._learnt),
             self.received.changed.connect(self._given),
+            self.received.joined.connect(self._follow_ring),
             self._around.sessions.on_session(self._session),
             self._around.events.subscribe(lambda _: self._follow_ring(), "my-keys-synchronized"),
         ]

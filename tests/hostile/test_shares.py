@@ -14,8 +14,10 @@ from bitdust.crypt.keyring import KeyRing, RingKey
 from bitdust.crypt.shares import GivenShare, not_ahead
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.shares import received
+from bitdust.shares.devices import AmongDevices
 from bitdust.shares.offer import MAX_OFFER, Offer, read_offer, write_offer
 from bitdust.shares.received import Received
+from bitdust.signal import Signal
 from bitdust.wire.capability import Capability, Right, ShownCapability
 from bitdust.wire.encoding import decode, encode
 from bitdust.wire.errors import BitDustError
@@ -172,6 +174,30 @@ class PushedTests(SynchronousTestCase):
         (again,) = self.received.all()
         self.assertEqual((again.active, again.secrets), (False, {1: (b"1" * 32,)}))
         self.assertEqual(self.node.event_names().count("share-received"), 2)
+
+    def test_what_a_device_brings(self) -> None:
+        """Another device of mine, stolen perhaps, brings no key of mine, nothing that is no ring, and no share that
+        nobody could take back."""
+        family = SimpleNamespace(current=None, changed=Signal())
+        devices = AmongDevices(self.node.connected, family, self.received)
+
+        def bring(data: bytes) -> str:
+            payload = SimpleNamespace(read_all=lambda limit: self.bytes(data))
+            answer = Deferred.fromCoroutine(devices.row().handler(SimpleNamespace(payload=payload)))
+            failure: list[BitDustError] = []
+            answer.addErrback(lambda reason: failure.append(reason.value))
+            return failure[0].code if failure else ""
+
+        before = dict(self.node.me.key_ring.keys)
+        mine = KeyRing({"docs": RingKey("docs", secrets={1: (b"1" * 32,)})})
+        self.assertEqual(bring(mine.to_bytes()), "bad-field")
+        self.assertEqual(bring(b"\x00"), "bad-field")
+        far = evolve(self.share(given=2**60), active=True, edits=2**60)
+        self.assertEqual(bring(KeyRing(shares={far.place: far}).to_bytes()), "")
+        (kept,) = self.received.all()
+        self.assertEqual((kept.given, kept.active, kept.edits), (0, True, MOST_AHEAD))
+        self.assertEqual((self.push(self.share(label="newer")), self.received.all()[0].label), ("", "newer"))
+        self.assertEqual(self.node.me.key_ring.keys, before)
 
     def test_nothing_is_replaced_by_what_is_older(self) -> None:
         """An offer that is replayed takes back nothing, and no key of mine is touched by what comes."""

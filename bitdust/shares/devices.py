@@ -1,0 +1,87 @@
+"""What my person was let into, from device to device: those that have a session with each other bring it directly.
+
+All of it stands in the key ring, which suppliers keep for all devices; this is for a person who has none.
+"""
+
+from collections.abc import Callable
+
+from twisted.logger import Logger
+
+from bitdust.crypt.keyring import KeyRing
+from bitdust.crypt.ring_room import MAX_RING
+from bitdust.crypt.shares import not_ahead
+from bitdust.ports import Session
+from bitdust.replication import members
+from bitdust.shares.ports import MyFamily
+from bitdust.shares.received import Received
+from bitdust.surroundings import Connected
+from bitdust.wire.encoding import WireError
+from bitdust.wire.packet import Command
+from bitdust.wire.schema import Choice, Struct
+from bitdust.wire.table import Answer, Request, Row, Who, ack
+
+SERVICE, KIND = "service_key_exchange", "shares"
+FIELDS = Struct({"kind": Choice((KIND,))})
+COST = 50.0
+"""What joining them costs, beside a ping."""
+SEND_SECONDS = 30.0
+
+
+class AmongDevices:
+    """I bring other devices what this one was given and what was done with it, and join what they bring, from `start`
+    to `stop`."""
+
+    log = Logger()
+
+    def __init__(self, around: Connected, family: MyFamily, received: Received) -> None:
+        self._around = around
+        self._family = family
+        self._received = received
+        self._removers: list[Callable[[], None]] = []
+
+    def row(self) -> Row:
+        """What other devices of mine bring."""
+        return Row(
+            Command.KEY, KIND, FIELDS, MAX_RING, Who.DEVICE, SERVICE, self._brought, gathers=True, cost=COST,
+            becomes=("shared_access_coordinator", "news"),
+        )  # fmt: skip
+
+    def start(self) -> None:
+        """Bring it to whoever comes, and to all when it changes."""
+        self._removers = [
+            self._around.sessions.on_session(self._met),
+            self._received.changed.connect(lambda share: self._bring_to_all()),
+            self._family.changed.connect(self._bring_to_all),
+        ]
+        self._bring_to_all()
+
+    def stop(self) -> None:
+        """Bring nothing any more."""
+        removers, self._removers = self._removers, []
+        for remove in removers:
+            remove()
+
+    def _met(self, session: Session, up: bool) -> None:
+        if up:
+            self._bring(session)
+
+    def _bring_to_all(self) -> None:
+        for session in self._around.sessions.sessions():
+            self._bring(session)
+
+    def _bring(self, session: Session) -> None:
+        me = self._around.me
+        is_mine = session.peer is not None and me.present and session.peer.fingerprint == me.fingerprint
+        if is_mine and me.key_ring.shares and not members(self._family.current):
+            given, fields = KeyRing(shares=me.key_ring.shares).to_bytes(), {"kind": KIND}
+            sending = self._around.outbox.send(
+                me.fingerprint, Command.KEY, fields, given, deadline=SEND_SECONDS, session=session
+            )
+            sending.addErrback(lambda failure: self.log.info("a device has not taken keys: {why}", why=failure.value))
+
+    async def _brought(self, request: Request) -> Answer:
+        ring = KeyRing.from_bytes(await request.payload.read_all(MAX_RING))
+        if ring.keys:
+            raise WireError("bad-field", "own keys of a person go to other devices with the whole ring alone")
+        self._received.join(not_ahead(ring.shares, self._around.world.wall()))
+        return ack()
