@@ -322,7 +322,7 @@ _OPTIONS = (
         "services/friends/all-devices-enabled",
         True,
         "friends on all devices",
-        "Keep the list of friends in the storage, sealed, for your other devices and for a recovery.",
+        "Keep the list of friends, and your nickname, in the storage, sealed, for your other devices and a recovery.",
     ),
     _bool(
         "services/web-socket-communicator/local-files-enabled",

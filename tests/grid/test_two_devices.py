@@ -84,6 +84,25 @@ class FriendsTests(TwoDevicesCase):
         self.grid.until(lambda: self.aliases(again) == ["Uno"], 60, "the friends")
 
 
+class NicknameTests(TwoDevicesCase):
+    def nickname(self, node: GridNode) -> str:
+        return str(node.node.settings.get("personal/nickname"))
+
+    def test_the_same_nickname(self) -> None:
+        """The nickname that is chosen on one device is that of the other within a quarter of a minute, and of a machine
+        that has nothing but the key file, which keeps it in the DHT."""
+        self.other.node.settings.set("personal/nickname", "wonder")
+        self.grid.until(lambda: self.nickname(self.alice) == "wonder", 15, "the nickname")
+        self.grid.run(15)
+        key_file = self.key_file(self.alice)
+        self.alice.kill()
+        self.other.kill()
+        again = self.recover(key_file, "third")
+        self.grid.until(lambda: self.nickname(again) == "wonder", 60, "the nickname")
+        standing = lambda: again.rooms.people.names.holder.standing  # noqa: E731
+        self.grid.until(lambda: (standing().nickname, standing().position) == ("wonder", 0), 60, "the record")
+
+
 class DeletingTests(TwoDevicesCase):
     def test_what_was_deleted_stays_deleted(self) -> None:
         """Once a deletion is answered as not pending no recovery brings the file back."""

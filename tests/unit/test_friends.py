@@ -15,6 +15,8 @@ from bitdust.people.friends.book import (
     GIVEN,
     MOST,
     MOST_AHEAD,
+    Call,
+    Called,
     Friend,
     FriendsBook,
     Join,
@@ -92,7 +94,7 @@ class BookTests(SynchronousTestCase):
     def test_a_damaged_list(self) -> None:
         """A file that cannot be read is reported, never written over, and takes no change until it is gone."""
         short = {"version": 1, "friends": [{"who": "00", "alias": "", "since": 1}]}
-        for text in ("{", "[]", '{"version": 3, "friends": []}', '{"version": 1, "friends": [{}]}', json.dumps(short)):
+        for text in ("{", "[]", '{"version": 4, "friends": []}', '{"version": 1, "friends": [{}]}', json.dumps(short)):
             self.path.write_text(text)
             self.book = self.opened()
             self.assertIn(str(self.path), self.book.problem)
@@ -256,15 +258,54 @@ class JoinTests(SynchronousTestCase):
         self.put(0, b"a", "Ann")
         self.assertEqual(self.names(0), {b"a": "Ann", b"z": "Zoe"})
 
+    def test_a_nickname(self) -> None:
+        """The nickname that was chosen last is the same on all devices; of two that were chosen at once all take one,
+        and a stolen device has not the last word for ever."""
+        called = lambda: [book.called for book in self.devices]  # noqa: E731
+        self.assertTrue(self.do(0, Call("ann")))
+        self.assertFalse(self.do(0, Call("ann")))
+        self.meet()
+        self.assertEqual(called(), [Called("ann", 1)] * 3)
+        self.do(1, Call("anna"))
+        self.do(2, Call(""))
+        self.meet()
+        self.assertEqual(called(), [Called("anna", 2)] * 3)
+        self.do(2, Call(""))
+        self.meet()
+        self.assertEqual(called(), [Called("", 3)] * 3)
+        self.do(0, Join(Known(called=Called("evil", 2**60))))
+        self.assertEqual(self.devices[0].called, Called("evil", 3 + MOST_AHEAD))
+        self.do(0, Call("ann"))
+        self.meet()
+        self.assertEqual(called(), [Called("ann", 4 + MOST_AHEAD)] * 3)
+
+    def test_a_nickname_that_is_none(self) -> None:
+        """A list of another device with a nickname that nobody can bear is not read."""
+        for name in ("x", "No Nickname", "Ann", "-" * 99):
+            data = json.dumps({"version": 3, "friends": [], "nickname": {"name": name, "edits": 1}}).encode()
+            self.assertRaises(ValueError, read, data)
+
+    def test_a_list_of_the_second_version(self) -> None:
+        """Version 2 has no nickname: it is read, and written as version 3."""
+        book = self.device()
+        text = {"version": 2, "friends": [{"who": "61" * 32, "alias": "Ann", "since": 5, "edits": 4}]}
+        book._path.write_text(json.dumps(text | {"removed": [{"who": "62" * 32, "edits": 3}]}))
+        book.load()
+        self.assertEqual((book.known[b"a" * 32].edits, book.called), (4, Called()))
+        self.successResultOf(book.change(Call("ann")))
+        written = json.loads(book._path.read_text())
+        self.assertEqual((written["version"], written["nickname"]), (3, {"name": "ann", "edits": 1}))
+        self.assertEqual(written["removed"], [{"who": "62" * 32, "edits": 3}])
+
     def test_a_list_of_before(self) -> None:
-        """Version 1 has no edits: it is read, and written as version 2."""
+        """Version 1 has no edits: it is read, and written as version 3."""
         book = self.device()
         text = {"version": 1, "friends": [{"who": "61" * 32, "alias": "Ann", "since": 5, "key": "due"}]}
         book._path.write_text(json.dumps(text))
         book.load()
         self.assertEqual(book.known, {b"a" * 32: Friend(b"a" * 32, "Ann", 5, DUE, 1)})
         self.successResultOf(book.change(NoteGiven(b"a" * 32)))
-        self.assertEqual(json.loads(book._path.read_text())["version"], 2)
+        self.assertEqual(json.loads(book._path.read_text())["version"], 3)
 
     def test_too_many(self) -> None:
         """Friends for whom there is no room stay out, and nobody goes for them."""

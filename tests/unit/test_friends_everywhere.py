@@ -8,7 +8,8 @@ from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.people.friends.book import Friend, FriendsBook, Join, Put, Take
+from bitdust.people.friends import chosen
+from bitdust.people.friends.book import Call, Called, Friend, FriendsBook, Join, Put, Take
 from bitdust.people.friends.everywhere import AFTER, AGAIN, SETTING, Everywhere
 from bitdust.signal import Signal
 from bitdust.wire.errors import BitDustError
@@ -53,6 +54,14 @@ class Friends:
         self.book = FriendsBook(path, maybeDeferred)
         self.book.load()
         self.edited: Signal[[]] = Signal()
+        self.renamed: Signal[[str]] = Signal()
+
+    @property
+    def chosen(self) -> Called:
+        return self.book.called
+
+    def choose(self, nickname: str) -> "Deferred[bool]":
+        return self.book.change(Call(nickname)).addCallback(lambda _: self.edited.emit())
 
     @property
     def problem(self) -> str:
@@ -65,6 +74,8 @@ class Friends:
         return self.book.written()
 
     def join(self, other) -> "Deferred[bool]":
+        if self.chosen.joined(other.called).nickname != self.chosen.nickname:
+            self.renamed.emit(other.called.nickname)
         return self.book.change(Join(other))
 
     def do(self, change) -> None:
@@ -72,11 +83,23 @@ class Friends:
         self.edited.emit()
 
 
+class Both:
+    """Settings that all devices have in common, and the nickname of each."""
+
+    def __init__(self, common: Settings, own: Settings) -> None:
+        self._common, self._own = common, own
+        self.set, self.on_change = own.set, own.on_change
+
+    def get(self, key):
+        return (self._own if key == chosen.SETTING else self._common).get(key)
+
+
 class EverywhereTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.shelf = Shelf()
         self.settings = Settings({SETTING: True})
+        self.nicknames: list[Settings] = []
         self.sessions: list[SimpleNamespace] = []
         self.watchers: list = []
         self.answers: list = []
@@ -104,7 +127,9 @@ class EverywhereTests(SynchronousTestCase):
         me = SimpleNamespace(device=SimpleNamespace(id=name * 8), fingerprint=b"f" * 32, present=True)
         friends = Friends(home / "friends")
         ends = SimpleNamespace(sessions=lambda: list(self.sessions), on_session=self.follow, send=self.send)
-        around = SimpleNamespace(world=world, me=me, settings=self.settings, sessions=ends, outbox=ends)
+        self.nicknames.append(Settings({chosen.SETTING: ""}))
+        settings = Both(self.settings, self.nicknames[-1])
+        around = SimpleNamespace(world=world, me=me, settings=settings, sessions=ends, outbox=ends)
         everywhere = Everywhere(around, friends)
         everywhere.lists = self.shelf
         everywhere.start()
@@ -151,6 +176,30 @@ class EverywhereTests(SynchronousTestCase):
         self.devices.append(third)
         third[1].look()
         self.assertEqual([friend.alias for friend in third[0].all()], ["Ann"])
+
+    def test_a_nickname(self) -> None:
+        """Who has no friends, and a nickname, has it on each device, wherever it was chosen, and on one that was
+        recovered; what is no nickname stays where it is, and so does what was chosen before a list was read."""
+        self.clock.advance(AFTER)
+        one, two = self.nicknames
+        one.set(chosen.SETTING, "Ann")
+        self.clock.advance(AFTER)
+        self.look()
+        self.assertEqual(two.get(chosen.SETTING), "ann")
+        two.set(chosen.SETTING, "Queen of hearts")
+        two.set(chosen.SETTING, "anna")
+        self.clock.advance(AFTER)
+        self.look()
+        self.assertEqual(one.get(chosen.SETTING), "anna")
+        self.devices.append(self.device(b"3"))
+        self.devices[2][1].look()
+        self.assertEqual(self.nicknames[2].get(chosen.SETTING), "anna")
+        self.devices[0][1].stop()
+        one.set(chosen.SETTING, "")
+        self.devices[0][1].start()
+        self.clock.advance(AFTER)
+        self.look()
+        self.assertEqual(two.get(chosen.SETTING), "")
 
     def test_the_same_device_again(self) -> None:
         """A device that has lost its list, but not its key, joins its own."""

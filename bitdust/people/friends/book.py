@@ -1,8 +1,9 @@
 """The list of friends on the disk: ``metadata/friends``, JSON, one entry a friend, and a mark for who was removed.
 
 Every device of a person has one, and lists are joined: for each person the entry with more edits counts, of two with
-as many the one that keeps a friend, so that joining in any order comes to the same and nobody is lost by it. A list
-that cannot be read is never written over: it is left for its person to look at, and nothing is added to it.
+as many the one that keeps a friend, so that joining in any order comes to the same and nobody is lost by it. In the
+same way it says which nickname the person has chosen. A list that cannot be read is never written over: it is left for
+its person to look at, and nothing is added to it.
 """
 
 import json
@@ -17,9 +18,10 @@ from twisted.logger import Logger
 from bitdust.batching import Batcher
 from bitdust.crypt.files import write_safely
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.nicknames import is_nickname
 
-VERSION = 2
-"""1 has neither edits nor marks."""
+VERSION, OLDEST = 3, 1
+"""1 has neither edits nor marks, 2 no nickname."""
 MAX_FILE = 4 * 1024 * 1024
 MOST = 5_000
 MOST_REMOVED = 5_000
@@ -57,16 +59,30 @@ DUE, GIVEN = "due", "given"
 _KEYS = ("", DUE, GIVEN)
 
 
+@frozen
+class Called:
+    """The nickname that the person has chosen, empty for the name of the identity, and how often one was chosen."""
+
+    nickname: str = ""
+    edits: int = 0
+
+    def joined(self, other: "Called") -> "Called":
+        """The same on either side."""
+        edits, nickname = max((self.edits, self.nickname), (min(other.edits, self.edits + MOST_AHEAD), other.nickname))
+        return Called(nickname, edits)
+
+
 @define
 class Known:
     """Friends, and after how many edits others were removed, both in the order in which that came."""
 
     friends: dict[bytes, Friend] = field(factory=dict)
     removed: dict[bytes, int] = field(factory=dict)
+    called: Called = Called()
 
     def copy(self) -> "Known":
         """One that may be changed."""
-        return Known(dict(self.friends), dict(self.removed))
+        return Known(dict(self.friends), dict(self.removed), self.called)
 
 
 @frozen
@@ -119,6 +135,20 @@ class Take:
 
 
 @frozen
+class Call:
+    """The person has chosen a nickname; True when it is another one."""
+
+    nickname: str
+
+    def apply(self, known: Known) -> bool:
+        """Nothing is raised."""
+        is_new = known.called.nickname != self.nickname
+        if is_new:
+            known.called = Called(self.nickname, known.called.edits + 1)
+        return is_new
+
+
+@frozen
 class Join:
     """Take over what another list has that is newer; True when something was."""
 
@@ -127,6 +157,7 @@ class Join:
     def apply(self, known: Known) -> bool:
         """Friends for whom there is no room stay out; nothing is raised."""
         before = known.copy()
+        known.called = known.called.joined(self.other.called)
         for friend in self.other.friends.values():
             self._add(known, friend)
         for who, edits in self.other.removed.items():
@@ -158,7 +189,7 @@ def _mark(known: Known, who: bytes, edits: int) -> None:
         del known.removed[next(iter(known.removed))]
 
 
-Change = Put | Take | NoteGiven | Join
+Change = Put | Take | NoteGiven | Call | Join
 
 
 class FriendsBook:
@@ -178,6 +209,11 @@ class FriendsBook:
     def known(self) -> dict[bytes, Friend]:
         """Who is a friend, by fingerprint."""
         return self._all.friends
+
+    @property
+    def called(self) -> Called:
+        """Which nickname the person has chosen."""
+        return self._all.called
 
     def written(self) -> bytes:
         """The whole list, as other devices join it."""
@@ -219,7 +255,7 @@ def read(data: bytes) -> Known:
     if len(data) > MAX_FILE:
         raise ValueError(f"{len(data)} bytes")
     value = json.loads(data)
-    if value["version"] not in (1, VERSION):
+    if value["version"] not in range(OLDEST, VERSION + 1):
         raise ValueError(f"its version is {value['version']!r}, not {VERSION}")
     friends = {}
     for one in value["friends"]:
@@ -230,7 +266,16 @@ def read(data: bytes) -> Known:
     removed = {_who(one): int(one["edits"]) for one in value.get("removed", ())}
     if len(friends) > MOST or len(removed) > MOST_REMOVED:
         raise ValueError("it has too many entries")
-    return Known(friends, removed)
+    return Known(friends, removed, _called(value.get("nickname")))
+
+
+def _called(one: dict[str, Any] | None) -> Called:
+    if one is None:
+        return Called()
+    nickname = str(one["name"])
+    if nickname and not (is_nickname(nickname) and nickname == nickname.strip().lower()):
+        raise ValueError("the nickname in it is none")
+    return Called(nickname, int(one["edits"]))
 
 
 def _who(one: dict[str, Any]) -> bytes:
@@ -247,4 +292,6 @@ def _written(known: Known) -> bytes:
         for one in known.friends.values()
     ]
     removed = [{"who": who.hex(), "edits": edits} for who, edits in known.removed.items()]
-    return json.dumps({"version": VERSION, "friends": friends, "removed": removed}, indent=1).encode()
+    called = known.called
+    nickname = {"nickname": {"name": called.nickname, "edits": called.edits}} if called.edits else {}
+    return json.dumps({"version": VERSION, "friends": friends, "removed": removed} | nickname, indent=1).encode()

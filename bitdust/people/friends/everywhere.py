@@ -1,4 +1,5 @@
-"""Friends on all devices of a person: each device keeps its list in the storage, and joins those of the others.
+"""Friends, and my nickname, on all devices of a person: each device keeps its list in the storage, and joins those of
+the others.
 
 A list is a file of a key of its own, which lists of files do not show, under the id of the device that wrote it. So it
 comes to other devices with the news of the catalog, and back to a machine that was recovered from a key file. Devices
@@ -16,6 +17,7 @@ from twisted.python.failure import Failure
 from bitdust.crypt.files import make_private_folder, remove_safely, write_safely
 from bitdust.outcome import outcome
 from bitdust.people.friends.book import MAX_FILE, read
+from bitdust.people.friends.chosen import ChosenNickname
 from bitdust.people.friends.friends import Friends
 from bitdust.ports import Session
 from bitdust.signal import Disconnect
@@ -72,18 +74,21 @@ class Everywhere:
         self._joined: dict[str, str] = {}
         self._kept = b""
         self._disconnect: Disconnect = lambda: None
+        self._nickname = ChosenNickname(around, friends)
         friends.edited.connect(self._changed)
 
     def start(self) -> None:
         """Look soon whether there is something to do."""
         self._is_on = True
         self._disconnect = self._around.sessions.on_session(self._met)
+        self._nickname.start()
         self._later(AFTER)
 
     def stop(self) -> None:
         """Nothing more is begun."""
         self._is_on = False
         self._disconnect()
+        self._nickname.stop()
         self._cancel()
 
     def _cancel(self) -> None:
@@ -172,7 +177,8 @@ class Everywhere:
                     continue
             self._joined[name] = version
         written = self._friends.written()
-        if written != self._kept and (self._friends.all() or self._kept or versions):
+        is_empty = not self._friends.all() and not self._friends.chosen.edits
+        if written != self._kept and (not is_empty or self._kept or versions):
             await self._keep(mine, written)
 
     async def _join(self, name: str) -> None:

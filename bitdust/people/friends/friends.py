@@ -14,7 +14,19 @@ from bitdust.identity.document import IdentityDocument
 from bitdust.identity.proving import NameProver
 from bitdust.peers.presence import Presence
 from bitdust.peers.shown import Names
-from bitdust.people.friends.book import DUE, MAX_ALIAS, Friend, FriendsBook, Join, Known, NoteGiven, Put, Take
+from bitdust.people.friends.book import (
+    DUE,
+    MAX_ALIAS,
+    Call,
+    Called,
+    Friend,
+    FriendsBook,
+    Join,
+    Known,
+    NoteGiven,
+    Put,
+    Take,
+)
 from bitdust.people.friends.greetings import Greetings
 from bitdust.signal import Signal
 from bitdust.surroundings import Connected
@@ -28,7 +40,7 @@ class Friends:
     """I keep the list, always; and from `start` to `stop` I keep in touch with everybody on it.
 
     ``changed`` reports who was added, given another alias, or removed, here or by another device of mine; ``edited``
-    that there is something new for those.
+    that there is something new for those; ``renamed`` the nickname that was chosen on one of them.
     """
 
     def __init__(self, around: Connected, presence: Presence, path: Path, prover: NameProver) -> None:
@@ -40,6 +52,7 @@ class Friends:
         self._removers: list[Callable[[], None]] = []
         self.changed: Signal[[Friend]] = Signal()
         self.edited: Signal[[]] = Signal()
+        self.renamed: Signal[[str]] = Signal()
 
     def load(self) -> None:
         """Read the list."""
@@ -85,7 +98,9 @@ class Friends:
     def join(self, other: Known) -> "Deferred[bool]":
         """Take over what another device of mine knows that is newer; fires with whether it was anything. Fails as
         `FriendsBook.change` does."""
-        before = dict(self._book.known)
+        before, called = dict(self._book.known), self._book.called.joined(other.called)
+        if called.nickname != self._book.called.nickname and not self.problem:
+            self.renamed.emit(called.nickname)  # first: a setting that differs from the list is a choice of its own
         return self._book.change(Join(other)).addCallback(self._joined, before)
 
     def _joined(self, is_news: bool, before: dict[bytes, Friend]) -> bool:
@@ -145,6 +160,19 @@ class Friends:
             self._send("friend-removed", friend.fingerprint)
             self.changed.emit(friend)
         return was_one
+
+    @property
+    def chosen(self) -> Called:
+        """Which nickname my person has chosen."""
+        return self._book.called
+
+    def choose(self, nickname: str) -> "Deferred[bool]":
+        """My person has chosen a nickname, on this device; fires with whether it is another one. Fails as
+        `FriendsBook.change` does."""
+        return self._book.change(Call(nickname)).addCallback(self._chosen)
+
+    def _chosen(self, is_new: bool) -> bool:
+        return self._edited(is_new) if is_new else is_new
 
     # who is here
 
