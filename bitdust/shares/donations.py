@@ -23,6 +23,7 @@ from bitdust.wire.capability import MOST_DAYS, Capability, Right, ShownCapabilit
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import GROUP_PREFIX
 from bitdust.wire.packet import Command
+from bitdust.wire.schema import U63
 from bitdust.wire.signed import Signed
 from bitdust.wiring import Wire
 
@@ -286,15 +287,23 @@ class Donations:
 
     async def deliver(self, donation: Donation) -> None:
         """Bring it. Fails as `Outbox.send` does."""
-        grant = self._given(donation)
-        offer = b"" if grant.revoked else write_offer(self._share(donation), grant.since)
-        digest = self.digest(donation)
+        grant, digest = self._given(donation), self.digest(donation)
+        share = None if grant.revoked else self._share(donation)
         if is_published(donation.alias):
-            await self._publishing.publish(self.records, grant, offer)
-        else:
-            fields = {"kind": KIND}
-            await self._around.outbox.send(donation.holder, Command.KEY, fields, offer, deadline=SECONDS)
+            await self._publishing.publish(self.records, grant, write_offer(share, grant.since) if share else b"")
+        elif share is not None:
+            held = await self._bring(grant, share)
+            if held >= share.given:
+                # The holder has one that is dated later: my clock was ahead then. This one is to take its place.
+                await self._bring(grant, evolve(share, given=min(held + 1, U63)))
         donation.delivered = digest
+
+    async def _bring(self, grant: Grant, share: GivenShare) -> int:
+        """Bring an offer; when the one was given which the holder keeps in its place, 0 where it keeps this one."""
+        offer, fields = write_offer(share, grant.since), {"kind": KIND}
+        reply = await self._around.outbox.send(grant.holder, Command.KEY, fields, offer, deadline=SECONDS)
+        held = reply.fields.get("given", 0)
+        return held if type(held) is int else 0
 
     def _given(self, donation: Donation) -> Grant:
         return next(one for one in self._me.key_ring.get(donation.alias).grants if one.id == donation.ident)

@@ -72,13 +72,18 @@ class Received:
         offer = read_offer(data, peer.document, self._me.fingerprint, self._world.wall())  # type: ignore[arg-type]
         share = offer.share
         before = self._me.key_ring.shares.get(share.place)
+        is_late = before is not None and share.given <= before.given and _is_another(share, before)
+        # Its owner's clock was ahead before, and it says now what is to take the place of that.
+        answer = ack(given=before.given) if before is not None and is_late else ack()
+        if before is not None and before.erased and is_late:
+            return answer
         if before is not None and before.erased:
             is_same = bool({grant.id for grant in share.grants} & {grant.id for grant in before.grants})
             if is_same and offer.since * 1000 <= before.given:
                 return ack()  # its person has forgotten it, and its owner brings it again after each start
             share = before.merged(share).marked(active=False)
         elif before is not None and evolve(before.merged(share), given=before.given) == before:
-            return ack()
+            return answer
         self._need_place(share, before)
         self._need_pace(share, before)
         is_new = before is None or before.erased
@@ -88,7 +93,7 @@ class Received:
             names = {"global_id": peer.document.global_id, "remote_idurl": str(peer.document.idurl)}
             more = {"key_id": share.key_id, "label": share.label, "fingerprint": share.owner.hex()}
             self._events.send("share-received", names | more)
-        return ack()
+        return answer
 
     def _need_place(self, share: GivenShare, before: GivenShare | None) -> None:
         as_kept = share if before is None else before.merged(share)
@@ -137,6 +142,17 @@ class Received:
     def _report(self, kept: GivenShare) -> None:
         self._events.send("share-changed", {"key_id": kept.key_id, "active": kept.active})
         self.changed.emit(kept)
+
+
+def _is_another(share: GivenShare, kept: GivenShare) -> bool:
+    """Whether an owner says something else than what is kept, or gives a secret that is not."""
+    lacks = any(not {*some} <= {*kept.secrets.get(name, ())} for name, some in share.secrets.items())
+    return _said(share) != _said(kept) or (lacks and not kept.erased)
+
+
+def _said(share: GivenShare) -> GivenShare:
+    """What its owner says, without when, and without what opens it."""
+    return evolve(share, given=0, active=False, erased=False, edits=0, secrets={})
 
 
 def _size(shares: Iterable[GivenShare]) -> int:

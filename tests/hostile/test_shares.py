@@ -135,8 +135,8 @@ class PushedTests(SynchronousTestCase):
         peer = SimpleNamespace(document=self.owner.document, fingerprint=self.owner.fingerprint)
         request = SimpleNamespace(peer=peer, payload=payload)
         answer = Deferred.fromCoroutine(self.received.row().handler(request))
-        failure = []
-        answer.addErrback(lambda reason: failure.append(reason.value))
+        failure, self.answers = [], []
+        answer.addCallbacks(self.answers.append, lambda reason: failure.append(reason.value))
         return failure[0].code if failure else ""
 
     async def bytes(self, data: bytes) -> bytes:
@@ -174,6 +174,23 @@ class PushedTests(SynchronousTestCase):
         (again,) = self.received.all()
         self.assertEqual((again.active, again.secrets), (False, {1: (b"1" * 32,)}))
         self.assertEqual(self.node.event_names().count("share-received"), 2)
+
+    def test_a_clock_that_was_ahead(self) -> None:
+        """An owner who says something else under an earlier time hears which one is kept; what is the same, or newer,
+        needs no answer."""
+        held = lambda: dict(self.answers[0].fields).get("given")  # noqa: E731
+        for given, label, wanted in ((9000, "one", None), (9000, "one", None), (5000, "one", None), (5000, "two", 9000),
+                                     (9000, "two", 9000), (9001, "two", None)):  # fmt: skip
+            self.push(self.share(given=given, label=label))
+            self.assertEqual(held(), wanted, (given, label))
+        (kept,) = self.received.all()
+        self.assertEqual((kept.label, kept.given), ("two", 9001))
+        self.received.mark(kept, active=False, erased=True)
+        self.push(self.share(given=9001, label="two"))
+        self.assertEqual(held(), None)
+        again = self.owner.capability(self.node.me.fingerprint, id=b"d" * 16)
+        self.push(self.share(given=7, capabilities=(again,)))
+        self.assertEqual((held(), self.received.all()), (9001, []))
 
     def test_what_a_device_brings(self) -> None:
         """Another device of mine, stolen perhaps, brings no key of mine, nothing that is no ring, and no share that
