@@ -15,6 +15,7 @@ from bitdust.formats.operations import MAX_MESSAGE, message_op
 from bitdust.groups.held_back import HeldBack
 from bitdust.groups.holders import MemberPorts, OwnerPorts
 from bitdust.groups.keepers import KeeperList
+from bitdust.groups.new_devices import NewDevices
 from bitdust.groups.ports import GroupPeople
 from bitdust.groups.ring import following
 from bitdust.identity.document import IdentityDocument
@@ -69,6 +70,7 @@ class Discussion(ABC):
         self._is_handing_on = self._is_wanted_again = False
         self._sequence = 0
         self._looked: dict[bytes, float] = {}
+        self._new_devices = NewDevices(around.world.clock.seconds)
 
     def begin(self, around: Connected, holders: PartHolders) -> None:
         """Make the log; once, when the key and the members can be asked for."""
@@ -238,7 +240,12 @@ class Discussion(ABC):
     async def read_from(self, online: Iterable[bytes]) -> None:
         """Take over what others hold: one alone has all that was said, or all that it did not hide."""
         await self.know_members()
-        await self.log.pull(online, 0 if self.is_mine_to_keep() else 1)
+        asked, least = list(online), 0 if self.is_mine_to_keep() else 1
+        await self.log.pull(asked, least)
+        if self._new_devices.is_wanted(self.log.nameless):
+            others = [who for who in self.members() if who != self._me.fingerprint]
+            await outcomes(Deferred.fromCoroutine(self.find(who)) for who in others)
+            await self.log.pull(asked, least)
         self.hand_on()
         self.read_again.emit()
 

@@ -6,6 +6,7 @@ can write for somebody else, leave something out, or change the order. It is a c
 
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from attrs import frozen
@@ -41,6 +42,7 @@ DROPPED = "dropped:"
 NOT_ALLOWED = "not-allowed"
 AT_ONCE = 200
 """Entries that are opened in one go."""
+MOST_NAMELESS = 200
 MOST_GIVEN = 512
 """Entries of one answer."""
 
@@ -91,6 +93,8 @@ class MemberLog:
         """Up to which entry the part of a device was handed on, as far as that was looked up."""
         self._ends_read: frozenset[bytes] = frozenset()
         """Revoked devices since whose end half of those who keep it, rounded up, were heard in one go."""
+        self.nameless: set[bytes] = set()
+        """Devices that have parts at those who were asked last, and that no document of a member names."""
         self.grown: Signal[[bytes]] = Signal()
         """There is more, which this device has brought: the one that wrote it, or this one where it was fetched."""
         self.acknowledged: Signal[[]] = Signal()
@@ -178,6 +182,7 @@ class MemberLog:
         """Take over what these suppliers hold. Fails as the first of them did where fewer than ``least`` answered;
         with ``not-allowed`` where nobody did, and the owner or most of those who keep it let this person in no more."""
         requests, asked = LogRequests(self._access, self._holders), list(suppliers)
+        self.nameless.clear()
         revoked = self._me.document.open_ends
         answers = await outcomes(Deferred.fromCoroutine(self._heads_of(requests, who)) for who in asked)
         seen = [one for answer in answers if answer.error is None for one in answer.value]
@@ -247,7 +252,15 @@ class MemberLog:
             elif not self._is_mine(data, keeper):
                 access = access or self._access.now()
                 found.append(read_head(data, access, keeper))
+                if found[-1] is None:
+                    self._note_nameless(data, access)
         return [seen for seen in found if seen is not None]
+
+    def _note_nameless(self, signed: bytes, access: MemberAccess) -> None:
+        with suppress(WireError):
+            device = Signed.from_bytes(signed, Head.KIND, 4096).device
+            if access.device(device) is None and len(self.nameless) < MOST_NAMELESS:
+                self.nameless.add(device)
 
     def _is_mine(self, signed: bytes, keeper: bytes) -> bool:
         """Whether it is a head of this device's that leads to an entry which is here; then its keeper has that."""

@@ -1,0 +1,32 @@
+"""Devices of members that are newer than what is known of those members: their documents are looked up.
+
+A part that nobody's document names may also be of somebody who was shut out, or be made up by who keeps the group. So
+each device is looked for less and less often.
+"""
+
+from collections.abc import Callable, Iterable
+
+FIRST, LONGEST = 60.0, 86_400.0
+"""Seconds until the members are looked up again because of one device, which double up to a day."""
+MOST = 1000
+"""Devices that are remembered."""
+
+
+class NewDevices:
+    """I say whether it is worth the trouble to look for members; ``clock`` gives seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._next: dict[bytes, tuple[float, float]] = {}
+        """By device when it is looked for again, and after how long then."""
+
+    def is_wanted(self, devices: Iterable[bytes]) -> bool:
+        """Whether one of these, which nobody names, is to be looked for now; that counts as done."""
+        now = self._clock()
+        due = [device for device in devices if self._next.get(device, (now, FIRST))[0] <= now]
+        for device in due:
+            pause = self._next.pop(device, (now, FIRST))[1]
+            self._next[device] = (now + pause, min(2 * pause, LONGEST))
+        while len(self._next) > MOST:
+            del self._next[next(iter(self._next))]
+        return bool(due)
