@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 
 def following(me: bytes, online: Sequence[bytes], most: int) -> set[bytes]:
-    """Whom a node watches of those it has sessions with: the next ``most`` in the ring."""
+    """Whom a node watches of those it has sessions with: the next ``most`` in the ring. Two devices of one person that
+    watched each other would hear of nobody else."""
     mine = _place(me)
-    return set(sorted(online, key=lambda who: (_place(who) < mine, _place(who)))[:most])
+    return set(sorted(online, key=lambda who: (_place(who) <= mine, _place(who)))[:most])
 
 
 def _place(who: bytes) -> bytes:

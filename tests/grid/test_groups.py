@@ -325,33 +325,6 @@ class WithoutSuppliers(GroupsCase):
         self.api(self.alice, "group_reconnect", group_key_id=key)
         self.say(key, self.alice, "two")
 
-    def test_both_devices_of_a_member(self) -> None:
-        """What one device of a member without suppliers was let into the other one has as soon as they are connected:
-        it hears all, writes, and closes the group when that one does."""
-        key, (bob, carl, _) = self.create(), self.members
-        for node in (bob, carl):
-            self.invite(key, node)
-        self.say(key, carl, "one")
-        other = self.grid.add("bob-again", **NO_SUPPLIER, **NO_CUSTOMER)
-        other.start()
-        key_file = bob.rooms.identity.registration.backup(None)
-        self.grid.wait(other.rooms.identity.registration.recover(key_file, None, None), 300)
-        self.grid.until(lambda: other.is_on("private_groups"), 120, "groups")
-        self.assertEqual(self.api(other, "groups_list"), [])
-        self.grid.wait(other.rooms.gateway.dial(bob.rooms.gateway.addresses()[0], bob.fingerprint))
-        self.grid.until(lambda: self.api(other, "groups_list"), 10, "the group")
-        self.grid.until(lambda: self.is_said(key, other, "two"), 60, "the group at the other device")
-        self.say(key, bob, "three")
-        self.say(key, self.alice, "four")
-        self.all_hear(key, [self.alice, bob, other, carl], {"one", "two", "three", "four"}, 120)
-        self.api(other, "group_leave", group_key_id=key)
-        closed = lambda: [row["active"] for row in self.api(bob, "groups_list")] == [False]  # noqa: E731
-        self.grid.until(closed, 10, "the end at the first device")
-        self.api(bob, "group_join", group_key_id=key)
-        self.grid.until(lambda: other.rooms.groups.find(key).opened, 10, "the group at the other device again")
-        self.api(bob, "group_leave", group_key_id=key, erase_key=True)
-        self.grid.until(lambda: not other.rooms.groups._opened, 10, "the end of it at the other device")
-
     def test_moves_to_suppliers(self) -> None:
         """When the creator has suppliers these keep it, with the parts of members who are gone by then."""
         self.add_suppliers(1)
