@@ -35,6 +35,7 @@ class Outbox(Protocol):
         owner: bytes | None = ...,
         session: Any = ...,
         capability: bytes | None = ...,
+        gather: Callable[[], Any] | None = ...,
     ) -> "Deferred[Any]": ...
 
 

@@ -21,7 +21,8 @@ REQUEST = 1024 * 1024
 MOST_NAMES = 64
 QUESTIONS = 4
 """At one peer at a time."""
-MISSING = 2**32 - 1
+HEAD, MISSING = 4, 2**32 - 1
+"""Bytes of the length before a chunk, and the length where there is none."""
 AWAY = "not-here"
 
 
@@ -175,31 +176,51 @@ class Fetcher:
             wish.done.errback(BitDustError("nobody-has" if is_certain else AWAY, "nobody who is here gives it"))
 
 
-def joined(chunks: Iterable[bytes | None]) -> bytes:
-    """Chunks as they travel: four bytes of length before each, all ones where there is none."""
-    parts: list[bytes] = []
-    for chunk in chunks:
-        parts.append((MISSING if chunk is None else len(chunk)).to_bytes(4, "big"))
-        if chunk is not None:
-            parts.append(chunk)
-    return b"".join(parts)
+class Parting:
+    """Chunks as they travel: four bytes of length before each, all ones where there is none.
+
+    They are cut while they come, when their bytes are still in the processor's cache, and no answer is kept whole.
+    """
+
+    def __init__(self) -> None:
+        self._found: list[bytes | None] = []
+        self._pieces: list[bytes] = []
+        self._needed, self._is_head = HEAD, True
+
+    def write(self, part: memoryview) -> None:
+        """The next bytes."""
+        at = 0
+        while at < len(part):
+            piece = bytes(part[at : at + self._needed])
+            at += len(piece)
+            self._needed -= len(piece)
+            self._pieces.append(piece)
+            if not self._needed:
+                self._complete()
+
+    def _complete(self) -> None:
+        data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        size = int.from_bytes(data, "big") if self._is_head else MISSING
+        if not self._is_head or not size:
+            self._found.append(b"" if self._is_head else data)
+        elif size == MISSING:
+            self._found.append(None)
+        self._is_head = size in (0, MISSING)
+        self._needed = HEAD if self._is_head else size
+
+    def end(self, count: int) -> list[bytes | None]:
+        """All of them. Raises `BitDustError` ``malformed``."""
+        if self._pieces or not self._is_head or len(self._found) != count:
+            raise BitDustError("malformed", "an answer about a folder has another number of parts than was asked for")
+        return self._found
 
 
-def parted(payload: bytes, count: int | None = None) -> list[bytes | None]:
-    """The same, read. Raises `BitDustError` ``malformed``."""
-    found: list[bytes | None] = []
-    at = 0
-    while at < len(payload):
-        size = int.from_bytes(payload[at : at + 4], "big")
-        at += 4
-        if size == MISSING:
-            found.append(None)
-            continue
-        found.append(payload[at : at + size])
-        at += size
-    if at != len(payload) or (count is not None and len(found) != count):
-        raise BitDustError("malformed", "an answer about a folder has another number of parts than was asked for")
-    return found
+def parted(payload: bytes, count: int) -> list[bytes | None]:
+    """Chunks of an answer that is here. Raises `BitDustError` ``malformed``."""
+    parting = Parting()
+    parting.write(memoryview(payload))
+    return parting.end(count)
 
 
 def names_in(packed: bytes) -> list[bytes]:

@@ -23,7 +23,7 @@ from twisted.internet.defer import Deferred
 from bitdust.automats.folder_peer import FolderPeer as Automat
 from bitdust.automats.kernel import doubled
 from bitdust.folders.config import FolderConfig
-from bitdust.folders.fetching import parted
+from bitdust.folders.fetching import Parting
 from bitdust.folders.journal import MOST_PEERS, RUN, Journal
 from bitdust.folders.limiting import FolderLimits
 from bitdust.folders.portions import Taken
@@ -241,12 +241,20 @@ class FolderPeer:
         """See `bitdust.folders.fetching.Source`."""
         fields = {"kind": CHUNKS, "folder": self.tag, "names": b"".join(names)}
         asking = self._host.limits.may_come(self.session.address, size)
-        asking.addCallback(lambda _: self._send(Command.RETRIEVE, fields, size + SLACK, SLOWLY))
+        asking.addCallback(lambda _: self._ask(fields, size + SLACK))
         return asking.addCallback(self._chunks, len(names))
 
+    def _ask(self, fields: dict[str, Any], most: int) -> "Deferred[Any]":
+        outbox, session = self._host.around.outbox, self.session
+        return outbox.send(
+            self.fingerprint, Command.RETRIEVE, fields, deadline=SLOWLY, max_answer=most, session=session,
+            gather=Parting,
+        )  # fmt: skip
+
     def _chunks(self, reply: Any, count: int) -> list[bytes | None]:
-        self.received += len(reply.payload)
-        return parted(reply.payload, count)
+        self.received += reply.packet.size
+        found: list[bytes | None] = reply.gathered.end(count)
+        return found
 
     # news
 

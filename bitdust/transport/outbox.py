@@ -36,12 +36,20 @@ class NoAnswer(BitDustError):
         super().__init__("no-answer", text)
 
 
+class Gathers(Protocol):
+    """Who takes the payload of an answer as it comes."""
+
+    def write(self, part: memoryview, /) -> object:
+        """The next bytes; they are there only until this returns."""
+
+
 @frozen
 class Reply:
-    """An answer that is not Fail."""
+    """An answer that is not Fail. ``payload`` is empty where it was ``gathered``."""
 
     packet: Packet
     payload: bytes
+    gathered: Gathers | None = None
 
     @property
     def fields(self) -> Mapping[str, Any]:
@@ -61,11 +69,12 @@ class SessionsPort(Protocol):
 
 @frozen
 class Terms:
-    """How long a request waits, how large an answer it takes, and who follows its progress."""
+    """How long a request waits, how large an answer it takes, who follows its progress, and who gathers its payload."""
 
     deadline: float
     max_answer: int
     progress: Callable[[int, int], None] | None
+    gather: Callable[[], Gathers] | None = None
 
 
 class _Outgoing:
@@ -80,6 +89,7 @@ class _Outgoing:
         self.deadline = terms.deadline
         self._max_answer = terms.max_answer
         self._progress = terms.progress
+        self._gather = terms.gather
         self.session = session
         self._fixed = session is not None
         self._moved_over = False
@@ -123,13 +133,19 @@ class _Outgoing:
         """The answer's header has come; its payload may still be on the way."""
         self.moved = self._outbox.world.clock.seconds()
         self.answer_stream = stream
+        gathered = self._gather() if self._gather is not None and packet.command is not Command.FAIL else None
         try:
-            whole = payload.read_all(self._max_answer, self._received_part)
+            whole: Deferred[Any]
+            if gathered is None:
+                whole = payload.read_all(self._max_answer, self._received_part)
+            else:
+                whole = payload.pass_all(gathered.write, self._max_answer, self._received_part)
+                whole.addCallback(lambda _: b"")
         except WireError as error:
             self.machine.send("session-lost", error)
             return
         whole.addCallbacks(
-            lambda data: self.machine.send("answer", Reply(packet, data)),
+            lambda data: self.machine.send("answer", Reply(packet, data, gathered)),
             lambda failure: self.machine.send("session-lost", failure),
         )
 
@@ -201,8 +217,11 @@ class Outbox:
         session: Session | None = None,
         creator: bytes | None = None,
         capability: bytes | None = None,
+        gather: Callable[[], Gathers] | None = None,
     ) -> "Deferred[Reply]":
         """Ask a peer. ``deadline`` is seconds without a byte moving; cancelling takes the request back.
+
+        With ``gather`` the answer's payload goes, part by part, to what that makes, and is not kept whole.
 
         What belongs to another ``owner`` is only given to who shows a ``capability`` that the owner has signed.
 
@@ -226,7 +245,7 @@ class Outbox:
             name, ident = command.value, packet.id.hex()
             who = self.sessions.name_of(to)
             self.log.info("out {name} {id} to {who}", paper="packet", name=name, id=ident, who=who)
-        outgoing = _Outgoing(self, packet, source, Terms(deadline, max_answer, progress), session)
+        outgoing = _Outgoing(self, packet, source, Terms(deadline, max_answer, progress, gather), session)
         self._waiting[packet.id] = outgoing
         outgoing.machine.send("run")
         return outgoing.done

@@ -122,22 +122,28 @@ class Payload:
         self._drain()
         return done
 
-    def read_all(self, limit: int, progress: Callable[[int, int], None] | None = None) -> "Deferred[bytes]":
-        """All bytes at once; raises `WireError` ``too-large`` before reading when there are more than ``limit``.
+    def pass_all(
+        self, write: Callable[[memoryview], Any], limit: int, progress: Callable[[int, int], None] | None = None
+    ) -> "Deferred[int]":
+        """`stream_to`; raises `WireError` ``too-large`` before reading when there are more than ``limit`` bytes.
 
         ``progress`` is called with the bytes that have come, and their number in all.
         """
         if self.size > limit:
             raise WireError("too-large", f"a payload of {self.size} bytes; at most {limit} are accepted here")
-        parts: list[bytes] = []
         self._progress = progress
+        return self.stream_to(write)
+
+    def read_all(self, limit: int, progress: Callable[[int, int], None] | None = None) -> "Deferred[bytes]":
+        """All bytes at once; as `pass_all` otherwise."""
+        parts: list[bytes | memoryview] = []
 
         def whole(_: int) -> bytes:
             data = b"".join(parts)
             parts.clear()
             return data
 
-        return self.stream_to(lambda part: parts.append(bytes(part))).addCallback(whole)
+        return self.pass_all(lambda part: parts.append(_held(part)), limit, progress).addCallback(whole)
 
     def _cancelled(self, _: object) -> None:
         self._write = lambda part: None
@@ -187,3 +193,8 @@ class Payload:
         elif self._ended or self.size == 0:
             self._done = None
             done.callback(self.size)
+
+
+def _held(part: memoryview) -> bytes | memoryview:
+    """A part that waits for the others: what it was cut from stays with a view of it, and may be much more."""
+    return part if 2 * len(part) >= len(part.obj) else bytes(part)  # type: ignore[arg-type]

@@ -754,6 +754,36 @@ class OutboxTests(TwoPeople):
         self.assertEqual(self.failureResultOf(sending, StreamReset).value.code, "idle")
         self.failureResultOf(session.send(packet, BytesSource(bytes(9 * MB))), StreamReset)
 
+    def test_gathered(self) -> None:
+        """The payload of an answer goes to what the asker made for it, and is in no reply; a Fail has none to go."""
+        made: list[list[bytes]] = []
+
+        class Gathering(list):
+            def __init__(self) -> None:
+                made.append(self)
+
+            def write(self, part: memoryview) -> None:
+                self.append(bytes(part))
+
+        self.bob.serve(handler=lambda request: Answer(Command.DATA, {}, bytes(3 * MB)))
+        reply = self.wait(self.ask(max_answer=3 * MB, gather=Gathering))
+        self.assertEqual((len(b"".join(made[0])), reply.gathered, reply.payload), (3 * MB, made[0], b""))
+        self.refused(self.ask(max_answer=MB, gather=Gathering), WireError)
+        self.bob.serve("refusing", lambda request: Answer(Command.FAIL, {"code": "stale", "text": "old"}))
+        self.assertEqual(self.refused(self.ask(fields={"kind": "refusing"}, gather=Gathering)).code, "stale")
+        self.assertEqual([len(one) > 0 for one in made], [True, False])
+
+    def test_who_gathers_breaks(self) -> None:
+        """What goes wrong where a payload is gathered is the error of the request, and nothing more comes of it."""
+
+        class Broken:
+            def write(self, part: memoryview) -> None:
+                raise BitDustError("malformed", "nothing that fits")
+
+        self.bob.serve(handler=lambda request: Answer(Command.DATA, {}, bytes(3 * MB)))
+        self.assertEqual(self.refused(self.ask(max_answer=3 * MB, gather=Broken), BitDustError).code, "malformed")
+        self.assertEqual(self.alice.gateway.outbox.packets(), [])
+
     def test_fail_is_an_error_with_fields(self) -> None:
         """Fail is an error with code, text and whatever it told besides."""
         self.bob.serve(handler=lambda request: Answer(Command.FAIL, {"code": "stale", "text": "old", "revision": 9}))
@@ -1105,6 +1135,26 @@ class PayloadTests(SynchronousTestCase):
         self.assertNoResult(reading)
         working.callback(None)
         self.assertEqual((parts, self.credit, self.successResultOf(reading)), ([b"ab", b"cd"], [2, 2], 4))
+
+    def test_a_small_part_keeps_nothing_else(self) -> None:
+        """A part that waits for the others is a copy where what it was cut from is much more, and a view of it else."""
+        small, large = bytearray(100), bytearray(100)
+        payload = self.payload(110)
+        reading = payload.read_all(200)
+        payload.feed(memoryview(small)[:10], False)
+        payload.feed(memoryview(large), True)
+        small.append(1)
+        self.assertEqual(self.successResultOf(reading), bytes(110))
+
+    def test_parts_for_somebody(self) -> None:
+        """Parts go to who takes them as they come, with the count of them; too many are refused before the first."""
+        payload, parts, counts = self.payload(4), [], []
+        self.assertRaises(WireError, payload.pass_all, parts.append, 3)
+        reading = payload.pass_all(lambda part: parts.append(bytes(part)), 4, lambda *count: counts.append(count))
+        payload.feed(memoryview(b"ab"), False)
+        self.assertEqual((parts, counts), ([b"ab"], [(2, 4)]))
+        payload.feed(memoryview(b"cd"), True)
+        self.assertEqual((parts, counts, self.successResultOf(reading)), ([b"ab", b"cd"], [(2, 4), (4, 4)], 4))
 
     def test_one_reader(self) -> None:
         """A second reader is a mistake of the program."""
