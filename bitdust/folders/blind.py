@@ -6,12 +6,15 @@ that it neither takes nor gives what is something else.
 
 import contextlib
 import os
+from collections.abc import Iterable
+from itertools import groupby
 
 from bitdust.crypt.files import write_all
 from bitdust.disk.reserve import Reserve
 from bitdust.folders.fetching import Wanted
 from bitdust.folders.journal import Journal
 from bitdust.folders.keys import sealed_name
+from bitdust.folders.paths import parent
 from bitdust.folders.tree import BLIND, TEMPORARY, Tree, sync_all
 
 AT_ONCE = 128
@@ -22,6 +25,10 @@ def place_of(name: bytes) -> str:
     """Where a sealed chunk is."""
     text = name.hex()
     return f"{BLIND}/{text[:2]}/{text[2:]}"
+
+
+def _folder_of(name: bytes) -> str:
+    return parent(place_of(name))
 
 
 class Blind:
@@ -60,20 +67,30 @@ class Blind:
             database.executemany("INSERT OR REPLACE INTO kept VALUES(?, ?)", [(name, len(one)) for name, one in chunks])
 
     def _write(self, chunks: list[tuple[bytes, bytes]]) -> None:
+        with self._tree.folder(TEMPORARY) as temporary:
+            self._complete(temporary, chunks)
+            with self._tree.together():
+                for above, names in groupby(sorted(name for name, _ in chunks), _folder_of):
+                    self._place(temporary, above, names)
+
+    @staticmethod
+    def _complete(temporary: int, chunks: list[tuple[bytes, bytes]]) -> None:
+        """They are on the disk, under temporary names."""
         with contextlib.ExitStack() as opened:
             descriptors = []
-            with self._tree.folder(TEMPORARY) as folder:
-                for name, sealed in chunks:
-                    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-                    descriptors.append(os.open(name.hex(), flags, 0o600, dir_fd=folder))
-                    opened.callback(os.close, descriptors[-1])
-                    write_all(descriptors[-1], sealed)
+            for name, sealed in chunks:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+                descriptors.append(os.open(name.hex(), flags, 0o600, dir_fd=temporary))
+                opened.callback(os.close, descriptors[-1])
+                write_all(descriptors[-1], sealed)
             sync_all(descriptors)
-        with self._tree.together():
-            for name, _ in chunks:
-                place = place_of(name)
-                self._tree.remove(place)
-                self._tree.give_name(f"{TEMPORARY}/{name.hex()}", place)
+
+    def _place(self, temporary: int, above: str, names: Iterable[bytes]) -> None:
+        """Those of one folder are there, each in the place of a damaged one."""
+        with self._tree.folder(above, make=True) as folder:
+            for name in names:
+                os.replace(name.hex(), os.path.basename(place_of(name)), src_dir_fd=temporary, dst_dir_fd=folder)
+            self._tree.sync(folder)
 
     def collect(self) -> int:
         """Remove what no record names any more; how many chunks."""

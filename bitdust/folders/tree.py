@@ -78,15 +78,20 @@ def local_of(path: str, state: os.stat_result, content: bytes = b"", racy: bool 
 
 def sync_all(descriptors: Iterable[int]) -> None:
     """All of these are on the disk. Several threads ask for it, because the file system then writes its own journal
-    once for many."""
+    once for many; each takes the next one."""
     waiting = list(descriptors)
     if len(waiting) < 2:
-        for one in waiting:
-            os.fsync(one)
+        _sync_each(iter(waiting))
         return
-    with ThreadPoolExecutor(min(SYNCS, len(waiting))) as pool:
-        for done in [pool.submit(os.fsync, one) for one in waiting]:
+    count, left = min(SYNCS, len(waiting)), iter(waiting)
+    with ThreadPoolExecutor(count) as pool:
+        for done in [pool.submit(_sync_each, left) for _ in range(count)]:
             done.result()
+
+
+def _sync_each(descriptors: Iterator[int]) -> None:
+    for one in descriptors:
+        os.fsync(one)
 
 
 class Tree:
