@@ -121,11 +121,11 @@ class FolderKeys:
 
     def seal_chunk(self, ident: bytes, chunk: Buffer) -> bytes:
         """A chunk as keepers hold it. Its key is its own, and seals nothing else, so that no nonce is needed."""
-        return AESGCM(blake3(ident, key=self._sealing).digest()).encrypt(_NONCE, bytes(chunk), None)
+        return AESGCM(blake3(ident, key=self._sealing).digest()).encrypt(_NONCE, chunk, None)
 
     def open_chunk(self, ident: bytes, sealed: Buffer) -> bytes:
         """Raises `WireError` ``bad-seal``."""
         try:
-            return AESGCM(blake3(ident, key=self._sealing).digest()).decrypt(_NONCE, bytes(sealed), None)
+            return AESGCM(blake3(ident, key=self._sealing).digest()).decrypt(_NONCE, sealed, None)
         except InvalidTag as error:
             raise WireError("bad-seal", "a chunk of the folder is damaged") from error

@@ -14,6 +14,8 @@ from bitdust.storage.packs.chunks import Sizes, chunks_of
 KB, GB = 1024, 1024**3
 SMALL = Sizes(16 * KB, 64 * KB, 256 * KB)
 LARGE = Sizes(64 * KB, 256 * KB, LONGEST_CHUNK)
+WINDOW = 4 * LONGEST_CHUNK
+"""Bytes that are read at a time; more of them are in no cache any more when they are hashed and sealed."""
 LARGEST = LARGE.largest
 """Bytes of a chunk."""
 
@@ -67,7 +69,7 @@ def _read_file(tree: Tree, path: str, keys: FolderKeys, now: int) -> tuple[Local
     with tree.file(path) as descriptor:
         before = local_of(path, os.fstat(descriptor))
         ids, names, lengths = [], [], []
-        for chunk in chunks_of(_File(descriptor), sizes=sizes_for(before.size)):
+        for chunk in chunks_of(_File(descriptor), WINDOW, sizes_for(before.size)):
             ident = keys.chunk_id(chunk)
             ids.append(ident)
             names.append(sealed_name(keys.seal_chunk(ident, chunk)))

@@ -4,16 +4,22 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
+from weakref import WeakSet
 
 from attrs import frozen
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from bitdust.folders.blind import Blind
-from bitdust.folders.fetching import MISSING
+from bitdust.folders.fetching import MISSING, REQUEST
 from bitdust.folders.items import Items, Place
 from bitdust.folders.keys import TAG, FolderKeys
 from bitdust.folders.reading import read_chunk
 from bitdust.folders.tree import Tree
+
+AHEAD = REQUEST + REQUEST // 2
+"""Bytes that are read at once: all of an answer to a question of ours."""
+MOST_AHEAD = 8
+"""Answers of a folder that hold so much at a time."""
 
 
 @frozen
@@ -33,6 +39,8 @@ class Serving:
         self._keys = keys
         self._blind = blind
         self.reader: sqlite3.Connection | None = None
+        self.ahead: WeakSet[ChunkSource] = WeakSet()
+        """Answers of which more was read than was asked for."""
 
     def plan(self, names: Sequence[bytes]) -> list[Planned]:
         """What can be given of these."""
@@ -93,7 +101,8 @@ class Chunks:
 class ChunkSource:
     """The payload of an answer; see `bitdust.wire.table.Source`.
 
-    A chunk that was changed meanwhile is sent as zeros: the peer compares it with its name anyway.
+    A chunk that was changed meanwhile is sent as zeros: the peer compares it with its name anyway. To ask a thread for
+    each part costs more than to read it, so that the thread reads ahead, for a few answers at a time.
     """
 
     def __init__(self, serving: Serving, plan: Sequence[Planned], run: "Callable[..., Deferred[Any]]") -> None:
@@ -106,10 +115,33 @@ class ChunkSource:
             self._starts.append(self.size)
             self.size += 4 + (one.size or 0)
         self._current: tuple[int, bytes] = (-1, b"")
+        self._begin, self._ahead = 0, b""
+        """What was read and not asked for yet, and where it begins."""
 
     def read(self, offset: int, length: int) -> "Deferred[bytes]":
         """See the protocol."""
+        if self._begin <= offset < self._begin + len(self._ahead):
+            return succeed(self._from_ahead(offset, length))
+        self._ahead = b""
+        ahead = self._serving.ahead
+        ahead.discard(self)
+        if len(ahead) < MOST_AHEAD:
+            ahead.add(self)
+            length, asked = max(length, AHEAD), length
+            return self._run(self._read, offset, length).addCallback(self._has_read, offset, asked)
         return self._run(self._read, offset, length)
+
+    def _has_read(self, data: bytes, offset: int, length: int) -> bytes:
+        self._begin, self._ahead = offset, data
+        return self._from_ahead(offset, length)
+
+    def _from_ahead(self, offset: int, length: int) -> bytes:
+        at = offset - self._begin
+        part = memoryview(self._ahead)[at : at + length]
+        if at + len(part) == len(self._ahead):
+            self._ahead = b""
+            self._serving.ahead.discard(self)
+        return part  # type: ignore[return-value]
 
     def _read(self, offset: int, length: int) -> bytes:
         with self._serving.chunks() as chunks:
