@@ -266,10 +266,15 @@ class GroupsRoom:
             rooms = (self._family, self._shares.donations)
             opened = MyGroup(self._around, group.key_id, self._report, rooms, self._people)
         self._opened[group.place] = opened
-        opening = await outcome(Deferred.fromCoroutine(opened.log.open()))
+        opening = await outcome(Deferred.fromCoroutine(self._opening(opened)))
         if opening.error is not None:
             await self._shut(group.place)
             raise opening.error
+        return opened
+
+    async def _opening(self, opened: MyGroup | TheirGroup) -> None:
+        """Whatever fails here: one that is open for one half would be taken for a whole one."""
+        await opened.log.open()
         if isinstance(opened, MyGroup):
             await opened.keeper_list.load(opened.members(), opened.shut_out())
             opened.keeper_list.changed.connect(self._keepers_changed(opened))
@@ -278,7 +283,6 @@ class GroupsRoom:
         opened.read_again.connect(self.read.emit)
         opened.log.shut_out.connect(lambda: opened.machine.send("news"))
         opened.hand_on()
-        return opened
 
     def _keepers_changed(self, opened: MyGroup) -> Callable[[], None]:
         def changed() -> None:

@@ -1,7 +1,10 @@
 """Shares and groups that are wanted again while they are being opened."""
 
+from unittest import mock
+
 from twisted.internet.defer import Deferred
 
+from bitdust.groups.keepers import KeeperList
 from bitdust.storage.shared.member_log import MemberLog
 from tests.grid.test_shares import PeopleCase
 
@@ -95,6 +98,22 @@ class GroupsOnce(OpenedOnce):
     @property
     def room(self):
         return self.bob.rooms.groups
+
+    def test_one_that_cannot_be_opened_whole(self) -> None:
+        """A group of which the list of keepers cannot be read is not open, and is whole when that can be again."""
+        self.gate.callback(None)
+        with mock.patch.object(KeeperList, "load", side_effect=OSError("no")):
+            self.grid.wait(Deferred.fromCoroutine(self.room.start()))
+            for key in self.keys:
+                self.assertIsNone(self.room.find(key).opened)
+                self.assertRaises(OSError, self.join, key)
+        opened = self.join(self.keys[0])
+        self.assertIs(self.room.find(self.keys[0]).opened, opened)
+        self.assertTrue(opened.log.shut_out.connected)
+        self.assertEqual(opened.keeper_list.of(), [self.bob.fingerprint])
+
+    def join(self, key: str):
+        return self.grid.wait(Deferred.fromCoroutine(self.room.join(self.room.find(key))))
 
     def test_joined_meanwhile(self) -> None:
         """A group that is joined while another one opens, or it itself, is opened once, and everybody has it."""
