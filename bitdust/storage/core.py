@@ -169,6 +169,7 @@ class Core:
         self.key_ring_replicas.united.connect(self._ring_united)
         self.log_replicas.merged.connect(self.other_life.look)
         self.log_replicas.merged.connect(self.held_deletions.look)
+        self.log_replicas.merged.connect(self.reencoder.others_wrote)
         self.log_replicas.merged.connect(lambda: self.inventory.others_wrote(self.log_replicas.grown_at))
         self.inventory.refreshed.connect(self.held_deletions.look)
         self.held_deletions.wanted.connect(self.monitor.sync)

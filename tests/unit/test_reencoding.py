@@ -261,6 +261,32 @@ class CrashTests(ReencodingCase):
         self.assertEqual(again.storage.core.log_replicas.recovered, True)
         self.restored()
 
+    def test_packs_of_before_that_come_late(self) -> None:
+        """Another device had stored some for the former number, and tells of them when the change is over: they move
+        as well, without a restart."""
+        self.upload("a")
+        self.resize(4)
+        self.until_moved(4)
+        self.around.former = None
+        self.node.storage.core.suppliers_changed()
+        self.node.pass_time(200)
+        other = Node(self.base / "other", self.around, self.node.clock, before=self.node)
+        self.addCleanup(stop_quietly, other)
+        self.around.n = 2
+        other.start()
+        other.pass_time(10)
+        self.data["late"] = random_file(self.base / "late", 300_000)
+        other.upload(self.base / "late", "late")
+        other.pass_time(10)
+        other.stop()
+        self.around.n = 4
+        self.node.me.replace_document(other.me.document)
+        self.node.storage.core.log_replicas.pull_again()
+        self.node.pass_time(10)
+        self.assertIn("late", [row["path"] for row in self.node.rows()])
+        self.until_moved(4)
+        self.with_only(2, 3)
+
 
 class PaceTests(ReencodingCase):
     def test_the_limit(self) -> None:

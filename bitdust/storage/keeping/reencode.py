@@ -61,10 +61,8 @@ TRY_AGAIN = 60.0
 """Seconds after which a pack that could not be had is tried again."""
 TAKE_OVER = 86_400.0
 """Seconds without progress after which another device than the one that changed the family moves packs."""
-REPORT = 5.0
-"""Seconds between two reports of progress."""
-CLEAN = 20.0
-"""Seconds between two orders to delete what has moved."""
+REPORT, CLEAN = 5.0, 20.0
+"""Seconds between two reports of progress, and between two orders to delete what has moved."""
 
 
 class Mover(Protocol):
@@ -145,8 +143,7 @@ class Reencoder:
         self._reported: dict[str, int] = {}
         self._last_begun = self._reported_at = self._cleaned_at = self._fewer_at = -TAKE_OVER
         self.left = Left(0, 0)
-        self.moved_packs = 0
-        self.reason = ""
+        self.moved_packs, self.reason = 0, ""
         self.moved: Signal[[]] = Signal()
         queues.taken.connect(self._check)
 
@@ -180,6 +177,12 @@ class Reencoder:
         self._pause = LOOK
         self._look()
 
+    def others_wrote(self) -> None:
+        """Packs for a former number may come when the change is over and nobody looks for them any more."""
+        if self._call is None:
+            self._was_changing = True
+            self._look()
+
     def suppliers_changed(self) -> None:
         """Suppliers came or went: whoever came may have what the packs that could not be had need."""
         family = self._ports.family()
@@ -203,10 +206,7 @@ class Reencoder:
         self._is_looking = True
         looking: Deferred[None] = Deferred.fromCoroutine(self._look_at(family))
         looking.addErrback(lambda failure: self.log.failure("packs of another size cannot be moved", failure))
-        looking.addBoth(lambda _: self._looked())
-
-    def _looked(self) -> None:
-        self._is_looking = False
+        looking.addBoth(lambda _: setattr(self, "_is_looking", False))
 
     async def _look_at(self, family: Family) -> None:
         for pack, new in half_way(self._catalog.read):
