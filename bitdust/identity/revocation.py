@@ -58,7 +58,7 @@ class Revocations:
         if self._me.held_master in (None, self._lent):
             self._forget_lent()
             self._lent = master
-            self._return = self._world.clock.callLater(LENT_FOR, self._give_back)
+            self._return = self._world.clock.callLater(LENT_FOR, self._give_back_late)
             self._me.hold(master)
 
     def _forget_lent(self) -> None:
@@ -67,12 +67,20 @@ class Revocations:
             self._return.cancel()
         self._return = None
 
-    def _give_back(self) -> None:
-        """A key that was attached meanwhile stays."""
+    def _give_back(self) -> bool:
+        """Whether it is gone now: a key that was attached meanwhile stays."""
         is_held = self._lent is not None and self._me.held_master is self._lent
         self._forget_lent()
         if is_held:
             self._me.hold(None)
+        return is_held
+
+    def _give_back_late(self) -> None:
+        """The person hears what is still open: that is said when the key is lent once more."""
+        document = self._me.document
+        known = [document.device(ident) for ident in document.open_ends]
+        if self._give_back():
+            self._events.send("lent-key-returned", {"open": sorted(one.number for one in known if one is not None)})
 
     def find(self, name: str) -> Device:
         """A device by its number or its id. Raises `BitDustError` ``not-found``."""

@@ -3,6 +3,7 @@
 import errno
 from copy import copy
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from twisted.internet.defer import Deferred, succeed
@@ -135,7 +136,8 @@ class DetachTests(DevicesCase):
         self.assertIsNone(self.me.held_master)
 
     def test_how_long_it_is_lent(self) -> None:
-        """It goes after three days, whatever is open then, and a later revocation has as long; one attached stays."""
+        """It goes after three days, which is told with what is open then, and a later revocation has as long; one
+        attached stays."""
         self.detach(self.file)
         text, clock = self.file.read_text(), self.context.world.clock
         self.result("identity_device_revoke", device="1", private_key_source=text)
@@ -143,14 +145,21 @@ class DetachTests(DevicesCase):
         self.result("identity_device_revoke", device="1", private_key_source=text)
         clock.advance(LENT_FOR - 1)
         self.assertIsNotNone(self.me.held_master)
+        self.assertEqual(self.told(), [])
         clock.advance(1)
         self.assertEqual((self.me.held_master, self.states()[1][:2]), (None, (1, "revoked")))
+        self.assertEqual(self.told(), [{"open": [1]}])
         self.result("identity_device_revoke", device="1", private_key_source=text)
         self.me.hold(None)
         self.result("identity_device_revoke", device="1", private_key_source=text)
         self.me.attach(copy(self.me.master))
         clock.advance(LENT_FOR)
         self.assertIsNotNone(self.me.held_master)
+        self.assertEqual(len(self.told()), 1)
+
+    def told(self) -> list[dict[str, Any]]:
+        """What a person hears of a key that went before its work was done."""
+        return [event.data for event in self.context.events.since(0) if event.id == "lent-key-returned"]
 
     def test_what_needs_it(self) -> None:
         """A revocation takes the key file, and keeps the key until it is known how much counts; others say so."""
