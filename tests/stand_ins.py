@@ -49,6 +49,7 @@ class StoredAsSaid:
         self.complete: set[bytes] = set()
         self.wiped: set[bytes] = set()
         self.past = 0.0
+        self.late = 1_800_000_000.0
         self.refusing: dict[bytes, float] = {}
         self.strikes: dict[bytes, int] = {}
         self.my_customers: set[bytes] = set()
@@ -76,6 +77,9 @@ class StoredAsSaid:
 
     def is_past(self, moment: float) -> bool:
         return self.past > moment
+
+    def latest(self) -> float:
+        return self.late
 
     def refusing_for(self, supplier: bytes) -> float:
         return self.refusing.get(supplier, 0.0)

@@ -34,7 +34,8 @@ async def the_supplier(context: Context, position: int | None, supplier_id: str 
     if supplier_id is not None and _PLACE.fullmatch(supplier_id):
         position, supplier_id = int(supplier_id), None
     if supplier_id is not None:
-        known = [row["fingerprint"] for row in rows if supplier_id in (row["global_id"], row["idurl"])]
+        named = [*rows, *context.suppliers.leaving()]
+        known = [row["fingerprint"] for row in named if supplier_id in (row["global_id"], row["idurl"])]
         return bytes.fromhex(known[0]) if known else (await find_person(context, supplier_id)).fingerprint
     if position is None:
         raise BitDustError("bad-argument", "say which supplier is meant, by position or by supplier_id")
@@ -98,9 +99,10 @@ async def supplier_change(
 async def contracts_end(context: Context, position: int | None, supplier_id: str | None, lose_data: bool) -> Envelope:
     """End the contract with one supplier, or with all of them, and stop being a customer. Each gets your signed word
     and frees the space at once. While files are stored this is refused unless lose_data is true: with one supplier its
-    pieces are rebuilt from the others, with all of them everything is lost. To keep files, use supplier_change."""
+    pieces are rebuilt from the others, with all of them everything is lost. To keep files, use supplier_change. One
+    that has left its place can be named as well: where it never comes, nothing waits for what only it has."""
     everybody = position is None and supplier_id is None
-    rows = [row for row in context.suppliers.list() if row["fingerprint"]]
+    rows = [row for row in context.suppliers.list() if row["fingerprint"]] + [*context.suppliers.leaving()]
     if everybody:
         who = [bytes.fromhex(row["fingerprint"]) for row in rows]
     else:

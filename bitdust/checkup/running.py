@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.internet.protocol import Factory
 from twisted.internet.protocol import Protocol as Connection
 
-from bitdust.checkup import home, judging, libraries, ports
+from bitdust.checkup import home, judging, libraries, lives, ports
 from bitdust.checkup import risk as risks
 from bitdust.checkup.deletions import deletions
 from bitdust.checkup.finding import Finding, called
@@ -101,6 +101,8 @@ def checks(node: Patient) -> Mapping[str, Check]:
         "identity": lambda: _identity(node.me),
         "recovery": lambda: _recovery(node),
         "former key ring": lambda: _other_life(node),
+        "former family": lambda: _unread(node),
+        "revoked devices": lambda: _open_ends(node.me),
         "copied home": lambda: _copied(node),
         "services": lambda: judging.services(node.driver.list()),
         "settings": lambda: in_thread(home.settings, folder),
@@ -155,6 +157,17 @@ def _recovery(node: Patient) -> list[Finding]:
 def _other_life(node: Patient) -> list[Finding]:
     found = node.storage.core.other_life.reunion if node.storage.is_open else None
     return judging.other_life(found.files, node.world.wall() - found.time) if found is not None else []
+
+
+def _unread(node: Patient) -> list[Finding]:
+    return lives.unread(node.suppliers.unread()) if node.driver.is_on("customer") else []
+
+
+def _open_ends(me: Me) -> list[Finding]:
+    if not me.present:
+        return []
+    known = [me.document.device(ident) for ident in me.document.open_ends]
+    return lives.open_ends(sorted(one.number for one in known if one is not None), me.held_master is not None)
 
 
 def _copied(node: Patient) -> list[Finding]:

@@ -122,6 +122,11 @@ class Placement:
         core = self._core()
         return core is not None and core.calendar.now() > moment
 
+    def latest(self) -> float:
+        """How late it may be at most by observed time; 0 where that cannot be said."""
+        core = self._core()
+        return core.calendar.stamp() if core is not None and core.calendar.is_begun else 0.0
+
     def refusing_for(self, supplier: bytes) -> float:
         """For how many seconds a supplier has taken none of the pieces, or nothing of the log or the key ring, that it
         was offered; 0 where it takes, and while it is away."""

@@ -3,7 +3,7 @@
 Another device of mine may write a record as well: the newer one counts, and two of one revision are joined.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from attrs import evolve
@@ -15,13 +15,22 @@ from bitdust.identity.awaited import FAMILY
 from bitdust.identity.document import Device
 from bitdust.signal import Signal
 from bitdust.suppliers.family_before import DAY, MAX_RECORD, FamilyBefore, given_back, is_overthrown
-from bitdust.suppliers.family_merge import Also, Places, SizeChange, also_of, in_turn, merged, with_guests
-from bitdust.suppliers.other_lives import OtherLives, Reading
+from bitdust.suppliers.family_merge import (
+    Also,
+    Places,
+    SizeChange,
+    also_of,
+    in_turn,
+    merged,
+    with_guests,
+    without,
+)
+from bitdust.suppliers.other_lives import Life, OtherLives, Reading, Unread
 from bitdust.surroundings import Surroundings
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.mandate import Mandate
-from bitdust.wire.records import MAX_ROOTS, Family, Scheme
+from bitdust.wire.records import MAX_ALSO, MAX_ROOTS, Family, Scheme
 from bitdust.wire.revisions import check_near
 from bitdust.wire.signed import Signed
 
@@ -76,6 +85,10 @@ class MyFamily:
     def has_unread(self, reading: Reading) -> bool:
         """Whether pieces may be stored for another life of mine of which the catalog does not know yet."""
         return self._others.are_unread(reading, self.holders)
+
+    def unread(self, reading: Reading) -> list[Unread]:
+        """Other lives of mine of which that is so."""
+        return self._others.unread(reading, self.holders)
 
     def note_read(self, reading: Reading) -> None:
         """Note what of other lives of mine is known by now, before somebody of them is let go. Raises `OSError`."""
@@ -197,13 +210,14 @@ class MyFamily:
         check_near(theirs.revision, mine.revision, "my family")
         if is_joined(mine, theirs):
             return False
-        places = merged(mine, theirs)
-        if not places.leave_enough(mine, theirs):
+        going = self._who_step_aside(lambda left: merged(left, theirs).leave_enough(left, theirs))
+        if going is None or not self._others.note(signed):
             self.log.info("two families cannot be joined before the changes of one of them have come to their end")
             return False
+        places = merged(self._without(going), theirs)
         write_safely(self._marker, b"")
         self._note_before(theirs, signed)
-        self._others.note(signed)
+        self._others.step_aside(going)
         self.write(places.suppliers, places.addresses, places.leaving, places.change, theirs, places.also)
         return True
 
@@ -219,13 +233,47 @@ class MyFamily:
         mine = self.current
         if mine is None or not is_of_another_life(mine, theirs) or self._me.awaits(FAMILY):
             return False
-        places = with_guests(mine, theirs)
-        if not places.leave_enough(mine, theirs):
+        places, until = with_guests(mine, theirs), int(self._wall()) + GUEST_DAYS * DAY
+        guests = [who for who in theirs.holders if who not in mine.holders]
+        if not places.leave_enough(mine, theirs) or not self._others.note(signed, until, guests):
             return False
         write_safely(self._marker, b"")
-        self._others.note(signed, int(self._wall()) + GUEST_DAYS * DAY)
         self.write(places.suppliers, places.addresses, places.leaving, places.change, also=places.also)
         return True
+
+    def take_again(self) -> None:
+        """Guests that have stepped aside stand beside mine again where there is room. Raises `OSError`."""
+        for life in self._others.guests(is_aside=True):
+            try:
+                self.take_guests(Signed.from_bytes(bytes.fromhex(life.record), Family.KIND, MAX_RECORD))
+            except WireError:
+                self._others.forget(life)
+
+    @property
+    def has_guests(self) -> bool:
+        """Whether some stand beside mine, who give way to anybody else."""
+        return bool(self._others.guests())
+
+    def with_room(self) -> Family | None:
+        """Mine with a place for one more who leaves, for which guests step aside. Raises `OSError`."""
+        going = self._who_step_aside(lambda left: len(left.also or ()) < MAX_ALSO)
+        if not going:
+            return self.current
+        left = self._without(going)
+        self._others.step_aside(going)
+        return left
+
+    def _who_step_aside(self, is_enough: Callable[[Family], bool]) -> list[Life] | None:
+        """As few guests as have to, those first who came last; None where it is not enough that all do."""
+        guests = self._others.guests()
+        tries = (guests[:count] for count in range(len(guests) + 1))
+        return next((going for going in tries if is_enough(self._without(going))), None)
+
+    def _without(self, going: Collection[Life]) -> Family:
+        """Mine without those who stand there for these lives alone."""
+        assert self.current is not None
+        leave = {who for one in going for who in one.guests or ()}
+        return without(self.current, {who for who in leave if not self._others.has(who, besides=going)})
 
     def confirm(self) -> None:
         """The record that is here is the newest one: sign it again where the device that did so was revoked since.

@@ -2,9 +2,9 @@
 forgotten without need. Both devices come to the same one, whichever learns of the other first.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from bitdust.wire.records import MAX_ALSO, Family
 
@@ -130,6 +130,17 @@ def with_guests(mine: Family, theirs: Family) -> Places:
     change = SizeChange(mine.wanted, beyond if any(beyond) else (), min([*sizes, mine.n]) if sizes else None)
     leaving, later = in_turn(ours.suppliers, leaving[: mine.n], also)
     return Places(ours.suppliers, ours.addresses, leaving, change, later)
+
+
+def without(family: Family, guests: Collection[bytes]) -> Family:
+    """A record in which these do not leave any place, and have none beyond the family."""
+    kept = [None if who in guests else who for who in family.leaving or [None] * family.n]
+    leaving, later = in_turn(family.suppliers, kept, (one for one in also_of(family) if one[1] not in guests))
+    beyond = [None if who in guests else who for who in family.beyond or ()]
+    also = [{"place": place, "supplier": who} for place, who in later]
+    return evolve(
+        family, leaving=leaving if any(leaving) else None, also=also or None, beyond=beyond if any(beyond) else None
+    )
 
 
 def _change(one: Family, other: Family, n: int, beyond: Seats) -> SizeChange:

@@ -26,6 +26,7 @@ from bitdust.suppliers.again import Again
 from bitdust.suppliers.family import MyFamily, is_joined, is_of_another_life
 from bitdust.suppliers.family_before import DAY, HELD_DAYS, MAX_RECORD
 from bitdust.suppliers.finding import Answer, FamilyFinding, is_newest, who_know
+from bitdust.suppliers.other_lives import TERM
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import MAX_SUPPLIERS, Family
@@ -40,8 +41,6 @@ UNHEARD = 7 * DAY
 MOST_ASKED = 4 * MAX_SUPPLIERS
 PATIENCE = 3
 """Rounds after which the newest record that was found counts, though too few of its suppliers were heard."""
-TERM = 458 * DAY
-"""Seconds for which suppliers keep what they have of somebody who does not come."""
 
 
 @define

@@ -52,6 +52,8 @@ class Membership:
             return
         who = seats[position][0]
         if who is not None and former[position] is not None and self._family.of_other_lives():
+            family = self._family.with_room()
+            former, also = _leavers(family) if family is not None else (former, also)
             also = (*also, (position, who))
         former[position] = former[position] or who
         seats[position] = (supplier, address)
@@ -104,7 +106,7 @@ class Membership:
 
     def _former(self) -> list[bytes | None]:
         family = self._family.current
-        return list(family.leaving or [None] * family.n) if family is not None else []
+        return _leavers(family)[0] if family is not None else []
 
     def _also(self) -> Also:
         return also_of(self._family.current) if self._family.current is not None else ()
@@ -140,6 +142,10 @@ class Membership:
 
     def _idurl(self, supplier: bytes | None) -> str | None:
         return show_idurl(self._identities, supplier) if supplier is not None else None
+
+
+def _leavers(family: Family) -> tuple[list[bytes | None], Also]:
+    return list(family.leaving or [None] * family.n), also_of(family)
 
 
 def _closer(beyond: Sequence[bytes | None], most: int) -> tuple[bytes | None, ...]:

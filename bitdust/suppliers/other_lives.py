@@ -5,15 +5,21 @@ both records become one, and some suppliers of each family leave their places. W
 in their logs alone: until these are read, nobody is let go, and no size of a family is given up; and after that each of
 them stays until it has listed its pieces, or another one has all that can belong to its place.
 
-The file is JSON: ``lives``, the newest first, each with its signed ``record`` in hex, whether it was ``read``, and
-``until`` when its suppliers are waited for, in seconds since the epoch, 0 for as long as it takes; and ``digest``, the
-SHA-256 of these as they are written. There is a copy of it, because nobody else can say any more whom to wait for. A
-file of the first format, a list of records, is read as one of which nothing was read.
+Where too few of a life can ever be read its suppliers are waited for as long as contracts last, and no longer: who was
+away for so long need not have anything any more.
+
+The file is JSON: ``lives``, the newest first, each with its signed ``record`` in hex, whether it was ``read``,
+``until`` when its suppliers are waited for, in seconds since the epoch, 0 while that is not known, ``guests``, in hex,
+those who stand beside mine for it alone, null for a record of a device that counts, and whether these have stepped
+``aside`` for others; and ``digest``, the SHA-256 of these as they are written. There is a copy of it, because nobody
+else can say any more whom to wait for. A file of the first format, a list of records, is read as one of which nothing
+was read, and in one of the second, which has neither ``guests`` nor ``aside``, nobody is known to be a guest.
 """
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +32,8 @@ from bitdust.wire.records import Family
 from bitdust.wire.signed import Signed
 
 MOST = 32
+TERM = 458 * 86_400
+"""Seconds for which suppliers keep what they have of somebody who does not come."""
 MAX_FILE = 2 * MOST * MAX_RECORD + 8192
 
 
@@ -34,6 +42,9 @@ class Reading(Protocol):
 
     def is_past(self, moment: float, /) -> bool:
         """Whether a moment, in seconds since the epoch, is over for certain, however the wall clock leaps."""
+
+    def latest(self) -> float:
+        """How late it may be at most, in seconds since the epoch; 0 where that cannot be said."""
 
     def has_read(self, supplier: bytes, /) -> bool:
         """Whether a supplier has said what logs of mine it holds, and all of them are known here."""
@@ -48,11 +59,14 @@ class Reading(Protocol):
 @frozen
 class Life:
     """The record of one, in hex, and whether all that was safe in it is known here; ``family`` is what the record says,
-    None where nobody can read it. Its suppliers are waited for until a moment, 0 for as long as it takes."""
+    None where nobody can read it. Its suppliers are waited for until a moment, 0 while that is not known. ``guests``
+    stand beside mine for it alone, and have stepped aside or not; None where a device that counts has signed it."""
 
     record: str
     is_read: bool = False
     until: int = 0
+    guests: tuple[bytes, ...] | None = None
+    is_aside: bool = False
     family: Family | None = field(init=False)
 
     @family.default
@@ -68,8 +82,18 @@ class Life:
         return self.family is None or supplier in self.family.holders
 
     def is_over(self, reading: Reading) -> bool:
-        """Whether nobody waits for it any more."""
-        return bool(self.until) and reading.is_past(self.until)
+        """Whether nobody waits for it any more, or not now."""
+        return self.is_aside or (bool(self.until) and reading.is_past(self.until))
+
+
+@frozen
+class Unread:
+    """A life of which something that was safe may not be known here: who was not read, how many places are needed of
+    them, and until when they are waited for, in seconds since the epoch; 0 while that is not known."""
+
+    silent: list[bytes]
+    needed: int
+    until: int
 
 
 UNREADABLE = Life("")
@@ -87,17 +111,49 @@ class OtherLives:
         self._lives: list[Life] | None = None
         self._is_whole = True
 
-    def note(self, signed: Signed, until: int = 0) -> None:
-        """A record is about to be joined with mine, and waited for until a moment. Raises `OSError`."""
-        life = Life(signed.to_bytes().hex(), until=until)
-        self._write([life, *(known for known in self._known() if known.record != life.record)][:MOST])
+    def note(self, signed: Signed, until: int = 0, guests: Iterable[bytes] | None = None) -> bool:
+        """A record is about to be joined with mine, or its suppliers to be ``guests``, waited for until a moment.
+
+        Where there is no room one that counts takes that of guests; False where none is left. Raises `OSError`.
+        """
+        record, named = signed.to_bytes().hex(), None if guests is None else set(guests)
+        if named is not None:
+            named.update(who for one in self.guests(is_aside=True) if one.record == record for who in one.guests or ())
+        life = Life(record, until=until, guests=None if named is None else tuple(sorted(named)))
+        others = [known for known in self._known() if known.record != record]
+        if len(others) == MOST and guests is None:
+            last = next((one for one in others if one.guests is not None), None)
+            others = [one for one in others if one is not last]
+        if len(others) == MOST:
+            return False
+        self._write([life, *others])
+        return True
+
+    def guests(self, is_aside: bool = False) -> list[Life]:
+        """Those whose suppliers are guests; who was taken last comes first, and is the first to give way."""
+        return [one for one in self._known() if one.guests is not None and one.is_aside == is_aside]
+
+    def step_aside(self, lives: Collection[Life]) -> None:
+        """Nobody waits for these before they are noted again. Raises `OSError`."""
+        if lives:
+            self._write([evolve(one, is_aside=one.is_aside or one in lives) for one in self._known()])
+
+    def forget(self, life: Life) -> None:
+        """Nobody waits for it any more. Raises `OSError`."""
+        self._write([one for one in self._known() if one != life])
 
     def look(self, reading: Reading, holders: Collection[bytes]) -> None:
         """Note what is known by now; ``holders`` can be asked. Whoever goes afterwards is not waited for again. Raises
         `OSError`."""
-        known = self._known()
-        read = [evolve(one, is_read=not self._is_unread(one, reading, holders)) for one in known]
+        known, latest = self._known(), int(reading.latest())
+        longest = latest + TERM if latest else 0
+        read = [
+            evolve(one, is_read=not self._is_unread(one, reading, holders), until=one.until or longest)
+            for one in known
+            if not one.is_aside
+        ]
         left = [one for one in read if not (one.is_done(reading, holders) or one.is_over(reading))]
+        left += [one for one in known if one.is_aside]
         if left != known or not self._is_whole:
             self._write(left)
 
@@ -113,9 +169,13 @@ class OtherLives:
         known = [one for one in self._known() if not one.is_over(reading)]
         return any(one.has(supplier) for one in known) and not reading.has_listed(supplier)
 
-    def has(self, supplier: bytes) -> bool:
-        """Whether a supplier is one of another life of which not all is known here."""
-        return any(one.has(supplier) for one in self._known())
+    def unread(self, reading: Reading, holders: Collection[bytes]) -> list[Unread]:
+        """Those of which something that was safe may not be known here."""
+        return [_unread(one, reading, holders) for one in self._known() if self._is_unread(one, reading, holders)]
+
+    def has(self, supplier: bytes, besides: Collection[Life] = ()) -> bool:
+        """Whether a supplier is one of another life of which not all is known here, ``besides`` these."""
+        return any(one.has(supplier) for one in self._known() if not one.is_aside and one not in besides)
 
     def _known(self) -> list[Life]:
         """The newest first; where neither file can be read, one that says nothing."""
@@ -140,7 +200,7 @@ class OtherLives:
     def _write(self, lives: list[Life]) -> None:
         """The copy is written first and goes last: of two files that differ the first one says what is true."""
         if lives:
-            rows = [{"record": one.record, "read": one.is_read, "until": one.until} for one in lives]
+            rows = [_row(one) for one in lives]
             data = json.dumps({"lives": rows, "digest": _digest(rows)}).encode()
             write_safely(self._copy, data)
             write_safely(self._path, data)
@@ -148,6 +208,12 @@ class OtherLives:
             remove_safely(self._path)
             remove_safely(self._copy)
         self._lives, self._is_whole = lives, True
+
+
+def _row(life: Life) -> dict[str, Any]:
+    guests = None if life.guests is None else [who.hex() for who in life.guests]
+    marks = {"read": life.is_read, "until": life.until, "aside": life.is_aside}
+    return {"record": life.record, "guests": guests} | marks
 
 
 def _digest(rows: Sequence[Any]) -> str:
@@ -161,7 +227,14 @@ def _parsed(value: Any) -> list[Life]:
     rows = value["lives"]
     if value["digest"] != _digest(rows):
         raise ValueError("its digest is another one")
-    return [Life(str(row["record"]), bool(row["read"]), int(row.get("until", 0))) for row in rows]
+    return [_life(row) for row in rows]
+
+
+def _life(row: Any) -> Life:
+    until = int(row.get("until", 0))
+    guests = row.get("guests", [] if until else None)
+    named = None if guests is None else tuple(map(bytes.fromhex, guests))
+    return Life(str(row["record"]), bool(row["read"]), until, named, bool(row.get("aside")))
 
 
 def _is_read(family: Family | None, reading: Reading, holders: Collection[bytes]) -> bool:
@@ -171,8 +244,24 @@ def _is_read(family: Family | None, reading: Reading, holders: Collection[bytes]
     """
     if family is None:
         return all(map(reading.has_read, holders))
+    places = _places(family, holders)
+    return all(map(reading.has_read, chain(*places))) or _telling(places, reading) >= family.k
+
+
+def _places(family: Family, holders: Collection[bytes]) -> list[list[bytes]]:
+    """Of each place those who can be asked, where there is anybody."""
     known = map(family.holders_of, range(family.n))
-    places = [there for place in known if (there := [who for who in place if who in holders])]
+    return [there for place in known if (there := [who for who in place if who in holders])]
+
+
+def _telling(places: Iterable[Collection[bytes]], reading: Reading) -> int:
+    """How many places were read, and tell of others than me."""
     read = [place for place in places if all(map(reading.has_read, place))]
-    telling = [place for place in read if any(map(reading.names_others, place))]
-    return len(read) == len(places) or len(telling) >= family.k
+    return sum(any(map(reading.names_others, place)) for place in read)
+
+
+def _unread(life: Life, reading: Reading, holders: Collection[bytes]) -> Unread:
+    silent = [who for who in holders if life.has(who) and not reading.has_read(who)]
+    family = life.family
+    needed = family.k - _telling(_places(family, holders), reading) if family is not None else len(silent)
+    return Unread(silent, min(needed, len(silent)), life.until)

@@ -24,7 +24,7 @@ from bitdust.suppliers.contracts import ContractBook
 from bitdust.suppliers.departures import Departure, Departures, Why
 from bitdust.suppliers.family import MyFamily
 from bitdust.suppliers.membership import Membership
-from bitdust.suppliers.other_lives import Reading
+from bitdust.suppliers.other_lives import Reading, Unread
 from bitdust.suppliers.publication import FamilyPublication
 from bitdust.surroundings import Connected
 from bitdust.wire.records import MAX_ALSO
@@ -158,6 +158,7 @@ class Replacements:
     def _note_read(self) -> None:
         try:
             self._family.note_read(self.pieces)
+            self._family.take_again()
         except OSError as error:
             self._again.after(error)
 
@@ -194,7 +195,7 @@ class Replacements:
     def is_wanted(self, position: int) -> bool:
         """While things move to a new supplier it is to be replaced again only where it is lost, lies, or refuses, or a
         person asks for it: who had the place first has everything still. Where each of two has what another life has
-        stored both stay beside a third one, if there is room for that."""
+        stored both stay beside a third one, if there is room for that; guests make some."""
         known = self._departures.of(self._supplier(position))
         if known is None or (self.former(position) is not None and not self._has_room_beside()):
             return False
@@ -204,7 +205,8 @@ class Replacements:
 
     def _has_room_beside(self) -> bool:
         family = self._family.current
-        return family is None or len(family.also or ()) < MAX_ALSO or not self._family.has_unread(self.pieces)
+        has_place = family is None or len(family.also or ()) < MAX_ALSO or self._family.has_guests
+        return has_place or not self._family.has_unread(self.pieces)
 
     def is_refused(self, position: int) -> bool:
         """Whether a place changes hands, and who is to have it has long taken none of its pieces, or not the log, the
@@ -264,6 +266,10 @@ class Replacements:
         """Whether enough others know who has the place, its supplier among them."""
         supplier = self._supplier(position)
         return supplier is not None and self._publication.is_held_by(supplier) and self._publication.is_safe()
+
+    def unread(self) -> list[Unread]:
+        """Lives of before for which everybody who leaves a place stays."""
+        return self._family.unread(self.pieces)
 
     def publish(self) -> None:
         """Bring the record to whoever does not have it."""

@@ -5,6 +5,7 @@ from attrs import evolve, frozen
 from bitdust.suppliers.connectors import Connectors
 from bitdust.suppliers.departures import Departure
 from bitdust.suppliers.family import MyFamily
+from bitdust.suppliers.other_lives import Unread
 from bitdust.suppliers.replacement import Replacements
 from bitdust.suppliers.spread import Spread
 from bitdust.surroundings import Connected
@@ -51,6 +52,14 @@ class Roster:
             if place >= family.n and who is not None
         ]
         return [self._shown(place, who) for place, who in enumerate(family.suppliers)] + beyond
+
+    def leaving(self) -> list[bytes]:
+        """Those who have left their places and still hold something."""
+        return self._family.current.departing if self._family.current is not None else []
+
+    def unread(self) -> list[Unread]:
+        """Lives of before of which not all is known."""
+        return self._replacements.unread()
 
     def _shown(self, position: int, who: bytes | None) -> SupplierShown:
         former, replacement = self._replacements.former(position), self._replacements.state(position)

@@ -1,11 +1,12 @@
 """My suppliers, as lists show them (`suppliers_list`, `suppliers_ping`)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from bitdust.peers.presence import Presence
-from bitdust.peers.shown import Names, show_contract
+from bitdust.peers.shown import Names, show_contract, show_name
 from bitdust.suppliers.contracts import ContractBook
 from bitdust.suppliers.departures import Departure
 from bitdust.suppliers.resizing import Resizing
@@ -62,6 +63,24 @@ class SuppliersView:
     def change(self) -> str:
         """What is being done about another number of suppliers, in words; empty where nothing is."""
         return self._resizing.reason()
+
+    def leaving(self) -> Sequence[dict[str, Any]]:
+        """Those who have left their places and still hold something, with their names."""
+        found = [(who, Names.of(self._identities, who)) for who in self._roster.leaving()]
+        return [{"fingerprint": who.hex(), "idurl": one.idurl, "global_id": one.global_id} for who, one in found]
+
+    def unread(self) -> Sequence[dict[str, Any]]:
+        """Families of before of which not all is known that was stored with them: who was not read, how many of these
+        are needed, and until when they are waited for, 0 while that is not known. Until then nobody leaves."""
+        found = self._roster.unread()
+        return [
+            {
+                "suppliers": [show_name(self._identities, who) for who in one.silent],
+                "needed": one.needed,
+                "until": one.until,
+            }
+            for one in found
+        ]
 
     def ping(self) -> "Deferred[int]":
         """Ping all of them; fires with how many answered."""

@@ -495,7 +495,7 @@ class PeopleTests(NounCase):
             {"fingerprint": "ab" * 32, "global_id": "sam@x", "idurl": "http://x/sam.xml"},
         ]
         self.asked: list[Any] = []
-        self.context.suppliers = Anything(list=lambda verbose=False: rows)
+        self.context.suppliers = Anything(list=lambda verbose=False: rows, leaving=list)
         self.context.replacement_requests = Anything(
             replace=lambda old, new: self.asked.append((old, new)), try_out=lambda old, new: succeed(None)
         )

@@ -179,7 +179,7 @@ class IdentityTests(NounCase):
     def test_odd_digits(self) -> None:
         """What Python counts as digits and is no number of ours is refused in words, never as a mistake of the node."""
         self.become_alice()
-        self.context.suppliers = Anything(list=lambda verbose=False: [])
+        self.context.suppliers = Anything(list=lambda verbose=False: [], leaving=list)
         for text in ("²", "9" * 5000, "١"):
             self.assertNotEqual(self.code("supplier_change", supplier_id=text), "internal", text[:9])
             self.assertEqual(code_of(parse_servers, f"id.example:{text}"), "bad-value")
@@ -461,7 +461,7 @@ class ContactTests(NounCase):
             {"fingerprint": "", "global_id": "", "idurl": ""},
             {"fingerprint": "ab" * 32, "global_id": "bob@x", "idurl": "http://x/bob.xml"},
         ]
-        self.context.suppliers = Anything(list=lambda verbose=False: rows)
+        self.context.suppliers = Anything(list=lambda verbose=False: rows, leaving=list)
 
         def replace(old: bytes, new: bytes | None) -> Any:
             asked.append((old, new))
@@ -482,17 +482,17 @@ class ContactTests(NounCase):
         self.assertEqual(self.code("supplier_change", position=9), "not-found")
 
     def test_ending_contracts(self) -> None:
-        """Refused while files are stored, unless said otherwise; ending all of them stops hiring."""
+        """Refused while files are stored, unless said otherwise; ending all of them stops hiring. Whoever has left its
+        place can be named as well."""
         rows = [
             {"fingerprint": "ab" * 32, "global_id": "bob@x", "idurl": "http://x/bob.xml"},
             {"fingerprint": "cd" * 32, "global_id": "", "idurl": ""},
         ]
+        left: list[dict[str, str]] = []
         ended: list[Any] = []
         data = [True]
-        self.context.suppliers = Anything(list=lambda verbose=False: rows)
-        self.context.storage = some_storage(
-            stats=lambda: {"files": 3, "used": 5 << 20}, count=lambda: succeed(None)
-        )
+        self.context.suppliers = Anything(list=lambda verbose=False: rows, leaving=lambda: left)
+        self.context.storage = some_storage(stats=lambda: {"files": 3, "used": 5 << 20}, count=lambda: succeed(None))
         self.context.hiring = Anything(
             has_data=lambda: data[0], dismiss=lambda who: ended.append(who) or succeed(who[1:])
         )
@@ -503,6 +503,10 @@ class ContactTests(NounCase):
         self.assertEqual((ended, self.context.settings.get("services/employer/enabled")), ([], True))
         found = self.result("contracts_end", position=0, lose_data=1)
         self.assertEqual(found, {"ended": ["bob@x"], "not_told": []})
+        left.append({"fingerprint": "ef" * 32, "global_id": "eve@x", "idurl": "http://x/eve.xml"})
+        found = self.result("contracts_end", supplier_id="eve@x", lose_data=1)
+        self.assertEqual((found["ended"], ended[-1]), (["eve@x"], [b"\xef" * 32]))
+        left.clear()
         self.assertTrue(self.context.settings.get("services/employer/enabled"))
         data[0] = False
         found = self.result("contracts_end")

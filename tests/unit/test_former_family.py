@@ -574,7 +574,7 @@ class OtherLivesTests(FormerFamilyCase):
 
     def test_a_damaged_file(self) -> None:
         """Of two copies one is enough to know whom to wait for, and both are there again with the next look."""
-        copy = self.path.with_name(self.path.name + ".copy")
+        copy, self.town.late = self.path.with_name(self.path.name + ".copy"), 0.0
         for path in (self.path, copy):
             self.lives.note(self.record())
             data = path.read_bytes()

@@ -1,0 +1,34 @@
+"""What is open of lives of before and of revoked devices, in words. No Twisted."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from bitdust.checkup.finding import Finding, few, ok, warn
+
+
+def unread(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """Families of before of which not all is known that was stored with them; as `SuppliersView.unread` has them."""
+    return [_unread(row) for row in rows]
+
+
+def _unread(row: Mapping[str, Any]) -> Finding:
+    until = f", {datetime.fromtimestamp(row['until'], UTC):%Y-%m-%d} at the latest" if row["until"] else ""
+    text = (
+        f"what was stored with a family of before is not known yet: {few(row['suppliers'])} were not read, and"
+        f" {row['needed']} of them are needed; who is to leave stays until then{until}"
+    )
+    hint = "it goes on when they are back; those that are gone for good can be given up: bitdust supplier end NAME"
+    return warn("former family", text, hint)
+
+
+def open_ends(devices: Sequence[int], has_key: bool) -> list[Finding]:
+    """Numbers of revoked devices of which nobody knows yet how much they had written."""
+    if not devices:
+        return []
+    names = few([str(number) for number in devices], 3)
+    text = f"how much revoked devices had written is not known yet: {names}; all that they write counts until it is"
+    if has_key:
+        return [ok("revoked devices", text)]
+    again = f"bitdust identity revoke {devices[0]} --key-file FILE"
+    return [warn("revoked devices", f"{text}, and saying it needs your private key", again)]
