@@ -16,6 +16,7 @@ from bitdust.assembly.joints import (
     PieceMaking,
     StorageJoint,
     WrittenLogs,
+    in_layer,
 )
 from bitdust.automats.kernel import Registry
 from bitdust.blocks.room import BlocksRoom
@@ -24,6 +25,7 @@ from bitdust.companions.companions import Companions
 from bitdust.companions.router import Router
 from bitdust.config.settings import Settings
 from bitdust.customers.room import CustomersRoom
+from bitdust.dht.ids import SUPPLIERS_LAYER
 from bitdust.dht.offers import Offers
 from bitdust.dht.room import DHTRoom
 from bitdust.events import Consumers, Events
@@ -172,6 +174,7 @@ class Assembly:
             rooms.storage.network_is_back,
         ):
             rooms.dht.node.connected.connect(listener)
+        rooms.dht.node.seated.connect(in_layer(SUPPLIERS_LAYER, suppliers.hiring.somebody_came))
         suppliers.finding.sources = rooms.recovery
         suppliers.hiring.pieces = suppliers.replacements.pieces = rooms.storage.placement
         suppliers.resizing.packs = suppliers.lost.audits = rooms.storage.placement

@@ -32,6 +32,16 @@ def _is_late(around: Connected) -> bool:
     return around.world.wall() - made > LONGEST_WAIT
 
 
+def in_layer(wanted: int, then: Callable[[], None]) -> Callable[[int], None]:
+    """What is to be done about those who are seated in one layer of the hash table."""
+
+    def seated(layer: int) -> None:
+        if layer == wanted:
+            then()
+
+    return seated
+
+
 class FamiliesInDHT:
     """Families and identities of customers, for who keeps them alive."""
 

@@ -73,6 +73,8 @@ class DHTNode:
         self.jitter = jitter(world.entropy)
         self.connected: Signal[[]] = Signal()
         """Others are there, after nobody was."""
+        self.seated: Signal[[int]] = Signal()
+        """Somebody of a layer is known who was not before."""
         self.debug = DebugRecords(world.wall, self)
         self.connector = DHTConnector(around.registry, self)
 
@@ -158,6 +160,7 @@ class DHTNode:
             return fail()
         self._stack, self._datagrams = stack, datagrams
         stack.peers.changed.connect(lambda: self.connector.send("contacts-changed"))
+        stack.peers.seated.connect(self.seated.emit)
         stack.upkeep.start()
         self.connector.send("start")
         return succeed(self.port)

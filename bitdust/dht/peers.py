@@ -65,6 +65,8 @@ class Peers:
         """Whether anybody is known may be another now."""
         self.met = Signal[[]]()
         """Somebody new is known, or a known node at another address."""
+        self.seated = Signal[[int]]()
+        """Somebody has a place in the table of a layer, and had none before."""
 
     # what others ask
 
@@ -273,7 +275,8 @@ class Peers:
         self.tables[0].add(contact)
         for layer in range(1, MAX_LAYER + 1):
             if contact.attached(layer):
-                self._table(layer).add(contact)
+                if self._table(layer).add(contact):
+                    self.seated.emit(layer)
             elif layer in self.tables:
                 self.tables[layer].remove(contact)
         if len(self) != before:

@@ -9,6 +9,7 @@ from typing import Any
 
 from attrs import frozen
 from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from bitdust.automats.fire_hire import FireHire
@@ -34,6 +35,8 @@ LEAVE_AFTER = 60.0
 """Seconds after which a supplier that cannot be reached, and keeps nothing yet, loses its place."""
 LEAVE_AFTER_ALONE = 600.0
 """The same while no supplier at all can be reached: it may be this node that is away."""
+LOOK_SOON = 3.0
+"""Seconds after which somebody new is looked for, where nobody was known: those who come, come together."""
 
 
 @frozen
@@ -80,6 +83,7 @@ class Hiring:
         self._search_problem = ""
         self._was_complete: bool | None = None
         self._removers: list[Callable[[], None]] = []
+        self._soon: IDelayedCall | None = None
         self.searches = Searches(around, self)
         self.machine = FireHire(around.registry, self)
         connectors.refused.connect(lambda supplier: self.restart())
@@ -109,6 +113,8 @@ class Hiring:
         self.machine.send("shutdown")
         self._finding.stop()
         self.searches.stop()
+        if self._soon is not None and self._soon.active():
+            self._soon.cancel()
         removers, self._removers = self._removers, []
         for remove in removers:
             remove()
@@ -117,6 +123,12 @@ class Hiring:
         """Something changed: compare again now."""
         if self.machine.state not in ("AT_STARTUP", "CLOSED"):
             self.machine.send("restart")
+
+    def somebody_came(self) -> None:
+        """Somebody offers to be a supplier who was not known: where nobody was, the next round does not wait."""
+        waits = self._soon is not None and self._soon.active()
+        if self.searches.knows_nobody and not waits and self.machine.state not in ("AT_STARTUP", "CLOSED"):
+            self._soon = self._around.world.clock.callLater(LOOK_SOON, self.restart)
 
     def _search(self, everybody: bool) -> None:
         if everybody:
@@ -324,3 +336,4 @@ class Hiring:
             return
         addresses = [*self._around.sessions.known_addresses(candidate.fingerprint), *candidate.addresses, None]
         self._membership.give(position, candidate.fingerprint, addresses[0])
+        self.restart()  # a round that has found anybody is followed by the next one at once

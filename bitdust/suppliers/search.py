@@ -139,12 +139,15 @@ class Searches:
         self._reasons: dict[bytes | str, str] = {}
         self._named: dict[bytes, str] = {}
         self._events = around.events
+        self.knows_nobody = False
+        """Whether a search of the last round has found nobody at all who might be asked."""
         self.refused_by_name: dict[str, str] = {}
         """By IDURL, why somebody whom the settings name could not be hired when that was tried last."""
 
     def run(self, positions: list[int]) -> "Deferred[int]":
         """Search for all these places; fires with how many of them are still vacant. To cancel it ends the searches."""
         self.stop()
+        self.knows_nobody = False
         for position in positions:
             search = Search(self, position)
             self._running[position] = (search, SupplierFinder(self._registry, str(position), search))
@@ -221,6 +224,7 @@ class Searches:
                 search.asked = found.fingerprint
                 return found
         self._raise_reasons()
+        self.knows_nobody = True
         return None
 
     async def _of_settings(self, avoided: frozenset[bytes]) -> Candidate | None:
@@ -248,14 +252,11 @@ class Searches:
         for _ in range(LOOKUPS):
             exclude = self.excluded() | avoided | {one.fingerprint for one in drawn}
             node = await self.employer.candidates.random_supplier(exclude)
-            if node is None:
+            drawn += [node] if node is not None else []
+            excluded = self.excluded() | avoided  # other searches have gone on meanwhile, and may ask it now
+            drawn = [one for one in drawn if one.fingerprint not in excluded]
+            if node is None or len(drawn) == wanted:
                 break
-            if node.fingerprint not in exclude:
-                drawn.append(node)
-            if len(drawn) == wanted:
-                break
-        excluded = self.excluded()  # other searches have gone on meanwhile
-        drawn = [one for one in drawn if one.fingerprint not in excluded]
         if not drawn:
             return None
         return drawn[self.employer.reputation.choose([one.fingerprint for one in drawn])]

@@ -181,6 +181,23 @@ class PeersTests(SynchronousTestCase):
         self.peers.answered(contact, {"k": key.public, "a": 0b0010})
         self.assertEqual([len(self.peers.nearest(0, layer)) for layer in (0, 1, 2, 3)], [1, 1, 0, 0])
 
+    def test_who_is_new_in_a_layer(self) -> None:
+        """It is reported once, for each layer; again when it comes back after it was silent."""
+        seated: list[int] = []
+        self.peers.seated.connect(seated.append)
+        key = self.device()
+        contact = self.contact(key)
+        self.peers.prove(contact)
+        self.pong(key, layers=0b110)
+        self.assertEqual(seated, [1, 2])
+        self.peers.answered(contact, {"a": 0b110})
+        self.assertEqual(seated, [1, 2])
+        self.peers.answered(contact, {"a": 0b1110})
+        self.assertEqual(seated, [1, 2, 3])
+        self.peers.silent(contact)
+        self.peers.answered(contact, {"a": 0b1110})
+        self.assertEqual(seated, [1, 2, 3, 1, 2, 3])
+
     def test_news_of_layers(self) -> None:
         """What a query of a proven node from its address says of its layers holds at once; from another it does not."""
         key = self.device()

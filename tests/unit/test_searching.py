@@ -44,6 +44,77 @@ class SearchTests(TownCase):
         self.assertEqual(self.names().count("-"), 3)
         self.assertEqual(one.requests, 1)
 
+    def test_one_whom_another_search_asks_meanwhile(self) -> None:
+        """Where searches that run at once draw the same node all but one draw again: the first round finds all."""
+        draw = self.town.random_supplier
+
+        def slowly(exclude):
+            waiting: Deferred[None] = Deferred()
+            self.town.clock.callLater(0.1, waiting.callback, None)
+            drawn = draw(exclude)
+            return waiting.addCallback(lambda _: drawn)
+
+        self.town.random_supplier = slowly
+        self.start()
+        self.pass_time(0.5, 0.1)
+        self.assertNotIn("-", self.names())
+
+    def alone(self) -> None:
+        """Nobody was known for so long that rounds are rare."""
+        self.draw = self.town.random_supplier
+        self.town.random_supplier = lambda exclude: succeed(None)
+        self.start()
+        self.pass_time(3600, 5)
+        self.assertGreater(self.town.hiring.machine.failures, 10)
+
+    def test_a_round_that_finds_one(self) -> None:
+        """The next one follows at once, however long nobody was found before."""
+        self.alone()
+        now: list[float] = []
+
+        def one_a_second(exclude):
+            second = self.town.clock.seconds()
+            if second in now or (now and second < now[-1] + 1):
+                return succeed(None)
+            now.append(second)
+            return self.draw(exclude)
+
+        self.town.random_supplier = one_a_second
+        self.town.hiring.restart()
+        self.pass_time(10)
+        self.assertNotIn("-", self.names())
+
+    def test_somebody_comes(self) -> None:
+        """Where nobody was known they are asked within seconds; where somebody has refused the pauses stay."""
+        self.alone()
+        self.town.random_supplier = self.draw
+        for one in self.town.suppliers.values():
+            one.mood = "full"
+        for _ in range(3):
+            self.town.hiring.somebody_came()
+        self.pass_time(5)
+        asked = len(self.town.asked_dht)
+        self.assertIn("there is no room", self.town.hiring.reason)
+        for one in self.town.suppliers.values():
+            one.mood = "kind"
+        self.town.hiring.searches.forgive()
+        self.town.hiring.somebody_came()
+        self.pass_time(5)
+        self.assertEqual(len(self.town.asked_dht), asked)
+        self.town.random_supplier = lambda exclude: succeed(None)
+        self.town.hiring.restart()
+        self.town.random_supplier = self.draw
+        self.town.hiring.somebody_came()
+        self.pass_time(5)
+        self.assertNotIn("-", self.names())
+
+    def test_a_stop_before_they_are_asked(self) -> None:
+        """Nothing is left of it."""
+        self.alone()
+        self.town.hiring.somebody_came()
+        self.town.hiring.stop()
+        self.town.hiring.somebody_came()
+
     def test_addresses_that_do_not_answer(self) -> None:
         """A candidate is dialled at each of its addresses, and then wherever the node can find it."""
         dialled: list[str] = []
