@@ -4,7 +4,9 @@ import base64
 import json
 from itertools import combinations
 from typing import Any
+from unittest import mock
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.device import certify, check_certificate, check_record, device_id, verify
@@ -171,7 +173,25 @@ class Wire(VectorCase):
         """Records of family and contract hold."""
         self.signed("family record", Family)
         self.assertIs(self.signed("family record without addresses", Family).addresses, None)
+        self.assertEqual(self.signed("family record of several lives", Family).leavers(0)[1:], [raw(self.supplier())])
         self.signed("contract record", Contract)
+
+    def supplier(self) -> dict[str, str]:
+        """Of the first family record."""
+        found: dict[str, str] = self.row("family record")[1]["value"]["suppliers"][0]
+        return found
+
+    def test_a_family_of_a_newer_node(self) -> None:
+        """Whoever does not know one of its optional fields refuses all of it, and takes it where that is left out."""
+        data, _ = self.row("family record of several lives")
+        family = Family.from_body(Signed.from_bytes(data, Family.KIND).body)
+        for field in ("also", "leaving", "roots", "wanted", "beyond", "former"):
+            known = {name: schema for name, schema in Family.FIELDS.items() if name != field}
+            with mock.patch.object(Family, "FIELDS", known):
+                error = self.assertRaises(WireError, Family.from_body, family.to_body())
+                self.assertIn(f"unknown field '{field}'", str(error))
+                shorter = evolve(family, **{field: None})
+                self.assertEqual(Family.from_body(shorter.to_body()), shorter)
 
     def test_capability(self) -> None:
         """A capability holds under its device's or its owner's signature, for the scope that its key makes."""

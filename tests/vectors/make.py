@@ -170,6 +170,10 @@ def record_vectors() -> Iterator[Vector]:
     for record in (family, evolve(family, addresses=None), contract):
         short = " without addresses" if record == evolve(family, addresses=None) else ""
         yield vector(f"{record.KIND} record{short}", signed(record).to_bytes(), record, device=device().public)
+    leaving = {"leaving": [owner, None, None, None], "also": [{"place": 0, "supplier": supplier}]}
+    size = {"wanted": 5, "beyond": [None, owner], "former": 2}
+    several = evolve(family, suppliers=[None] * 4, addresses=None, roots=[b"r" * 8, b"s" * 8], **leaving, **size)
+    yield vector("family record of several lives", signed(several).to_bytes(), several, device=device().public)
     yield from capability_vectors(owner, supplier)
 
 
