@@ -252,7 +252,7 @@ class MyFamily:
     @property
     def has_guests(self) -> bool:
         """Whether some stand beside mine, who give way to anybody else."""
-        return bool(self._others.guests())
+        return any(one.guests for one in self._others.guests())
 
     def with_room(self) -> Family | None:
         """Mine with a place for one more who leaves, for which guests step aside. Raises `OSError`."""
@@ -265,7 +265,7 @@ class MyFamily:
 
     def _who_step_aside(self, is_enough: Callable[[Family], bool]) -> list[Life] | None:
         """As few guests as have to, those first who came last; None where it is not enough that all do."""
-        guests = self._others.guests()
+        guests = [one for one in self._others.guests() if one.guests]
         tries = (guests[:count] for count in range(len(guests) + 1))
         return next((going for going in tries if is_enough(self._without(going))), None)
 

@@ -107,6 +107,27 @@ class FamilyTests(ForgedCase):
         self.assertNotIn(True, [row["aside"] for row in rows])
 
 
+    def test_guests_of_whom_nobody_knows_that(self) -> None:
+        """In a file of the second format they have no names: all of them are waited for, as they were."""
+        self.flood()
+        for name in ("family.others", "family.others.copy"):
+            second_format(self.folder / name)
+        self.family = self.loaded()
+        before = self.family.current
+        self.assertFalse(self.family.adopt(self.record(self.other, people(2))))
+        self.assertEqual((self.family.current, self.family.has_guests), (before, False))
+        rows = json.loads((self.folder / "family.others").read_bytes())["lives"]
+        self.assertEqual([row.get("aside", False) for row in rows], [False] * 3)
+
+
+def second_format(path: Path) -> None:
+    """Bring a list of lives to it."""
+    rows = json.loads(path.read_bytes())["lives"]
+    for row in rows:
+        del row["guests"], row["aside"]
+    path.write_text(json.dumps({"lives": rows, "digest": _digest(rows)}))
+
+
 class ManyLivesTests(ForgedCase):
     def setUp(self) -> None:
         super().setUp()
@@ -132,10 +153,7 @@ class ManyLivesTests(ForgedCase):
         """One with an end is of guests who are not known by name, and one without it counts."""
         self.lives.note(self.forged(11), START + DAY, people(11))
         self.lives.note(self.record(self.other, people(2)))
-        value = json.loads(self.path.read_bytes())
-        for row in value["lives"]:
-            del row["guests"], row["aside"]
-        self.path.write_text(json.dumps(value | {"digest": _digest(value["lives"])}))
+        second_format(self.path)
         first, second = OtherLives(self.path)._known()
         self.assertEqual((first.guests, first.is_aside, second.guests, second.is_aside), (None, False, (), False))
 
