@@ -5,7 +5,7 @@ tell what it is about. A record there says whose device it is, as those of provi
 where that is to be reached stands in the device's own record.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -14,6 +14,7 @@ from twisted.logger import Logger
 
 from bitdust.crypt.device import device_id
 from bitdust.folders.folder import Folder
+from bitdust.outcome import outcomes
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.providers import POSITIONS
@@ -32,7 +33,7 @@ class FolderDirectory(Protocol):
     def put_provider(self, key: bytes, position: int, time: int, /) -> Awaitable[bool]:
         """Say that I have something at one position of a place."""
 
-    def provider_at(self, key: bytes, position: int, /) -> Awaitable[Any]:
+    def provider_at(self, key: bytes, position: int, /) -> Coroutine[Any, Any, Any]:
         """Who has; None where nobody says so."""
 
     def addresses_of_device(self, fingerprint: bytes, device: bytes, /) -> Awaitable[list[str]]:
@@ -101,11 +102,10 @@ class DhtSearch:
             await self._say(_place(folder, today))
 
     async def _look_at(self, folder: Folder, place: bytes) -> None:
-        """Behind an empty position is none."""
-        for position in range(POSITIONS):
-            found = await self._directory.provider_at(place, position)
-            if found is None or not self._is_on:
-                return
+        """At any position: whoever was at one before may be gone, and one that cannot be asked about hides no other."""
+        at = self._directory.provider_at
+        asked = await outcomes(Deferred.fromCoroutine(at(place, position)) for position in range(POSITIONS))
+        for found in [one.value for one in asked if one.value is not None]:
             device = device_id(found.device_key)
             if found.device_key == self._around.me.device.public or device in folder.peers:
                 continue

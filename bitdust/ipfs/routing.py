@@ -7,6 +7,7 @@ where it must be, and shows itself. Who has a block stands in records under a bl
 from collections.abc import AsyncIterator
 
 from attrs import frozen
+from twisted.internet.defer import Deferred
 
 from bitdust.crypt.device import device_id
 from bitdust.dht.contact import Contact
@@ -18,7 +19,7 @@ from bitdust.ipfs.peerids import device_key, multiaddrs, my_id, peer_id
 from bitdust.ipld.cid import Cid
 from bitdust.ipld.multiaddr import Multiaddr
 from bitdust.ipld.peerid import PeerId
-from bitdust.outcome import outcome
+from bitdust.outcome import outcome, outcomes
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.providers import POSITIONS, blinded
 
@@ -59,16 +60,18 @@ class Routing:
     # who has a block
 
     async def providers(self, cid: Cid, most: int = POSITIONS) -> AsyncIterator[Provided]:
-        """Who says that it has a block, each once; this node too, where it does. Behind an empty position is none."""
-        key = blinded(cid.multihash)
-        seen: set[bytes] = set()
-        for position in range(POSITIONS):
-            found = await self._directory.provider_at(key, position)
-            if found is None or len(seen) >= most:
-                return
-            if found.device_key not in seen:
-                seen.add(found.device_key)
-                yield found
+        """Who says that it has a block, each once; this node too, where it does.
+
+        At any position: whoever was at one before may be gone, and one that cannot be asked about hides no other. Fails
+        where that is so of all.
+        """
+        key, at = blinded(cid.multihash), self._directory.provider_at
+        asked = await outcomes(Deferred.fromCoroutine(at(key, position)) for position in range(POSITIONS))
+        if all(one.error is not None for one in asked):
+            raise asked[0].error or BitDustError("no-answer", "the DHT does not answer")
+        found = {one.value.device_key: one.value for one in asked if one.value is not None}
+        for one in list(found.values())[:most]:
+            yield one
 
     async def addresses_of(self, provided: Provided) -> FoundPeer:
         """Where somebody who has a block can be reached."""
