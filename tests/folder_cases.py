@@ -90,7 +90,7 @@ CASES = {
 }
 """What happens."""
 NOT_HAD = {
-    19: "On a disk that cannot tell upper and lower case apart it cannot be tried here, for want of such a disk.",
+    19: "A disk that takes both for one is played: tests run where there is none.",
     51: "In the suite with hundreds of files; with 100,000 by `python -m benchmarks sync`.",
     58: "In the suite with a few of each.",
     59: "By relays alone it cannot be: there are none yet; `use_relay_server` is kept until there are.",

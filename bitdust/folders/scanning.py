@@ -58,6 +58,7 @@ class Scan:
         """Paths that somebody has told of in these."""
         self._files: deque[str] = deque()
         self._missing: deque[str] = deque()
+        self._takes_both: bool | None = None
         self._going: list[tuple[str, bool]] = []
         """A missing path and what is below it, each with whether what is below is in here, or told, already."""
         self._replaced: list[str] = []
@@ -96,7 +97,7 @@ class Scan:
         if self._ignored.ignores(path):
             return
         try:
-            found = self._tree.look(path)
+            found = self._look(path)
         except OSError as error:
             self._warn(path, error)
             return
@@ -157,9 +158,16 @@ class Scan:
 
     def _is_gone(self, path: str) -> bool:
         try:
-            return self._tree.look(path) is None
+            return self._look(path) is None
         except OSError:
             return False
+
+    def _look(self, path: str) -> Local | None:
+        """What is there under just that name."""
+        found = self._tree.look(path)
+        if self._takes_both is None:
+            self._takes_both = self._tree.takes_both()
+        return found if found is None or not self._takes_both or self._tree.is_called(path) else None
 
     @property
     def waiting(self) -> int:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bitdust.crypt.files import write_all
 from bitdust.folders.items import Local
-from bitdust.folders.paths import HOUSEKEEPING, parents
+from bitdust.folders.paths import HOUSEKEEPING, parent, parents
 from bitdust.folders.records import FILE, FOLDER, LINK
 
 ID, TEMPORARY, ARCHIVE = f"{HOUSEKEEPING}/ID", f"{HOUSEKEEPING}/tmp", f"{HOUSEKEEPING}/Archive"
@@ -241,6 +241,22 @@ class Tree:
             if error.errno == errno.ELOOP:
                 return None
             raise
+
+    def takes_both(self) -> bool:
+        """Whether the disk cannot tell upper and lower case apart."""
+        with contextlib.suppress(OSError), self.folder("") as folder:
+            os.lstat(HOUSEKEEPING.upper(), dir_fd=folder)
+            return True
+        return False
+
+    def is_called(self, path: str) -> bool:
+        """Whether what is at a path has just that name, and so have the folders that it is in: such a disk gives it
+        under other names as well. Raises `OSError`."""
+        for one in (*parents(path), path):
+            with self.folder(parent(one)) as folder:
+                if one.rpartition("/")[2] not in os.listdir(folder):
+                    return False
+        return True
 
     def size(self, path: str) -> int:
         """Of a file; -1 where there is none."""

@@ -80,6 +80,42 @@ class DiskTests(ReplicaCase):
         self.assertEqual(alice.tree(), {"a": b"lower"})
         self.assertEqual(list(bob.tree().values()), [b"lower"])
 
+    def test_case_19_changed_elsewhere(self) -> None:
+        """A name whose case alone was changed follows onto a disk that takes both for one; no content is sent."""
+        alice, bob = self.upper_and_lower(lambda alice, bob: [bob])
+        self.renamed(alice, alice, bob)
+
+    def test_case_19_changed_there(self) -> None:
+        """A name whose case alone was changed on a disk that takes both for one follows elsewhere."""
+        alice, bob = self.upper_and_lower(lambda alice, bob: [bob])
+        self.renamed(bob, alice, bob)
+
+    def test_case_19_on_such_disks_alone(self) -> None:
+        """The same between two such disks."""
+        alice, bob = self.upper_and_lower(lambda alice, bob: [alice, bob])
+        self.renamed(alice, alice, bob)
+
+    def upper_and_lower(self, which: Callable[[Any, Any], list[Any]]) -> tuple[Any, Any]:
+        """Two that have the same, some of them on disks that cannot tell upper and lower case apart."""
+        alice, bob = self.pair(name="content")
+        alice.write("folder/file", "content of another one")
+        settle(alice, bob)
+        for one in (alice, bob):
+            one.fetched.clear()
+        for one in which(alice, bob):
+            one_for_two(one.store.tree)
+        return alice, bob
+
+    def renamed(self, who: Any, *both: Any) -> None:
+        for old, new in (("name", "NAME"), ("folder/file", "folder/FILE"), ("NAME", "Name")):
+            who.rename(old, new)
+            if old == "NAME":
+                who.scan(old, new)  # as the system reports it; else all of it is looked at
+            settle(*both)
+        wanted = {"Name": b"content", "folder": None, "folder/FILE": b"content of another one"}
+        for one in both:
+            self.assertEqual((one.tree(), one.due(), one.fetched), (wanted, [], []))
+
     def test_case_36_power(self) -> None:
         """A file is on the disk before it gets its name, the name before the journal says that it is there."""
         alice, bob = self.pair()
@@ -172,6 +208,7 @@ def one_for_two(tree: Tree) -> None:
             yield folder, names[0] if names else last
 
     tree.beside = same_name  # type: ignore[method-assign]
+    tree.takes_both = lambda: True  # type: ignore[method-assign]
 
 
 class OnTheWayTests(ReplicaCase):
