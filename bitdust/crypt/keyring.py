@@ -32,10 +32,10 @@ from bitdust.crypt.shares import (
     MAX_SHARES_SIZE,
     GivenShare,
     Grant,
+    kept_grants,
     near,
     secrets_map,
     united,
-    united_grants,
     united_shares,
     within,
 )
@@ -137,7 +137,7 @@ class RingKey:
             self.scopes | other.scopes,
             edits,
             frozenset(() if erased else pairs[1:]),
-            united_grants(self.grants, other.grants),
+            kept_grants(self.key_id, self.grants, other.grants),
         )
 
     @property
@@ -214,7 +214,7 @@ class KeyRing:
     def grant(self, key_id: str, grant: Grant) -> None:
         """Note that somebody may use a key, until when, or that it may not any more. Raises ``too-many-keys``."""
         key = self.get(key_id)
-        grants = united_grants(key.grants, (grant,))
+        grants = kept_grants(key_id, key.grants, (grant,))
         if len(grants) > MAX_GRANTS:
             raise BitDustError("too-many-keys", f"a key is given to at most {MAX_GRANTS} people")
         self._put(evolve(key, grants=grants))
@@ -362,7 +362,7 @@ class KeyRing:
             retired = frozenset(item["secret"] for item in kept if item.get("retired"))
             scopes = frozenset(stored.pop("scopes", ()))
             pairs = frozenset((one.get("private") or "", one.get("public") or "") for one in stored.pop("pairs", ()))
-            grants = united_grants(map(Grant.of_map, stored.pop("grants", ())))
+            grants = kept_grants(stored["key_id"], map(Grant.of_map, stored.pop("grants", ())))
             ring.keys[stored["key_id"]] = RingKey(
                 **stored, secrets=secrets, retired=retired, scopes=scopes, pairs=pairs, grants=grants
             )

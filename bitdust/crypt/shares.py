@@ -14,7 +14,7 @@ from bitdust.crypt.writers import CUT, KEYS, MAX_KEYS_OF_ONE, WRITER, Cut, Write
 from bitdust.wire.capability import Capability, Right, ShownCapability
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.keepers import Keepers, family_of, keepers_of
-from bitdust.wire.names import KEY_ALIAS
+from bitdust.wire.names import FOLDER_KEYS, KEY_ALIAS
 from bitdust.wire.packet import MAX_CAPABILITY
 from bitdust.wire.records import Family
 from bitdust.wire.revisions import MOST_AHEAD
@@ -24,6 +24,9 @@ MAX_SHARES, MAX_SHARES_SIZE = 200, 128 * 1024
 """Of others, and their bytes: half of a ring is its owner's."""
 MAX_GRANTS = 200
 """Of one key, those that were taken back included, until they end."""
+MAX_SHUT = 20
+"""Grants of a folder's key that were taken back, the last of them. Those before give nothing to whoever would still be
+let in by one: as long as the folder is kept at suppliers its secret lets him in, and else there is nothing to read."""
 MAX_SHARE_SECRETS, MAX_SHARE_SCOPES = 1000, 64
 MAX_FAMILY = 8 * 1024
 MAX_SHARE_LABEL = 800
@@ -127,6 +130,23 @@ def united_grants(*grants: Iterable[Grant]) -> tuple[Grant, ...]:
             devices = frozenset(sorted(known.devices | one.devices)[:MAX_KEYS_OF_ONE])
             found[one.id] = evolve(newer, revoked=known.revoked or one.revoked, devices=devices, cut=cut)
     return tuple(found[ident] for ident in sorted(found))
+
+
+def kept_grants(key_id: str, *grants: Iterable[Grant]) -> tuple[Grant, ...]:
+    """All of a key, each once; of a folder's key without those that began before the last ones that were taken back.
+
+    None of these counts, though another ring may not know yet that it was taken back: else it would stand in the place
+    of one that suppliers accept.
+    """
+    kept = united_grants(*grants)
+    shut = sorted(_begun(one) for one in kept if one.revoked)[-MAX_SHUT:]
+    if len(shut) < MAX_SHUT or not key_id.startswith(FOLDER_KEYS):
+        return kept
+    return tuple(one for one in kept if _begun(one) >= shut[0])
+
+
+def _begun(grant: Grant) -> tuple[int, bytes]:
+    return grant.since, grant.id
 
 
 @frozen

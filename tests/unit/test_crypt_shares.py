@@ -5,10 +5,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt import keyring, shares
 from bitdust.crypt.keyring import KeyRing, RingKey
-from bitdust.crypt.shares import GivenShare, Grant, united_grants
+from bitdust.crypt.shares import MAX_GRANTS, GivenShare, Grant, united_grants
 from bitdust.wire.capability import Capability, Right, ShownCapability
 from bitdust.wire.encoding import decode, encode
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import FOLDER_KEYS
 from bitdust.wire.records import Family
 from tests.unit.supplier_kit import DAY, START, Person
 
@@ -113,6 +114,32 @@ class RingTests(SynchronousTestCase):
         self.assertNotIn((ALICE.fingerprint, "two"), ring.shares)
         self.patch(keyring, "most_bytes", lambda revoked: len(ring.to_bytes()))
         self.assertEqual(self.refused(ring.give, share(3, alias="four", label="x" * 100)), "too-many-keys")
+
+    def test_a_folder_off_and_on(self) -> None:
+        """Of a folder's key the last grants that were taken back are kept. None that began before counts, not by a ring
+        that does not know yet that it was taken back either; of other keys all stay."""
+        alias = f"{FOLDER_KEYS}{'0' * 32}"
+        mine, theirs = self.ring(), self.ring()
+        for ring in (mine, theirs):
+            ring.add(RingKey(alias, secrets={1: (b"f" * 32,)}))
+        for number in range(3 * MAX_GRANTS):
+            grant = evolve(GRANT, id=number.to_bytes(16, "big"), since=START + number)
+            mine.grant(alias, grant)
+            if number == 7:
+                theirs.merge(mine)
+            mine.grant(alias, evolve(grant, revoked=True))
+        last = evolve(GRANT, id=b"l" * 16, since=START + number + 1)
+        mine.grant(alias, last)
+        self.assertEqual([one.id for one in mine.get(alias).grants if not one.revoked], [last.id])
+        self.assertEqual(len(mine.get(alias).grants), shares.MAX_SHUT + 1)
+        self.assertTrue(any(not one.revoked for one in theirs.get(alias).grants))
+        theirs.merge(mine)
+        mine.merge(theirs)
+        self.assertEqual(mine.get(alias).grants, theirs.get(alias).grants)
+        self.assertEqual([one.id for one in theirs.get(alias).grants if not one.revoked], [last.id])
+        for number in range(2 * shares.MAX_SHUT):
+            mine.grant("wedding", evolve(GRANT, id=number.to_bytes(16, "big"), revoked=True))
+        self.assertEqual(len(mine.get("wedding").grants), 2 * shares.MAX_SHUT)
 
     def test_a_new_secret_for_one_key(self) -> None:
         """What was sealed stays readable; what is new is sealed under a secret that only this ring has."""
