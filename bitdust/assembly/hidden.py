@@ -223,3 +223,7 @@ class OneFolder:
     def shut_out(self, holder: bytes) -> None:
         """Nobody may by that any more."""
         self._shares.shut_out(self._alias, holder)
+
+    def unfound(self, holder: bytes) -> str:
+        """Why whoever has the holder's key would not find them there; empty where that is not known."""
+        return self._shares.donations.unfound(self._alias, holder)

@@ -6,7 +6,7 @@ what is wrong with a capability             it is refused with
 its bytes, a field, a number                ``bad-field``
 another owner than the packet's             ``not-allowed``
 held by somebody else, or another device    ``not-allowed``
-held by a key, and more than read with it   ``not-allowed``
+held by proof, and none, or for more        ``not-allowed``
 signed by nobody who counts for the owner   ``bad-signature``
 the owner has no contract here              ``no-contract``
 ended, revoked, or valid for too long       ``not-allowed``
@@ -102,8 +102,10 @@ class Admission:
         if grant.owner != request.packet.owner:
             raise BitDustError("not-allowed", "this capability is of another owner")
         device = _device_key(request.peer)
-        if grant.holder not in (request.peer.fingerprint, device):
+        if grant.by_proof:
             _need_proof(shown, grant, request.packet.to, device, right)
+        elif grant.holder not in (request.peer.fingerprint, device):
+            raise BitDustError("not-allowed", "this capability is held by somebody else")
         self._check_owner_signed(shown, grant.owner)
         self._store.usage(grant.owner)
         self._store.need_valid(grant)
@@ -178,7 +180,7 @@ def _signer(document: Document, signed: Signed, revoked: bool) -> Device:
 def _need_proof(shown: ShownCapability, grant: Capability, supplier: bytes, device: bytes | None, right: Right) -> None:
     """Whoever has the holder's key may read; nothing is kept for many who cannot be told apart."""
     if device is None or not is_proven(shown, grant.holder, supplier, device):
-        raise BitDustError("not-allowed", "this capability is held by somebody else")
+        raise BitDustError("not-allowed", "this capability is held by proof, which is missing")
     if right not in READING:
         raise BitDustError("not-allowed", "whoever holds a capability by a key alone only reads")
 

@@ -3,7 +3,7 @@
 Nothing of them is in my key ring: who has the secret finds them again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -13,6 +13,7 @@ from bitdust.crypt.capabilities import proven
 from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.shares import GivenShare
 from bitdust.formats.operations import Op
+from bitdust.identity.document import IdentityDocument
 from bitdust.identity.proving import NameProver
 from bitdust.outcome import outcome
 from bitdust.shares.offer import read_offer
@@ -22,9 +23,11 @@ from bitdust.shares.published import is_published
 from bitdust.signal import Signal
 from bitdust.storage.catalog.paths import Target
 from bitdust.storage.catalog.rows import Part
+from bitdust.storage.shared.catalog import forget_catalogs
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import FOLDER_KEYS
 from bitdust.wiring import Wire
 
 
@@ -121,20 +124,31 @@ class Borrowing:
 
         Whoever is in the table beside the true owner keeps nobody from him: there are few places, and all are read.
         """
+        found = await self.records.find(holder.public)
         shares = []
-        for offered in await self.records.find(holder.public):
-            share = await self._share(offered, holder)
+        for owner in dict.fromkeys(offered.owner for offered in found):
+            share = await self._share(owner, [one for one in found if one.owner == owner], holder)
             if share is not None:
                 shares.append(share)
         shares.sort(key=lambda share: -share.given)
         return [Borrowed(self._around, share, holder, self._prover) for share in shares]
 
-    async def _share(self, offered: Offered, holder: DeviceKey) -> GivenShare | None:
-        identities = self._around.identities
-        await outcome(Deferred.fromCoroutine(self.people.resolve(offered.owner)))
-        document = identities.get(offered.owner)
+    async def _share(self, owner: bytes, offers: Sequence[Offered], holder: DeviceKey) -> GivenShare | None:
+        """The newest that makes sense, unless it was withdrawn since. A device that was revoked says nothing of it."""
+        await outcome(Deferred.fromCoroutine(self.people.resolve(owner)))
+        document = self._around.identities.get(owner)
         if document is None:
             return None
+        for offered in offers:
+            device = document.device(offered.device)
+            if device is None or device.revoked is not None:
+                continue
+            share = self._opened(offered, document, holder) if offered.sealed else None
+            if share is not None or not offered.sealed:
+                return share
+        return None
+
+    def _opened(self, offered: Offered, document: IdentityDocument, holder: DeviceKey) -> GivenShare | None:
         try:
             offer = open_from(offered.sealed, holder)
             share = read_offer(offer, document, holder.public, self._around.world.wall()).share
@@ -142,3 +156,8 @@ class Borrowing:
             self.log.warn("an offer to the holder of a folder's secret counts for nothing: {why}", why=str(error))
             return None
         return share if is_published(share.alias) else None
+
+    def forget_others(self, labels: Iterable[str]) -> "Deferred[None]":
+        """Remove what was read of folders, but for those with these labels. Fails with `OSError`."""
+        wanted, world = {f"{FOLDER_KEYS}{label}" for label in labels}, self._around.world
+        return world.run_in_thread(forget_catalogs, world.home, lambda key: not is_published(key) or key in wanted)

@@ -138,7 +138,8 @@ class Donations:
             raise BitDustError("bad-argument", f"a grant ends within {MOST_DAYS - 1} days from now")
         known = self._kept(alias, Grant(b"", holder, rights, quota, now, ends or now + LATEST))
         ident = known.id if known is not None else self._around.world.entropy(16)
-        grant = Grant(ident, holder, rights, quota, now, ends or now + LONGEST)
+        since = max(now, self._last(alias))
+        grant = Grant(ident, holder, rights, quota, since, ends or now + LONGEST)
         self._me.key_ring.grant(alias, grant)
         self._me.save_key_ring()
         self._around.events.send("share-granted", self._shown(alias, holder))
@@ -148,11 +149,18 @@ class Donations:
     def _kept(self, alias: str, wanted: Grant) -> Grant | None:
         """The grant that somebody has, if it may go on. Where less is given than before, what was signed for more would
         count until its end: it is revoked, and another takes its place."""
-        known = self.grant_of(alias, wanted.holder)
-        if known is None or not _is_less(wanted, known):
-            return known
-        self._me.key_ring.grant(alias, evolve(known, revoked=True))
-        return None
+        kept = None
+        for known in [one for one in self.grants(alias) if one.holder == wanted.holder]:
+            if _is_less(wanted, known):
+                self._me.key_ring.grant(alias, evolve(known, revoked=True))
+            elif kept is None:
+                kept = known
+        return kept
+
+    def _last(self, alias: str) -> int:
+        """The first second that is later than all grants of a folder's key began: a ring keeps the last of them."""
+        grants = self._me.key_ring.get(alias).grants if is_published(alias) else ()
+        return 1 + max((one.since for one in grants if one.since < U63), default=-1)
 
     def _need_grantable(self, alias: str) -> None:
         key = self._me.key_ring.get(alias)
@@ -172,24 +180,23 @@ class Donations:
             return self.groups.keepers(alias)
         return self._family.signed
 
-    def take_back(self, alias: str, holder: bytes) -> Grant:
+    def take_back(self, alias: str, holder: bytes) -> None:
         """Somebody may not read what is new any more: suppliers are told, and a new secret is made.
 
         What the person has already stays readable for it. Raises `BitDustError` ``not-found``.
         """
-        grant = self.grant_of(alias, holder)
-        if grant is None:
+        grants = [one for one in self.grants(alias) if one.holder == holder]
+        if not grants:
             raise BitDustError("not-found", "this person was not let in")
         ring, me = self._me.key_ring, self._me
-        revoked = evolve(grant, revoked=True)
-        ring.grant(alias, revoked)
+        for grant in grants:  # several, where two devices of mine let it in before they heard of each other
+            ring.grant(alias, evolve(grant, revoked=True))
         if not is_published(alias):  # whoever has the secret behind the holder could read what is new all the same
             ring.renew_secret(alias, self._around.world.entropy, me.device_number)
         me.save_key_ring()
         self._around.events.send("share-revoked", self._shown(alias, holder))
         self.changed.emit(alias)
         self.refresh()
-        return revoked
 
     def grant_of(self, alias: str, holder: bytes) -> Grant | None:
         """The grant that counts for somebody."""
@@ -203,6 +210,14 @@ class Donations:
     def of(self, alias: str) -> list[Donation]:
         """What is brought to the holders of a key."""
         return [one for (name, _), one in self._running.items() if name == alias]
+
+    def unfound(self, alias: str, holder: bytes) -> str:
+        """Why whoever has the holder's key would not find what it is let into; empty where that is not known."""
+        if self.grant_of(alias, holder) is None:
+            return ""
+        donation = self._running.get((alias, holder))
+        off = "it is not written into the DHT as long as service_key_exchange is off"
+        return donation.problem if donation is not None else off
 
     def refused(self) -> list[str]:
         """Who does not take what I gave, and why."""
@@ -265,7 +280,8 @@ class Donations:
     def _renew_end(self, key: RingKey, grant: Grant) -> None:
         """A grant that lasted as long as one can goes on: nobody is shut out by forgetting it."""
         now = int(self._around.world.wall())
-        if grant.counts(now) and grant.ends - grant.since >= LONGEST and grant.ends - now < RENEWED_BEFORE:
+        goes_on = grant.ends - grant.since >= LONGEST or is_published(key.key_id)
+        if grant.counts(now) and goes_on and grant.ends - now < RENEWED_BEFORE:
             self._me.key_ring.grant(key.key_id, evolve(grant, ends=now + LONGEST))
             self._me.save_key_ring()
 
@@ -283,7 +299,7 @@ class Donations:
         grant = self._given(donation)
         offer = b"" if grant.revoked else write_offer(evolve(self._share(donation), given=0), grant.since)
         digest = hashlib.sha256(offer).digest()
-        return self._publishing.digest(digest) if is_published(donation.alias) else digest
+        return self._publishing.digest(digest, self._me.document.revision) if is_published(donation.alias) else digest
 
     async def deliver(self, donation: Donation) -> None:
         """Bring it. Fails as `Outbox.send` does."""
@@ -314,17 +330,12 @@ class Donations:
         if signed is None:
             raise BitDustError("keys-not-ready", "there is nobody any more who holds what is shared")
         me, now = self._me, int(self._around.world.wall() * 1000)
-        shown = [
-            ShownCapability.of(
-                me.sign(
-                    Capability.KIND,
-                    Capability(
-                        grant.id, me.fingerprint, grant.holder, grant.rights, self._quota(key, grant), grant.ends, scope
-                    ).to_body(),
-                )
-            ).to_bytes()
+        quota, by_proof = self._quota(key, grant), is_published(key.key_id)
+        given = [
+            Capability(grant.id, me.fingerprint, grant.holder, grant.rights, quota, grant.ends, scope, by_proof)
             for scope in sorted(key.scopes)
         ]
+        shown = [ShownCapability.of(me.sign(Capability.KIND, one.to_body())).to_bytes() for one in given]
         share = GivenShare(
             me.fingerprint, key.key_id, me.global_id, key.label, now, dict(key.secrets), tuple(shown), signed.to_bytes()
         )

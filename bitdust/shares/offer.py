@@ -5,6 +5,7 @@ from attrs import evolve, frozen
 from bitdust.crypt.capabilities import OwnerDocument, is_owners_word
 from bitdust.crypt.device import check_record
 from bitdust.crypt.shares import AHEAD, SHARE, GivenShare
+from bitdust.shares.published import is_published
 from bitdust.wire.capability import ShownCapability
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.keepers import signed_holders
@@ -50,6 +51,8 @@ def read_offer(data: bytes, owner: OwnerDocument, holder: bytes, now: float) -> 
     for grant in share.grants:
         if grant.owner != share.owner or grant.holder != holder or grant.ends <= now:
             raise WireError("not-allowed", "a capability of the share is of or for somebody else, or has ended")
+        if grant.by_proof != is_published(share.alias):
+            raise WireError("not-allowed", "capabilities of what is offered to many, and of nothing else, are by proof")
     if not all(is_owners_word(owner, ShownCapability.from_bytes(shown)) for shown in share.capabilities):
         raise WireError("bad-signature", "a capability of the share is not signed by its owner")
     _check_holders(share, owner, version)
@@ -60,7 +63,7 @@ def read_offer(data: bytes, owner: OwnerDocument, holder: bytes, now: float) -> 
 def _check_holders(share: GivenShare, owner: OwnerDocument, version: int) -> None:
     keepers, signed = share.keepers(), signed_holders(share.family)
     device = owner.device(signed.device)
-    if device is None or share.owner_family().customer != share.owner:
+    if device is None or device.revoked is not None or share.owner_family().customer != share.owner:
         raise WireError("bad-signature", "the family of the share is not its owner's")
     check_record(signed, device.key)
     if version < WITH_WRITERS and (keepers is not None or share.names):

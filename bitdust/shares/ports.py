@@ -41,10 +41,13 @@ class MyStorage(Protocol):
 
 
 class Offered(Protocol):
-    """What an owner offers, sealed to a holder."""
+    """What a device of an owner offers, sealed to a holder; nothing where it has withdrawn what there was."""
 
     @property
     def owner(self) -> bytes: ...
+
+    @property
+    def device(self) -> bytes: ...
 
     @property
     def sealed(self) -> bytes: ...
@@ -57,7 +60,7 @@ class OfferRecords(Protocol):
         """Offer something for so many seconds, or nothing any more; ``time`` is milliseconds. Raises `BitDustError`."""
 
     async def find(self, holder: bytes, /) -> Sequence[Offered]:
-        """All that is offered to a holder."""
+        """All that is offered to a holder, or was and is withdrawn; the newest first."""
 
 
 class Resolves(Protocol):

@@ -24,9 +24,13 @@ class Publishing:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def digest(self, offer: bytes) -> bytes:
-        """What is to be in the table, by a digest that is another one each day: ``offer`` is that of its content."""
-        return offer + (int(self._world.wall()) // DAY).to_bytes(8, "big")
+    def digest(self, offer: bytes, revision: int) -> bytes:
+        """What is to be in the table, by a digest that is another one each day: ``offer`` is that of its content.
+
+        It is another one with each ``revision`` of my identity as well: what a device has written says nothing any more
+        once it is revoked, and another one of mine has perhaps written nothing since.
+        """
+        return offer + b"".join(one.to_bytes(8, "big") for one in (int(self._world.wall()) // DAY, revision))
 
     async def publish(self, records: OfferRecords, grant: Grant, offer: bytes) -> None:
         """Put it there until the grant ends; none is nothing in its stead. Fails as `put` does."""

@@ -16,7 +16,8 @@ from bitdust.wire.records import Record
 from bitdust.wire.schema import Bytes, Choice, Int, ListOf, Optional, Schema, Text
 from bitdust.wire.signed import Signed, message
 
-VERSION = 1
+VERSION, BY_PROOF = 1, 2
+"""2 is of capabilities whose holder is shown by a proof alone."""
 PROOF = "capability-proof"
 MOST_DAYS = 366
 """No capability is accepted that ends later than so many days from now."""
@@ -39,16 +40,16 @@ class Right(StrEnum):
 class Capability(Record):
     """``id`` names it for a revocation; ``ends`` is in seconds since the epoch.
 
-    ``holder`` is the fingerprint of a user, the Ed25519 key of one device, or an Ed25519 key that several people have
-    as they have a secret; who has that shows a proof with it, and only reads. ``scope`` is the tag of the key to whose
-    packs and logs it is limited (`bitdust.crypt.scope`); without one these are the owner's own. ``quota`` are bytes
-    that may be kept under it.
+    ``holder`` is the fingerprint of a user, or the Ed25519 key of one device; or, where it is held ``by_proof``, an
+    Ed25519 key that several people have as they have a secret: who has that shows a proof with it, and only reads.
+    ``scope`` is the tag of the key to whose packs and logs it is limited (`bitdust.crypt.scope`); without one these are
+    the owner's own. ``quota`` are bytes that may be kept under it.
     """
 
     KIND: ClassVar[str] = "capability"
     LIMIT: ClassVar[int] = 1024
     FIELDS: ClassVar[dict[str, Schema]] = {
-        "version": Int(VERSION, VERSION),
+        "version": Int(VERSION, BY_PROOF),
         "id": Bytes(16),
         "owner": Bytes(32),
         "holder": Bytes(32),
@@ -65,11 +66,12 @@ class Capability(Record):
     quota: int
     ends: int
     scope: bytes | None = None
+    by_proof: bool = False
 
     def to_body(self) -> bytes:
         """Canonical bytes, with the format's number."""
         value: dict[str, Any] = {
-            "version": VERSION,
+            "version": BY_PROOF if self.by_proof else VERSION,
             "id": self.id,
             "owner": self.owner,
             "holder": self.holder,
@@ -83,7 +85,7 @@ class Capability(Record):
     def from_body(cls, data: bytes) -> "Capability":
         """Raises `WireError`."""
         value = cls.parse_fields(data)
-        del value["version"]
+        value["by_proof"] = value.pop("version") == BY_PROOF
         rights = value["rights"] = tuple(map(Right, value["rights"]))
         if len(set(rights)) != len(rights):
             raise WireError("bad-field", "capability: a right is named twice")

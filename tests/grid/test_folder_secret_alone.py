@@ -1,24 +1,30 @@
 """Folders at suppliers, with whole nodes: the secret alone brings one back to somebody else when all peers are lost."""
 
 from typing import Any
+from unittest import mock
 
 from attrs import evolve
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
 from bitdust.crypt.boxes import open_from, seal_to
 from bitdust.crypt.capabilities import proven
 from bitdust.crypt.device import DeviceKey
+from bitdust.crypt.shares import GivenShare
 from bitdust.folders import secrets
 from bitdust.folders.keys import FolderKeys
 from bitdust.folders.secrets import Secret
-from bitdust.shares.offer import read_offer
+from bitdust.shares import donations
+from bitdust.shares.offer import read_offer, write_offer
 from bitdust.testing.grid import GridNode
+from bitdust.wire.capability import Capability, Right, ShownCapability
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import FOLDER_KEYS
 from bitdust.wire.packet import Command
+from bitdust.wire.records import Family
 from tests.grid.test_folder_suppliers import LONG, SuppliersCase
 from tests.grid.test_folders import tree_of
 from tests.grid.test_pin_backup import noise
+from tests.hostile.test_addresses import Neighbour
 
 FILES = {"song": noise("song", 100_000), "letters/one": b"Mary had a little lamb", "empty": b""}
 LARGE = noise("large", 3_000_000)
@@ -75,8 +81,10 @@ class SecretCase(SuppliersCase):
         return self.grid.wait(Deferred.fromCoroutine(coroutine))
 
     def offered(self, node: GridNode, holder: DeviceKey | None = None) -> list[Any]:
+        """Of each owner the newest, unless it was withdrawn; the oldest of them first."""
         found: list[Any] = self.did(node.rooms.shares.borrowing.records.find((holder or self.holder()).public))
-        return found
+        newest = {one.owner: one for one in reversed(found)}
+        return sorted((one for one in newest.values() if one.sealed), key=lambda one: one.time)
 
 
 class SecretAloneTests(SecretCase):
@@ -163,17 +171,16 @@ class NothingTests(SecretCase):
 
     def test_expired(self) -> None:
         """When the word of the owner has come to its end nothing is found, and suppliers take it for none."""
-        alice = self.kept()
-        keys = alice.rooms.identity.me.key_ring.keys
-        (grant,) = keys[self.alias].grants
-        ends = int(alice.node.world.wall()) + 60
-        keys[self.alias] = evolve(keys[self.alias], grants=(evolve(grant, ends=ends),))
-        alice.rooms.shares.donations.refresh()
-        self.grid.run(10)
+        self.patch(donations, "LONGEST", 400)
+        alice = self.has_files()
+        self.patch(alice.rooms.shares.donations, "_renew_end", lambda key, grant: None)
+        self.keep(alice, self.secret)
+        self.grid.run(5)
         (before,) = self.offered(alice)
-        self.assertEqual([grant.ends for grant in self.share_in(before.sealed).grants], [ends])
+        (grant,) = alice.rooms.identity.me.key_ring.keys[self.alias].grants
+        self.assertEqual([one.ends for one in self.share_in(before.sealed).grants], [grant.ends])
         self.lose(alice)
-        self.grid.run(60)
+        self.grid.run(grant.ends - alice.node.world.wall(), 0.5)
         bob = self.nameless("bob")
         self.share(bob, self.reads)
         self.gets_nothing(bob)
@@ -197,6 +204,35 @@ class NothingTests(SecretCase):
         bob = self.nameless("bob")
         self.share(bob, self.reads)
         self.comes(bob)
+
+    def test_into_private_networks(self) -> None:
+        """Whoever has the secret and offers something leads nobody to his own machine, or into a private network in
+        which he is not; elsewhere those are asked whom the offer names."""
+        mallory, bob = self.person("mallory"), self.nameless("bob")
+        self.add_suppliers(1)
+        self.grid.run(60)
+        inside, outside = Neighbour(), Neighbour()
+        for host, neighbour in ((bob.address, inside), ("192.168.7.7", inside), ("203.0.113.7", outside)):
+            self.grid.network.host(host).server(9999).listen(neighbour)
+        self.offer_of(mallory, [f"tcp://{host}:9999" for host in ("127.0.0.1", "192.168.7.7", "203.0.113.7")])
+        self.share(bob, self.reads)
+        self.grid.pass_time(A_WHILE)
+        self.assertEqual((inside.connected, set(outside.connected)), ([], {bob.address}))
+
+    def offer_of(self, owner: GridNode, addresses: list[str]) -> None:
+        """Somebody offers the folder at suppliers who are nobody, at these addresses."""
+        me, now = owner.rooms.identity.me, int(owner.node.world.wall())
+        suppliers = [bytes([number]) * 32 for number in range(1, len(addresses) + 1)]
+        family = Family(me.fingerprint, 1, 1, len(suppliers), now, suppliers, addresses)
+        grant = Capability(
+            b"c" * 16, me.fingerprint, self.holder().public, (Right.READ, Right.LIST), 0, now + DAY, b"s" * 16, True
+        )
+        shown = ShownCapability.of(me.sign(Capability.KIND, grant.to_body())).to_bytes()
+        signed = me.sign(Family.KIND, family.to_body()).to_bytes()
+        secret = {1: (b"1" * 32,)}
+        share = GivenShare(me.fingerprint, self.alias, me.global_id, "", now * 1000, secret, (shown,), signed)
+        sealed = seal_to(self.holder().public, write_offer(share, now))
+        self.did(owner.rooms.shares.borrowing.records.put(self.holder().public, sealed, now * 1000, DAY))
 
     def test_replayed_proofs(self) -> None:
         """A capability counts with a proof for the supplier and the device that asks, and for reading alone."""
@@ -251,6 +287,40 @@ class NothingTests(SecretCase):
 
 
 class UpkeepTests(SecretCase):
+    def test_nothing_is_left(self) -> None:
+        """What was read of a folder at suppliers of somebody else goes from the disk with the folder, be it that the
+        process has died before."""
+        self.lose(self.kept())
+        bob = self.nameless("bob")
+        self.share(bob, self.reads)
+        self.comes(bob)
+        catalogs = bob.home / "catalogs"
+        self.assertTrue(any(catalogs.iterdir()))
+        self.grid.wait(bob.rooms.folders.remove(self.reads.text))
+        self.grid.until(lambda: not any(catalogs.iterdir()), 5, "that nothing is left")
+        left = catalogs / f"{'ab' * 32}-{self.alias}.db"
+        left.write_bytes(b"x")
+        bob.crash()
+        bob = bob.again("10.0.9.7")
+        self.grid.until(lambda: bob.is_on("folder_sync"), LONG, "the next process")
+        self.grid.until(lambda: not left.exists(), 5, "that nothing is left")
+
+    def test_told_where_nobody_finds_it(self) -> None:
+        """As long as no node of the table keeps the offer its owner is told so, with the folder at suppliers; the same
+        is said by each way of asking."""
+        alice = self.has_files()
+        put, not_stored = alice.rooms.dht.node.put, BitDustError("not-stored", "no other node of the DHT has answered")
+        nowhere = lambda kind, *rest: fail(not_stored) if kind == "offer" else put(kind, *rest)  # noqa: E731
+        with mock.patch.object(alice.rooms.dht.node, "put", nowhere):
+            self.keep(alice, self.secret)
+            told = f"the secret alone does not bring it back: {not_stored}"
+            self.grid.until(lambda: self.row(alice, self.secret).problem == told, 5, "that it is told")
+            self.assertEqual(self.is_kept(alice, self.secret).problem, told)
+            shown = self.call(alice, "folder_suppliers", folder=str(self.root(alice)))
+            self.assertEqual(shown["problem"], told)
+        self.grid.until(lambda: not self.row(alice, self.secret).problem, 130, "that it is there")
+        self.assertEqual(len(self.offered(alice)), 1)
+
     def test_another_supplier(self) -> None:
         """When a supplier is replaced the offer names the new one, and the folder comes back from the new family."""
         alice = self.kept(4)
@@ -307,69 +377,3 @@ class UpkeepTests(SecretCase):
 
         self.assertEqual(read_head(data, [secret for _, secret in ring.get(self.alias).named])[0].secret, "")
         self.assertEqual(read_head(data, shelf.secrets())[0].secret, self.secret.text)
-
-
-class FormerFormTests(SecretCase):
-    def test_upgrade(self) -> None:
-        """What a former version has put under the one key of all folders stays until it is there anew, and goes then;
-        after that the secret alone brings it back."""
-        alice = self.has_files()
-        self.former(alice)
-        shelf = alice.rooms.folders.copies.shelf
-        old = set(self.grid.wait(shelf._former.versions()))
-        self.assertEqual(len(old), 3)
-        alice.crash()
-        alice = alice.again("10.0.9.1")
-        shelf = alice.rooms.folders.copies.shelf
-        self.grid.until(lambda: alice.is_on("folder_sync"), LONG, "the next process")
-        self.grid.until(shelf.can_keep, LONG, "the suppliers")
-        lists: list[tuple[bool, bool]] = []
-
-        def is_upgraded() -> bool:
-            former, mine = (self.grid.wait(one.versions()) for one in (shelf._former, self.mine(shelf)))
-            lists.append(tuple(any(name.endswith(".state") for name in some) for some in (former, mine)))
-            return not former
-
-        self.grid.until(is_upgraded, LONG, "that it is there anew")
-        self.assertNotIn((False, False), lists)
-        self.is_kept(alice, self.secret)
-        self.grid.run(5)
-        self.lose(alice)
-        bob = self.nameless("bob")
-        self.share(bob, self.reads)
-        self.comes(bob)
-
-    def mine(self, shelf: Any) -> Any:
-        return shelf.of(self.secret.folder_id.hex()[:32])._mine
-
-    def former(self, node: GridNode) -> None:
-        """The folder as a former version kept it."""
-        shelf = node.rooms.folders.copies.shelf
-        one = shelf.of(self.secret.folder_id.hex()[:32])
-        mine, one._mine = one._mine, shelf._former
-        keep = self.patch(one, "keep", shelf._former.keep)
-        let_in = self.patch(one, "let_in", lambda holder: None)
-        nothing = Deferred()
-        nothing.callback(frozenset())
-        former = self.patch(one, "former", lambda: nothing)
-        self.keep(node, self.secret)
-        one._mine = mine
-        for patch in (keep, let_in, former):
-            patch.restore()
-
-    def test_by_the_key_file_before(self) -> None:
-        """What a former version has put there is brought back by the key file, and is there in the new form then."""
-        alice = self.has_files()
-        self.former(alice)
-        key_file = self.key_file(alice)
-        self.lose(alice)
-        again = self.back(key_file)
-        (kept,) = self.grid.wait(again.rooms.folders.kept())
-        self.grid.wait(again.rooms.folders.bring_back(kept.id, self.place("alice-again-folder")))
-        self.comes(again)
-        self.is_kept(again, self.secret)
-        self.grid.run(5)
-        self.lose(again)
-        bob = self.nameless("bob")
-        self.share(bob, self.reads)
-        self.comes(bob)

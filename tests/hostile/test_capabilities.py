@@ -4,6 +4,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
+from bitdust.crypt.capabilities import proven
+from bitdust.crypt.device import DeviceKey
 from bitdust.customers.grants import KEPT_SECONDS, MOST_REVOKED, stored_under
 from bitdust.customers.names import PieceName
 from bitdust.wire.capability import Capability, Right, ShownCapability
@@ -123,6 +125,24 @@ class RefusalTests(CapabilityCase):
         self.assertEqual(self.code(owner=ALICE.fingerprint, capability=shown.to_bytes()), "bad-signature")
         self.alice.devices[ALICE.device.id] = FakeDevice(ALICE.device.public, revoked=2, sequence=9)
         self.assertEqual(self.code(**self.under()), "bad-signature")
+
+    def test_by_proof(self) -> None:
+        """What is held by proof counts with one; what one person or device holds is shown by nobody else with a proof,
+        and what is held by proof not without one by whose device has that key."""
+        holder, supplier = DeviceKey(b"k" * 32), self.shop.me.fingerprint
+
+        def code(key: DeviceKey, proof: DeviceKey | None, **changes) -> str | None:
+            shown = self.under(Right.READ, holder=key.public, **changes)["capability"]
+            if proof is not None:
+                shown = proven(shown, proof, supplier, BOB.device.public)
+            return self.code(owner=ALICE.fingerprint, capability=shown)
+
+        self.assertIsNone(code(holder, holder, by_proof=True))
+        for key, proof, by_proof in (
+            (holder, holder, False), (MALLORY.device, MALLORY.device, False), (holder, None, True),
+            (holder, MALLORY.device, True), (BOB.device, None, True),
+        ):  # fmt: skip
+            self.assertEqual(code(key, proof, by_proof=by_proof), "not-allowed")
 
     def test_an_owner_whom_nobody_knows(self) -> None:
         """Where the owner's document is not known, no signature can be checked, and nothing is given."""

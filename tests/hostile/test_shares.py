@@ -12,6 +12,7 @@ from bitdust.crypt import keyring
 from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.keyring import KeyRing, RingKey
 from bitdust.crypt.shares import GivenShare, not_ahead
+from bitdust.identity.devices import with_revoked
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.shares import received
 from bitdust.shares.devices import AmongDevices
@@ -21,7 +22,7 @@ from bitdust.signal import Signal
 from bitdust.wire.capability import Capability, Right, ShownCapability
 from bitdust.wire.encoding import decode, encode
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.names import IDURL
+from bitdust.wire.names import FOLDER_KEYS, IDURL
 from bitdust.wire.records import Family
 from bitdust.wire.revisions import MOST_AHEAD
 from bitdust.wire.signed import Signed
@@ -37,10 +38,12 @@ class Owner:
 
     def __init__(self, name: str = "alice", key: str = "master") -> None:
         self.device = device()
-        source = (IDURL.parse(f"http://id.example/{name}.xml"),)
-        devices = (Device(0, 1, self.device.public),)
-        self.document = IdentityDocument.create(master(key), source, 1, devices, START)
+        self._source, self._key = (IDURL.parse(f"http://id.example/{name}.xml"),), master(key)
+        self.document = self.with_devices((Device(0, 1, self.device.public),))
         self.fingerprint = self.document.fingerprint
+
+    def with_devices(self, devices: tuple[Device, ...]) -> IdentityDocument:
+        return IdentityDocument.create(self._key, self._source, 1, devices, START)
 
     def capability(self, holder: bytes, signer: DeviceKey | None = None, **changes) -> bytes:
         values = {"id": b"c" * 16, "owner": self.fingerprint, "holder": holder, "rights": (Right.READ,), "quota": 0}
@@ -106,6 +109,27 @@ class OfferTests(SynchronousTestCase):
         changed = evolve(own, body=Signed.from_bytes(self.owner.family(revision=2), Family.KIND).body).to_bytes()
         for family in (self.owner.family(customer=b"z" * 32), strange.to_bytes(), in_its_name, changed):
             self.assertEqual(self.code(self.owner.share(self.me, family=family)), "bad-signature")
+
+    def test_a_family_of_a_revoked_device(self) -> None:
+        """A family that a device has signed which was revoked since leads to nobody, whoever has signed the rest."""
+        owner, other = self.owner, device("second")
+        devices = (*owner.document.devices, Device(1, 1, other.public))
+        share = owner.share(self.me, family=owner.family(other))
+        owner.document = owner.with_devices(devices)
+        read = read_offer(write_offer(share, START), owner.document, self.me, START).share
+        self.assertEqual(read.family, share.family)
+        owner.document = with_revoked(owner.document, [other.id])
+        self.assertEqual(self.code(share), "bad-signature")
+
+    def test_by_proof(self) -> None:
+        """What is given to one person is not held by proof, and what is offered to many is."""
+        by_proof = self.owner.capability(self.me, by_proof=True)
+        self.assertEqual(self.code(self.owner.share(self.me, capabilities=(by_proof,))), "not-allowed")
+        folder = f"{FOLDER_KEYS}{'0' * 32}"
+        self.assertEqual(self.code(self.owner.share(self.me, alias=folder)), "not-allowed")
+        offered = self.owner.share(self.me, alias=folder, capabilities=(by_proof,))
+        read = read_offer(write_offer(offered, START), self.owner.document, self.me, START).share
+        self.assertEqual(read.alias, folder)
 
     def test_what_is_no_offer(self) -> None:
         """Unknown versions and fields, aliases that lead elsewhere and what is too large are refused."""

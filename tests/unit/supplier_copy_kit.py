@@ -24,6 +24,7 @@ class SupplierShelf(FolderShelf):
         super().__init__(folder)
         self.old: set[str] = set()
         self.holders: set[bytes] = set()
+        self.unfound_because = ""
 
     def refusal(self) -> str:
         return ""
@@ -42,6 +43,9 @@ class SupplierShelf(FolderShelf):
 
     def shut_out(self, holder: bytes) -> None:
         self.holders.discard(holder)
+
+    def unfound(self, holder: bytes) -> str:
+        return self.unfound_because if holder in self.holders else ""
 
 
 class Device(Replica):

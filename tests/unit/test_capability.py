@@ -16,13 +16,16 @@ BODY = decode(GRANT.to_body(), 1024)
 class CapabilityTests(SynchronousTestCase):
     def test_a_capability_comes_back_as_it_was(self) -> None:
         """Every field survives, with a scope and without one."""
-        for grant in (GRANT, Capability(b"i" * 16, b"o" * 32, b"h" * 32, (Right.WRITE,), 0, 1)):
+        by_proof = evolve(GRANT, by_proof=True)
+        self.assertNotEqual(by_proof.to_body(), GRANT.to_body())
+        for grant in (GRANT, Capability(b"i" * 16, b"o" * 32, b"h" * 32, (Right.WRITE,), 0, 1), by_proof):
             self.assertEqual(Capability.from_body(grant.to_body()), grant)
 
     def test_fields_that_are_refused(self) -> None:
         """Lengths, rights, numbers and unknown fields are checked where a capability is read."""
         for changes in (
-            {"version": 2},
+            {"version": 0},
+            {"version": 3},
             {"id": b"short"},
             {"owner": bytes(31)},
             {"holder": bytes(33)},

@@ -195,6 +195,15 @@ class TurnTests(CopyCase):
         self.assertEqual((self.row().state, self.there(""), self.done), ("off", [], [self.alice.config]))
         self.assertEqual(self.alice.beyond, [])
 
+    def test_found_by_nobody(self) -> None:
+        """That nobody finds with the secret alone what is kept is shown where it is said how much is kept."""
+        self.shelf.unfound_because = "no other node of the DHT has answered"
+        row = self.row()
+        self.assertEqual((row.state, row.left), ("kept", 0))
+        self.assertEqual(row.problem, f"the secret alone does not bring it back: {self.shelf.unfound_because}")
+        self.shelf.unfound_because = ""
+        self.assertEqual(self.row().problem, "")
+
     def test_off_and_on_at_once(self) -> None:
         """Who wants it again while it is being taken away has it kept anew, after that."""
         waiting: list[Deferred[Any]] = []

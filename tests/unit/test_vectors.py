@@ -9,6 +9,7 @@ from unittest import mock
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.crypt.capabilities import is_proven
 from bitdust.crypt.device import certify, check_certificate, check_record, device_id, verify
 from bitdust.crypt.keyfile import KeyFile
 from bitdust.crypt.keyring import KeyRing
@@ -197,7 +198,7 @@ class Wire(VectorCase):
         """A capability holds under its device's or its owner's signature, for the scope that its key makes."""
         tag, row = self.row("scope")
         self.assertEqual(scope_of(raw(row["secret"]), row["value"]["key id"]), tag)
-        for name in ("capability", "capability by the RSA key"):
+        for name in ("capability", "capability by proof", "capability by the RSA key"):
             data, row = self.row(name)
             read = ShownCapability.from_bytes(data)
             grant = Capability.from_body(read.body)
@@ -206,6 +207,8 @@ class Wire(VectorCase):
                 self.assertTrue(verify(raw(row["device"]), read.signature, read.message()))
             else:
                 self.assertTrue(master().public.verify(read.signature, read.message()))
+            if grant.by_proof:
+                self.assertTrue(is_proven(read, grant.holder, raw(row["supplier"]), raw(row["device"])))
         self.signed("revocation record", Revocation)
 
 

@@ -16,6 +16,7 @@ from attrs import asdict, evolve, has
 
 from bitdust.blocks import packs
 from bitdust.crypt import keyfile
+from bitdust.crypt.capabilities import proven
 from bitdust.crypt.device import certify
 from bitdust.crypt.keyfile import HeadHint, Hints, KeyFile, SupplierHint
 from bitdust.crypt.keyring import KeyRing, RingKey
@@ -183,6 +184,9 @@ def capability_vectors(owner: bytes, holder: bytes) -> Iterator[Vector]:
     grant = Capability(b"g" * 16, owner, holder, (Right.READ, Right.WRITE), 2**20, WALL + 86_400, tag)
     shown_by_device = ShownCapability.of(signed(grant))
     yield vector("capability", shown_by_device.to_bytes(), grant, device=device().public)
+    many = evolve(grant, holder=device("second").public, rights=(Right.READ, Right.LIST), quota=0, by_proof=True)
+    shown = proven(ShownCapability.of(signed(many)).to_bytes(), device("second"), holder, device().public)
+    yield vector("capability by proof", shown, many, supplier=holder, device=device().public)
     unsigned = ShownCapability(grant.to_body(), b"", b"")
     by_master = evolve(unsigned, signature=pss_sign(master(), unsigned.message()))
     yield vector("capability by the RSA key", by_master.to_bytes(), grant, owner=master().public.spki)

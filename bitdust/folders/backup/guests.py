@@ -4,11 +4,11 @@ Nobody is looked for while peers are in touch who have all of it, nor by whose p
 there is read as that of own suppliers, until all of it is here; then they are asked no more.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -65,6 +65,10 @@ class _Lent:
     def shut_out(self, holder: bytes) -> None:
         """That as well."""
 
+    def unfound(self, holder: bytes) -> str:
+        """They were found."""
+        return ""
+
 
 class GuestCopy(SupplierCopy):
     """A copy at suppliers of somebody else: it is read again each hour, and nothing is brought there."""
@@ -113,11 +117,12 @@ class _Guest:
     def start(self) -> None:
         self._later(SOON, self._look)
 
-    def stop(self) -> None:
+    def stop(self) -> "Deferred[Any]":
+        """Fires when nothing is open any more."""
         self._is_over = True
         if self._call is not None and self._call.active():
             self._call.cancel()
-        self._end()
+        return gatherResults(self._end())
 
     def _later(self, seconds: float, call: Callable[[], None]) -> None:
         if not self._is_over:
@@ -184,13 +189,13 @@ class _Guest:
         self._end()
         self._later(SOON if is_wanted and not has_all else AGAIN, self._look)
 
-    def _end(self) -> None:
+    def _end(self) -> "list[Deferred[Any]]":
         copies, self.copies = self.copies, []
         for copy in copies:
             self._folder.beyond.remove(copy)
             copy.forget()
             copy.stop()
-            outcome(copy.borrowed.end())
+        return [outcome(copy.borrowed.end()) for copy in copies]
 
 
 class Guests:
@@ -199,6 +204,7 @@ class Guests:
     def __init__(self, lender: Callable[[], Lender]) -> None:
         self._lender = lender
         self._guests: dict[str, _Guest] = {}
+        self._ends: list[Deferred[Any]] = []
 
     def begin(self, folder: Folder, home: Path) -> None:
         """Have of others' suppliers what nobody else gives. May be called again."""
@@ -210,7 +216,12 @@ class Guests:
         """Ask nobody any more."""
         guest = self._guests.pop(folder.config.text, None)
         if guest is not None:
-            guest.stop()
+            self._ends.append(guest.stop())
+
+    def forget_others(self, labels: Callable[[], Iterable[str]]) -> "Deferred[None]":
+        """Remove from the disk what was read for folders that have none of these labels, once it is closed."""
+        ends, self._ends = self._ends, []
+        return gatherResults(ends).addCallback(lambda _: self._lender().forget_others(labels()))
 
     async def row(self, config: FolderConfig) -> SuppliersRow:
         """What is known of a folder that own suppliers do not keep."""

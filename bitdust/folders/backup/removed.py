@@ -8,6 +8,7 @@ from attrs import define
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
+from bitdust.folders.backup.formats import label_of
 from bitdust.folders.backup.room import SupplierCopies
 from bitdust.folders.config import Book, FolderConfig
 from bitdust.folders.keys import FolderKeys
@@ -51,6 +52,13 @@ class RemovedFolders:
         """Go on with what the last process has not done; when suppliers are there."""
         for config in self._book.leaving():
             self._leave(config)
+        self._forget_others()
+
+    def _forget_others(self) -> None:
+        """What was read at suppliers of somebody else for folders that are in no list any more goes from the disk."""
+        labels = lambda: [label_of(config.secret) for config in self._book.all()]  # noqa: E731
+        forgetting = self._copies.guests.forget_others(labels)
+        forgetting.addErrback(lambda failure: self.log.failure("what was read of a folder stays on the disk", failure))
 
     def _leave(self, config: FolderConfig) -> None:
         home = self._place(config)
@@ -59,6 +67,7 @@ class RemovedFolders:
 
     def go_on(self, config: FolderConfig) -> None:
         """One that was just removed."""
+        self._forget_others()
         if config not in self._book.leaving():
             return
         self._leave(config)

@@ -17,6 +17,7 @@ from bitdust.folders.backup.guests import Guests
 from bitdust.folders.backup.shelves import FolderShelf, Lender
 from bitdust.folders.config import FolderConfig
 from bitdust.folders.folder import Folder
+from bitdust.folders.keys import FolderKeys
 from bitdust.folders.port import KeptRow, SuppliersRow
 from bitdust.folders.secrets import Secret, parse
 from bitdust.outcome import outcome
@@ -159,7 +160,14 @@ class SupplierCopies:
         left = max(0, figures.size - figures.kept)
         if state == "kept" and (left or copy.has_changed):
             state = "keeping"
-        return SuppliersRow(True, state, figures.size, figures.kept, left, told, copy.problem)
+        problem = "; ".join(filter(None, (copy.problem, self._unfound(config))))
+        return SuppliersRow(True, state, figures.size, figures.kept, left, told, problem)
+
+    def _unfound(self, config: FolderConfig) -> str:
+        """Why nobody would find with the secret alone what is kept; empty where that is not known."""
+        holder = FolderKeys(config.secret).holder
+        why = self.shelf.of(label_of(config.secret)).unfound(holder.public) if holder is not None else ""
+        return f"the secret alone does not bring it back: {why}" if why else ""
 
     # what can be brought back
 

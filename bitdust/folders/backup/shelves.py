@@ -1,6 +1,6 @@
 """Where files of folders are kept at suppliers: all of mine, those of one, and those of somebody else."""
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -21,6 +21,9 @@ class OneShelf(Shelf, Protocol):
 
     def shut_out(self, holder: bytes, /) -> None:
         """Nobody may by that any more."""
+
+    def unfound(self, holder: bytes, /) -> str:
+        """Why whoever has the holder's key would not find them there; empty where that is not known."""
 
 
 class FolderShelf(Protocol):
@@ -78,3 +81,7 @@ class Lender(Protocol):
 
     def borrow(self, holder: DeviceKey, /) -> Coroutine[Any, Any, Sequence[Borrowed]]:
         """All of it, not begun. Fails with `BitDustError`."""
+
+    def forget_others(self, labels: Iterable[str], /) -> "Deferred[None]":
+        """Remove from the disk what was read, but for folders with these labels; none of that is open. Fails with
+        `OSError`."""

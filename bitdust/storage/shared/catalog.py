@@ -1,5 +1,7 @@
 """One share of another owner: its catalog in a file of its own, and downloads out of it from the owner's suppliers."""
 
+import re
+import shutil
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,17 @@ from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 
 FOLDER = "catalogs"
+_END = re.compile(r"\.db(-\w+)?$")
+
+
+def forget_catalogs(home: Path, is_wanted: Callable[[str], bool]) -> None:
+    """Remove what is on the disk of keys whose names are not wanted any more. Blocks; raises `OSError`."""
+    for path in (home / FOLDER).glob("*-*"):
+        alias = path.name.partition("-")[2]
+        if path.is_dir() and not is_wanted(alias):
+            shutil.rmtree(path)
+        elif not path.is_dir() and not is_wanted(_END.sub("", alias)):
+            path.unlink(missing_ok=True)
 
 
 @frozen

@@ -1,0 +1,73 @@
+"""Folders at suppliers as former versions kept them, with whole nodes: they are there anew before they go."""
+
+from typing import Any
+
+from twisted.internet.defer import succeed
+
+from bitdust.testing.grid import GridNode
+from tests.grid.test_folder_secret_alone import SecretCase
+from tests.grid.test_folder_suppliers import LONG
+
+
+class FormerFormTests(SecretCase):
+    def test_upgrade(self) -> None:
+        """What a former version has put under the one key of all folders stays until it is there anew, and goes then;
+        after that the secret alone brings it back."""
+        alice = self.has_files()
+        self.former(alice)
+        shelf = alice.rooms.folders.copies.shelf
+        old = set(self.grid.wait(shelf._former.versions()))
+        self.assertEqual(len(old), 3)
+        alice.crash()
+        alice = alice.again("10.0.9.1")
+        shelf = alice.rooms.folders.copies.shelf
+        self.grid.until(lambda: alice.is_on("folder_sync"), LONG, "the next process")
+        self.grid.until(shelf.can_keep, LONG, "the suppliers")
+        lists: list[tuple[bool, bool]] = []
+
+        def is_upgraded() -> bool:
+            former, mine = (self.grid.wait(one.versions()) for one in (shelf._former, self.mine(shelf)))
+            lists.append(tuple(any(name.endswith(".state") for name in some) for some in (former, mine)))
+            return not former
+
+        self.grid.until(is_upgraded, LONG, "that it is there anew")
+        self.assertNotIn((False, False), lists)
+        self.is_kept(alice, self.secret)
+        self.grid.run(5)
+        self.lose(alice)
+        bob = self.nameless("bob")
+        self.share(bob, self.reads)
+        self.comes(bob)
+
+    def mine(self, shelf: Any) -> Any:
+        return shelf.of(self.secret.folder_id.hex()[:32])._mine
+
+    def former(self, node: GridNode) -> None:
+        """The folder as a former version kept it."""
+        shelf = node.rooms.folders.copies.shelf
+        one = shelf.of(self.secret.folder_id.hex()[:32])
+        mine, one._mine = one._mine, shelf._former
+        keep = self.patch(one, "keep", shelf._former.keep)
+        let_in = self.patch(one, "let_in", lambda holder: None)
+        former = self.patch(one, "former", lambda: succeed(frozenset()))
+        self.keep(node, self.secret)
+        one._mine = mine
+        for patch in (keep, let_in, former):
+            patch.restore()
+
+    def test_by_the_key_file_before(self) -> None:
+        """What a former version has put there is brought back by the key file, and is there in the new form then."""
+        alice = self.has_files()
+        self.former(alice)
+        key_file = self.key_file(alice)
+        self.lose(alice)
+        again = self.back(key_file)
+        (kept,) = self.grid.wait(again.rooms.folders.kept())
+        self.grid.wait(again.rooms.folders.bring_back(kept.id, self.place("alice-again-folder")))
+        self.comes(again)
+        self.is_kept(again, self.secret)
+        self.grid.run(5)
+        self.lose(again)
+        bob = self.nameless("bob")
+        self.share(bob, self.reads)
+        self.comes(bob)

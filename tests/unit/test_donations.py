@@ -1,0 +1,168 @@
+"""Whom I let into a folder's key: written into the hash table, told where that fails, and taken back as a whole."""
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.crypt.boxes import open_from
+from bitdust.crypt.device import DeviceKey
+from bitdust.crypt.keyring import RingKey
+from bitdust.crypt.shares import MAX_GRANTS, MAX_SHUT, Grant
+from bitdust.shares.donations import DAY, LONGEST, READER, RENEWED_BEFORE, Donations
+from bitdust.shares.offer import read_offer
+from bitdust.signal import Signal
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import FOLDER_KEYS
+from bitdust.wire.records import Family
+from bitdust.wire.schema import U63
+from tests.unit.storage_kit import Neighbours, Node
+
+ALIAS = f"{FOLDER_KEYS}{'0' * 32}"
+HOLDER = DeviceKey(b"h" * 32)
+
+
+class Table:
+    """The hash table, as far as offers are concerned."""
+
+    def __init__(self) -> None:
+        self.error: BaseException | None = None
+        self.put_there: list[bytes] = []
+
+    async def put(self, holder: bytes, sealed: bytes, time: int, seconds: int) -> None:
+        if self.error is not None:
+            raise self.error
+        self.put_there.append(sealed)
+
+    async def find(self, holder: bytes) -> Any:
+        return []
+
+
+class DonationsCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        base = Path(self.mktemp())
+        self.neighbours = Neighbours(base, 2)
+        self.addCleanup(self.neighbours.close)
+        self.node = Node(base / "home", self.neighbours)
+        self.me, self.ring = self.node.me, self.node.me.key_ring
+        family = Family(self.me.fingerprint, 1, 1, 2, 0, [b"x" * 32, None])
+        signed = self.me.sign(Family.KIND, family.to_body())
+        family_port = SimpleNamespace(current=family, signed=signed, changed=Signal())
+        around = self.node.connected
+        nobody = SimpleNamespace(get=lambda who: None, changed=Signal())
+        sessions = SimpleNamespace(connected=lambda who: False, on_session=lambda listener: lambda: None)
+        around = evolve(around, identities=nobody, sessions=sessions, events=Events())
+        self.donations = Donations(around, family_port)  # type: ignore[arg-type]
+        self.table = Table()
+        self.donations.groups = SimpleNamespace(keepers=lambda alias: None)  # type: ignore[assignment]
+        self.donations.records = self.table  # type: ignore[assignment]
+        self.ring.add(RingKey(ALIAS))
+        self.ring.ensure_secret(ALIAS, os.urandom, 1)
+        self.addCleanup(self.donations.stop)
+
+    def begin(self) -> None:
+        self.donations.start()
+        self.donations.let_in(ALIAS, HOLDER.public)
+
+    def unfound(self) -> str:
+        return self.donations.unfound(ALIAS, HOLDER.public)
+
+    def passes(self, seconds: float) -> None:
+        self.node.clock.advance(seconds)
+
+
+class Events:
+    def send(self, *event: Any) -> None:
+        pass
+
+    def subscribe(self, listener: Any, *names: str) -> Any:
+        return lambda: None
+
+
+class PublishedTests(DonationsCase):
+    def test_told_where_it_is_not_there(self) -> None:
+        """Why an offer is not in the table is told until it is there; so is that nobody writes it."""
+        self.donations.let_in(ALIAS, HOLDER.public)
+        self.assertIn("service_key_exchange", self.unfound())
+        self.table.error = BitDustError("not-stored", "no other node of the DHT has answered")
+        self.donations.start()
+        self.assertEqual(self.unfound(), "no other node of the DHT has answered")
+        self.passes(30)
+        self.assertEqual(self.unfound(), "no other node of the DHT has answered")
+        self.table.error = None
+        self.passes(31)
+        self.assertEqual((self.unfound(), len(self.table.put_there)), ("", 1))
+        self.assertEqual(self.donations.unfound(ALIAS, b"o" * 32), "")
+
+    def test_written_again(self) -> None:
+        """An offer is written again each day, and at once with a new document of its owner, whose former device said
+        perhaps what was there."""
+        self.begin()
+        self.assertEqual(len(self.table.put_there), 1)
+        self.me.replace_document(self.me.revise())
+        self.assertEqual(len(self.table.put_there), 2)
+        self.passes(1)
+        self.donations.refresh()
+        self.assertEqual(len(self.table.put_there), 2)
+        self.passes(DAY)
+        self.assertEqual(len(self.table.put_there), 3)
+
+    def test_by_proof(self) -> None:
+        """What is offered is held by proof."""
+        self.begin()
+        offer = open_from(self.table.put_there[0], HOLDER)
+        share = read_offer(offer, self.me.document, HOLDER.public, self.node.world.wall()).share
+        self.assertEqual([grant.by_proof for grant in share.grants], [True])
+
+    def test_off_and_on(self) -> None:
+        """However often a folder is switched off and on, its secret lets in afterwards, and the ring stays small."""
+        self.donations.start()
+        size = 0
+        for number in range(MAX_GRANTS + 50):
+            self.donations.let_in(ALIAS, HOLDER.public)
+            self.assertEqual(len(self.donations.grants(ALIAS)), 1)
+            self.donations.take_back(ALIAS, HOLDER.public)
+            self.assertEqual(self.donations.grants(ALIAS), [])
+            if number == MAX_SHUT:
+                size = len(self.ring.to_bytes())
+        self.donations.let_in(ALIAS, HOLDER.public)
+        self.assertLess(len(self.ring.to_bytes()), size + 1000)
+        (grant,) = self.donations.grants(ALIAS)
+        ends = grant.ends - RENEWED_BEFORE + 1
+        self.node.ahead = ends - self.node.world.wall()
+        self.donations.refresh()
+        (renewed,) = self.donations.grants(ALIAS)
+        self.assertEqual((renewed.id, renewed.ends), (grant.id, ends + LONGEST))
+
+    def test_grants_of_times_to_come(self) -> None:
+        """What a thief has dated so that it is the last for good keeps no new grant out."""
+        self.donations.start()
+        for number in range(MAX_SHUT + 5):
+            self.ring.grant(ALIAS, self.grant(number, since=U63 - 100 + number, revoked=True))
+        self.donations.let_in(ALIAS, HOLDER.public)
+        self.assertEqual(len(self.donations.grants(ALIAS)), 1)
+
+    def grant(self, number: int, since: int = 1, revoked: bool = False) -> Grant:
+        return Grant(bytes([number]) * 16, HOLDER.public, READER, 0, since, 2**40, revoked)
+
+    def test_two_devices_let_in(self) -> None:
+        """What two devices have given to one holder is taken back as a whole."""
+        self.donations.start()
+        for number in (1, 2):
+            self.ring.grant(ALIAS, self.grant(number))
+        self.assertEqual(len(self.donations.grants(ALIAS)), 2)
+        self.donations.take_back(ALIAS, HOLDER.public)
+        self.assertEqual(self.donations.grants(ALIAS), [])
+
+    def test_less_than_two_devices_gave(self) -> None:
+        """Whoever may do less now keeps nothing of what another device has given."""
+        self.donations.start()
+        self.ring.add(RingKey("share_1"))
+        self.ring.ensure_secret("share_1", os.urandom, 1)
+        for number, quota in ((1, 10), (2, 20)):
+            self.ring.grant("share_1", evolve(self.grant(number), quota=quota))
+        self.donations.grant("share_1", HOLDER.public, READER, 10, None)
+        self.assertEqual([one.quota for one in self.donations.grants("share_1")], [10])
