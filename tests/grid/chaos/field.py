@@ -20,6 +20,8 @@ from bitdust.testing.grid import SEED_HOST, Grid
 from tests.grid.chaos import keys, padding
 from tests.grid.chaos.nodes import ChaosNode
 
+UNHANDLED = "Unhandled error in Deferred:"
+"""What Twisted says before it says which; that comes with the failure."""
 NO_CUSTOMER = {"services/customer/enabled": False}
 NO_SUPPLIER = {"services/supplier/enabled": False}
 SMALL_LOG = 3000
@@ -174,6 +176,8 @@ class Field:
         def observe(event: Any) -> None:
             if event.get("log_level") in (LogLevel.error, LogLevel.critical) or "log_failure" in event:
                 failure = event.get("log_failure")
+                if failure is None and event.get("log_format") == UNHANDLED:
+                    return
                 if failure is not None and is_no_mistake(failure) and "failed at" not in str(event.get("log_format")):
                     return
                 text = failure.getTraceback() if failure is not None else str(event.get("log_format"))
