@@ -19,7 +19,7 @@ from bitdust.shares.ports import GroupKeepers, MyFamily, OfferRecords
 from bitdust.shares.published import Publishing, is_published
 from bitdust.signal import Signal
 from bitdust.surroundings import Connected
-from bitdust.wire.capability import MOST_DAYS, Capability, Right, ShownCapability
+from bitdust.wire.capability import MOST_DAYS, Capability, Right, ShownCapability, shown_end
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import GROUP_PREFIX
 from bitdust.wire.packet import Command
@@ -34,7 +34,8 @@ LATEST = MOST_DAYS * DAY
 LONGEST = LATEST - DAY
 RENEWED_BEFORE = 60 * DAY
 """So long before its end a capability that has no end of its own is given again."""
-LOOK_AGAIN = DAY / 4
+LOOK_AGAIN = 600.0
+"""Seconds after which what everybody has is compared again: a clock may have been set right."""
 REFUSALS = ("not-allowed", "bad-signature", "bad-field", "too-many-shares", "too-many-keys", "unknown-command")
 READER = (Right.READ, Right.LIST)
 Place = tuple[str, bytes]
@@ -330,9 +331,9 @@ class Donations:
         if signed is None:
             raise BitDustError("keys-not-ready", "there is nobody any more who holds what is shared")
         me, now = self._me, int(self._around.world.wall() * 1000)
-        quota, by_proof = self._quota(key, grant), is_published(key.key_id)
+        quota, by_proof, ends = self._quota(key, grant), is_published(key.key_id), shown_end(grant.ends, now // 1000)
         given = [
-            Capability(grant.id, me.fingerprint, grant.holder, grant.rights, quota, grant.ends, scope, by_proof)
+            Capability(grant.id, me.fingerprint, grant.holder, grant.rights, quota, ends, scope, by_proof)
             for scope in sorted(key.scopes)
         ]
         shown = [ShownCapability.of(me.sign(Capability.KIND, one.to_body())).to_bytes() for one in given]

@@ -19,8 +19,18 @@ from bitdust.wire.signed import Signed, message
 VERSION, BY_PROOF = 1, 2
 """2 is of capabilities whose holder is shown by a proof alone."""
 PROOF = "capability-proof"
+DAY = 86_400
 MOST_DAYS = 366
 """No capability is accepted that ends later than so many days from now."""
+
+
+def shown_end(ends: int, now: int) -> int:
+    """When a capability is to end, in seconds since the epoch: no later than it is accepted.
+
+    A grant that was made while the clock was ahead ends later. Then it is in whole days, because what is signed is
+    brought again with each change of it.
+    """
+    return ends if ends <= now + MOST_DAYS * DAY else (now // DAY + MOST_DAYS - 1) * DAY
 
 
 class Right(StrEnum):

@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.crypt.capabilities import is_proven, proven
 from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.scope import scope_of
-from bitdust.wire.capability import Capability, Revocation, Right, ShownCapability
+from bitdust.wire.capability import DAY, MOST_DAYS, Capability, Revocation, Right, ShownCapability, shown_end
 from bitdust.wire.encoding import WireError, decode, encode
 
 GRANT = Capability(b"i" * 16, b"o" * 32, b"h" * 32, (Right.READ, Right.LIST), 1000, 2000, b"s" * 16)
@@ -20,6 +20,14 @@ class CapabilityTests(SynchronousTestCase):
         self.assertNotEqual(by_proof.to_body(), GRANT.to_body())
         for grant in (GRANT, Capability(b"i" * 16, b"o" * 32, b"h" * 32, (Right.WRITE,), 0, 1), by_proof):
             self.assertEqual(Capability.from_body(grant.to_body()), grant)
+
+    def test_an_end_that_is_accepted(self) -> None:
+        """An end beyond what is accepted is brought forward, to the same for a day; any other one stays."""
+        now, last = 20_000 * DAY + 5, MOST_DAYS * DAY
+        for ends in (now + 1, now + last):
+            self.assertEqual(shown_end(ends, now), ends)
+        for later in (0, 7 * 3600):
+            self.assertEqual(shown_end(now + later + last + 1, now + later), 20_000 * DAY + last - DAY)
 
     def test_fields_that_are_refused(self) -> None:
         """Lengths, rights, numbers and unknown fields are checked where a capability is read."""

@@ -12,9 +12,10 @@ from bitdust.crypt.boxes import open_from
 from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.keyring import RingKey
 from bitdust.crypt.shares import MAX_GRANTS, MAX_SHUT, Grant
-from bitdust.shares.donations import DAY, LONGEST, READER, RENEWED_BEFORE, Donations
+from bitdust.shares.donations import DAY, LONGEST, LOOK_AGAIN, READER, RENEWED_BEFORE, Donations
 from bitdust.shares.offer import read_offer
 from bitdust.signal import Signal
+from bitdust.wire.capability import MOST_DAYS
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import FOLDER_KEYS
 from bitdust.wire.records import Family
@@ -166,3 +167,14 @@ class PublishedTests(DonationsCase):
             self.ring.grant("share_1", evolve(self.grant(number), quota=quota))
         self.donations.grant("share_1", HOLDER.public, READER, 10, None)
         self.assertEqual([one.quota for one in self.donations.grants("share_1")], [10])
+
+    def test_granted_while_the_clock_was_ahead(self) -> None:
+        """What was granted while the clock was ahead is brought again when it is right, with an end that is taken."""
+        self.node.ahead = 40 * DAY
+        self.begin()
+        self.node.ahead = 0
+        self.passes(LOOK_AGAIN + 1)
+        self.assertEqual(len(self.table.put_there), 2)
+        wall = self.node.world.wall()
+        share = read_offer(open_from(self.table.put_there[-1], HOLDER), self.me.document, HOLDER.public, wall).share
+        self.assertLessEqual(max(grant.ends for grant in share.grants), wall + MOST_DAYS * DAY)
