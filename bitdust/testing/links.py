@@ -113,10 +113,10 @@ class PipeLink:
     def device_key(self) -> bytes:
         return self._key
 
-    def write(self, data: bytes) -> None:
+    def write(self, *parts: bytes) -> None:
         if self._lost or self._closing or self._is_muted():
             return
-        self._other._arrive(data)
+        self._other._arrive(b"".join(parts))
         if self._other._unread_bytes > BUFFER and not self._full:
             self._full = True
             self._user.link_full()

@@ -365,7 +365,7 @@ class Session:
         if self._bucket.rate > 0:
             self._bucket.spend(len(body) + 8)
         if self.link is not None:
-            self.link.write(b"".join((head(kind, stream, len(body), last), body)))
+            self.link.write(head(kind, stream, len(body), last), body)
 
     def streams(self) -> list[dict[str, Any]]:
         """Payloads on their way, as `streams_list` shows them."""

@@ -22,8 +22,8 @@ class Link(Protocol):
     def device_key(self) -> bytes:
         """The Ed25519 key whose possession the peer has proved; raises `WireError` for a peer that has not."""
 
-    def write(self, data: bytes, /) -> object:
-        """Send bytes, in order; they wait here while the peer does not read."""
+    def write(self, *parts: bytes) -> object:
+        """Send bytes, one part behind the other; they wait here while the peer does not read."""
 
     def pause_reading(self) -> None:
         """Hand over no more bytes for now; the peer will notice in time that nothing is read."""

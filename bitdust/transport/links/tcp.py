@@ -33,14 +33,14 @@ class TCPLink(TwistedProtocol):
     def __init__(self, user: LinkUser) -> None:
         self._user = user
         self.dataReceived = user.link_data  # type: ignore[method-assign]
-        self.write: Callable[[bytes], object] = lambda data: None
+        self.write: Callable[..., object] = lambda *parts: None
 
     def connectionMade(self) -> None:  # noqa: N802 - the interface's name
         transport = cast(Any, self.transport)
         if ITCPTransport.providedBy(transport):
             # A small answer must not wait for the acknowledgement of the packet before it (RFC 896 against RFC 1122).
             transport.setTcpNoDelay(True)
-        self.write = transport.write
+        self.write = transport.write_parts
         transport.registerProducer(self, True)
         self._user.link_made(self)
 

@@ -15,8 +15,11 @@ from bitdust.wire.encoding import WireError
 PROTOCOL = b"bitdust/1"
 RECORD = 16 * 1024
 BULK = 128 * 1024
+"""Bytes that are read at once."""
+FRAME = 256 * 1024
+"""Bytes that are encrypted at once: the body of a frame."""
 OVERHEAD = 4096
-"""More than TLS adds to so many bytes."""
+"""More than TLS adds to so many bytes, and a head before them."""
 ED25519 = 1087
 """NID_ED25519 of OpenSSL."""
 PARTIAL_WRITE = 1
@@ -41,24 +44,41 @@ class BulkConnection(SSL.Connection):
         return b"".join(parts)
 
     def bio_read(self, bufsize: int) -> bytes:
-        """All that is to be sent: `BULK` bytes and a little."""
-        return super().bio_read(BULK + OVERHEAD)
+        """All that is to be sent: a frame and a little."""
+        return super().bio_read(FRAME + OVERHEAD)
 
 
 class BulkTLSProtocol(BufferingTLSTransport):
-    """Encrypts up to `BULK` bytes in one call, and reads as many from the system."""
+    """Encrypts a frame in one call, and reads up to `BULK` bytes from the system."""
 
     def makeConnection(self, transport: Any) -> None:
         """The transport below is there."""
         transport.bufferSize = BULK
         BufferingTLSTransport.makeConnection(self, transport)
 
+    def write_parts(self, *parts: bytes) -> None:
+        """Bytes in order. Few of them wait for others of this turn; many go as they are, and are not joined before."""
+        base: Any = self
+        if sum(map(len, parts)) < RECORD:
+            base.write(b"".join(parts))
+            return
+        base._aggregator.flush()
+        if not base.disconnecting or base._producer is not None:
+            for part in parts:
+                self._encrypt(part)
+            base._flushSendBIO()
+
     def _write(self, data: bytes) -> None:
+        base: Any = self
+        self._encrypt(data)
+        base._flushSendBIO()
+
+    def _encrypt(self, data: bytes) -> None:
         base: Any = self
         view = memoryview(data)
         while view and not base._lostTLSConnection:
             try:
-                sent = base._tlsConnection.send(view[:BULK])
+                sent = base._tlsConnection.send(view[:FRAME])
             except SSL.WantReadError:
                 base._bufferedWrite(bytes(view))
                 return
@@ -66,7 +86,8 @@ class BulkTLSProtocol(BufferingTLSTransport):
                 base._tlsShutdownFinished(Failure())
                 return
             view = view[sent:]
-            base._flushSendBIO()
+            if view:
+                base._flushSendBIO()
 
 
 @implementer(IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator)
