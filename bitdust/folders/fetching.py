@@ -1,8 +1,9 @@
 """Chunks come from peers: many transfers share their turns fairly, and each peer gets a few questions at a time.
 
-Whoever wants chunks waits in a queue of its own; queues take turns. A question has about a megabyte of chunks. A peer
-that does not have one is not asked for it again until it has news; where nobody has it, the transfer that wants it is
-told, and another one begins when somebody comes. What does not fit its name counts as not had, and is counted.
+Whoever wants chunks waits in a queue of its own; queues take turns. A question has about two megabytes of chunks, since
+each costs the same whatever it asks for. A peer that does not have one is not asked for it again until it has news;
+where nobody has it, the transfer that wants it is told, and another one begins when somebody comes. What does not fit
+its name counts as not had, and is counted.
 """
 
 from collections import deque
@@ -17,9 +18,9 @@ from bitdust.folders.keys import NAME, TAG, sealed_name
 from bitdust.outcome import Outcome, outcome, outcomes
 from bitdust.wire.errors import BitDustError
 
-REQUEST = 1024 * 1024
+REQUEST = 2 * 1024 * 1024
 MOST_NAMES = 64
-QUESTIONS = 4
+QUESTIONS = 3
 """At one peer at a time."""
 HEAD, MISSING = 4, 2**32 - 1
 """Bytes of the length before a chunk, and the length where there is none."""

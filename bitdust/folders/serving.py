@@ -18,7 +18,7 @@ from bitdust.folders.tree import Tree
 
 AHEAD = REQUEST + REQUEST // 2
 """Bytes that are read at once: all of an answer to a question of ours."""
-MOST_AHEAD = 8
+MOST_AHEAD = 6
 """Answers of a folder that hold so much at a time."""
 
 
@@ -105,30 +105,42 @@ class ChunkSource:
     each part costs more than to read it, so that the thread reads ahead, for a few answers at a time.
     """
 
-    def __init__(self, serving: Serving, plan: Sequence[Planned], run: "Callable[..., Deferred[Any]]") -> None:
+    def __init__(self, serving: Serving, run: "Callable[..., Deferred[Any]]") -> None:
         self._serving = serving
         self._run = run
-        self._plan = list(plan)
+        self._plan: list[Planned] = []
         self._starts: list[int] = []
         self.size = 0
-        for one in self._plan:
-            self._starts.append(self.size)
-            self.size += 4 + (one.size or 0)
         self._current: tuple[int, bytes] = (-1, b"")
         self._begin, self._ahead = 0, b""
         """What was read and not asked for yet, and where it begins."""
+
+    def find(self, names: Sequence[bytes]) -> "Deferred[ChunkSource]":
+        """Chunks by their names; fires with me when it is known which are here, and their first bytes are read."""
+        return self._run(self._find, names, self._may_read_ahead()).addCallback(lambda _: self)
+
+    def _find(self, names: Sequence[bytes], ahead: bool) -> None:
+        self._plan = self._serving.plan(names)
+        for one in self._plan:
+            self._starts.append(self.size)
+            self.size += 4 + (one.size or 0)
+        if ahead:
+            self._ahead = self._read(0, AHEAD)
+
+    def _may_read_ahead(self) -> bool:
+        ahead = self._serving.ahead
+        if self not in ahead and len(ahead) < MOST_AHEAD:
+            ahead.add(self)
+        return self in ahead
 
     def read(self, offset: int, length: int) -> "Deferred[bytes]":
         """See the protocol."""
         if self._begin <= offset < self._begin + len(self._ahead):
             return succeed(self._from_ahead(offset, length))
         self._ahead = b""
-        ahead = self._serving.ahead
-        ahead.discard(self)
-        if len(ahead) < MOST_AHEAD:
-            ahead.add(self)
-            length, asked = max(length, AHEAD), length
-            return self._run(self._read, offset, length).addCallback(self._has_read, offset, asked)
+        if self._may_read_ahead():
+            read = self._run(self._read, offset, max(length, AHEAD))
+            return read.addCallback(self._has_read, offset, length)
         return self._run(self._read, offset, length)
 
     def _has_read(self, data: bytes, offset: int, length: int) -> bytes:

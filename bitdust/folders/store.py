@@ -167,8 +167,7 @@ class Store:
 
     def serve(self, names: Sequence[bytes]) -> "Deferred[ChunkSource]":
         """Sealed chunks, as the payload of an answer."""
-        planned = self._serving.submit(self.serving.plan, names)
-        return planned.addCallback(lambda plan: ChunkSource(self.serving, plan, self._serving.submit))
+        return ChunkSource(self.serving, self._serving.submit).find(names)
 
     # what is to be done
 

@@ -25,7 +25,7 @@ from bitdust.folders.writing import Part, part_of
 from bitdust.outcome import outcomes
 from bitdust.wire.errors import BitDustError
 
-AT_ONCE = 16
+AT_ONCE = 32
 """Chunks of one file that are asked for together."""
 TRANSFERS, TRANSFER_BYTES = 384, 64 * 1024 * 1024
 """Items that are brought to the disk at a time, and how much of them may be on its way: while some wait for the disk,
@@ -34,7 +34,7 @@ AT_A_TIME = 128
 """So many begin together."""
 LARGE = 8 * 1024 * 1024
 """No more than that is on its way of one."""
-LANES = 6
+LANES = 3
 """So many times chunks of one file are asked for, or wait for the disk, at a time."""
 
 

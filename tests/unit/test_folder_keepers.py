@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.folders import keeping, listing
 from bitdust.folders.blind import place_of
-from bitdust.folders.fetching import Wanted
+from bitdust.folders.fetching import QUESTIONS, Wanted
 from bitdust.folders.secrets import Secret
 from tests.unit.folder_kit import Replica, encrypted_secret, plain_secret, settle
 
@@ -182,7 +182,7 @@ class LaneTests(SynchronousTestCase):
         self.failureResultOf(there, CancelledError)
         self.keeper.sources = [self]
         several = [Deferred.fromCoroutine(fetcher.fetch(name, [Wanted(b"b" * 16, 5)])) for name in "abcde"]
-        self.assertEqual(len(self.asked), 5)
+        self.assertEqual(len(self.asked), 1 + QUESTIONS)
         fetcher.drop("e")
         self.failureResultOf(several[4], CancelledError)
 
