@@ -7,6 +7,8 @@ from twisted.internet.defer import Deferred
 from bitdust.automats.kernel import Machine, Registry, doubled
 
 LONGEST_PAUSE = 3600.0
+READ_AGAIN = 3600.0
+"""Seconds after which it is read again what suppliers have."""
 
 
 class FolderBackupPort(Protocol):
@@ -56,8 +58,8 @@ class FolderBackup(Machine):
       UPLOADING   timer-6hour  -          WAITING    give_up
       TELLING     done         -          KEPT       forget_failures
       TELLING     timer-1hour  -          WAITING    give_up
+      KEPT        timer-1min   is_old     READING    read
       KEPT        timer-1min   is_behind  GATHERING  gather
-      KEPT        timer-1hour  -          READING    read
       *           failed       -          WAITING    give_up
       *           stop         -          STOPPED    -
     """
@@ -76,6 +78,7 @@ class FolderBackup(Machine):
 
     def __init__(self, registry: Registry, ident: str, port: FolderBackupPort) -> None:
         self._port = port
+        self._read_at = 0.0
         self.failures = 0
         super().__init__(registry, ident)
 
@@ -95,10 +98,15 @@ class FolderBackup(Machine):
     def is_untold(self, payload: Any) -> bool:
         return self._port.is_untold()
 
+    def is_old(self, payload: Any) -> bool:
+        """Whether other devices may have brought something since it was read; however often this folder changes."""
+        return self._registry.clock.seconds() - self._read_at >= READ_AGAIN
+
     def is_behind(self, payload: Any) -> bool:
         return self._port.is_behind()
 
     def read(self, payload: Any) -> None:
+        self._read_at = self._registry.clock.seconds()
         self.watch(self._port.read(), "done", "failed")
 
     def gather(self, payload: Any) -> None:

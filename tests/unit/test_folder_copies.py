@@ -97,6 +97,41 @@ class FormerFormTests(CopyCase):
         self.assertEqual(again.copy.problem, "")
         self.assertEqual(sorted(again.due()), ["a", "gone"])
 
+    def test_made_anew_by_two(self) -> None:
+        """Two devices that put it anew at the same moment have each other's former list, which still needs what was
+        there: that goes within two hours, however often the folder changes."""
+        alice, bob = self.device("a"), self.device("b")
+        alice.write("a", "content of a" * 1000)
+        alice.keeps()
+        bob.sync(alice)
+        bob.write("b", "content of b" * 1000)
+        bob.keeps()
+        alice.sync(bob)
+        alice.keeps()
+        self.shelf.old = former = set(self.shelf.names(""))
+        for one in (alice, bob):
+            one.again()
+        waiting: list[tuple[Deferred[Any], Any]] = []
+
+        def later(*file: Any) -> "Deferred[Any]":
+            waiting.append((Deferred(), file))
+            return waiting[-1][0]
+
+        patch = self.patch(self.shelf, "keep", later)
+        self.assertEqual([alice.keeps(), bob.keeps()], ["UPLOADING", "UPLOADING"])
+        patch.restore()
+        for done, file in waiting:
+            self.shelf.keep(*file).chainDeferred(done)
+        for _ in range(2 * 6):
+            for one in (alice, bob):
+                one.copy.changed()
+                one.clock.pump([60] * 10)
+        kept = {name for name in self.shelf.names("") if not name.endswith(".state")}
+        self.assertEqual((alice.copy.machine.state, bob.copy.machine.state, kept & former), ("KEPT", "KEPT", set()))
+        for one in (alice, bob):
+            head, _ = read_head(self.list_of(one.letter).read_bytes(), self.shelf.secrets())
+            self.assertLessEqual({f"{name}.chunks" for name in head.segments}, set(self.there(".chunks")))
+
     def test_dies_between_two_steps(self) -> None:
         """Whenever a process dies there is a list, and all that it needs, in one form or the other."""
         for steps in range(5):

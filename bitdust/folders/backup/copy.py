@@ -168,6 +168,8 @@ class SupplierCopy:
         else:
             self._let_in()
         await self._lists.take(names)
+        if await self._run(self._index.is_told, 0):  # lists of others may need less than when this one was told
+            await self._clean(names, int(self._world.wall()))
         self._host.look_for_chunks()
 
     async def _former(self) -> frozenset[str]:
@@ -192,11 +194,9 @@ class SupplierCopy:
             remove_safely(path)
 
     async def _read_index(self, segment: str) -> None:
-        read = await outcome(self._shelf.read(self._name(segment, INDEX)))
         try:
-            if read.error is not None:
-                raise read.error
-            chunks = await self._world.run_in_thread(read_index, read.value)
+            read = await self._shelf.read(self._name(segment, INDEX))
+            chunks = await self._world.run_in_thread(read_index, read)
         except BitDustError as error:
             if error.code not in FOR_GOOD:
                 raise

@@ -79,8 +79,18 @@ class FolderBackupTests(RowTests):
         self.port.answers["is_behind"] = False
         self.port.succeed("gather", False)
         self.asked("KEPT")
-        self.clock.advance(3540)
+        self.clock.advance(3420)
         self.asked("KEPT")
+        self.passes(60, "READING", ("read",))
+
+    def test_changing_all_the_time(self) -> None:
+        """However often the folder changes, what other devices have brought is read each hour."""
+        self.kept()
+        self.port.answers["is_behind"] = True
+        for _ in range(59):
+            self.passes(60, "GATHERING", ("gather",))
+            self.port.succeed("gather", False)
+            self.asked("KEPT")
         self.passes(60, "READING", ("read",))
 
     def test_failures(self) -> None:
