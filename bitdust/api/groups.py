@@ -14,7 +14,7 @@ from bitdust.api.messages import check_text
 from bitdust.api.people import NO_PERSON, find_person, names_of
 from bitdust.api.table import Param, Route, method
 from bitdust.groups.room import Group
-from bitdust.shares.donations import delivered
+from bitdust.shares.donation import delivered
 from bitdust.wire.capability import Right
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import GROUP_PREFIX

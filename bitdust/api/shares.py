@@ -12,7 +12,8 @@ from bitdust.api.keys import key_row, make_key
 from bitdust.api.people import NO_PERSON, find_person, names_of
 from bitdust.api.table import Param, Route, method
 from bitdust.crypt.writers import holder_of
-from bitdust.shares.donations import READER, delivered
+from bitdust.shares.donation import delivered
+from bitdust.shares.donations import READER
 from bitdust.shares.opened import OpenShare, TheirShare
 from bitdust.shares.room import Share
 from bitdust.wire.capability import Right

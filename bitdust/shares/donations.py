@@ -8,12 +8,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from bitdust.automats.shared_access_donor import SharedAccessDonor
 from bitdust.crypt.keyring import MASTER, RingKey
 from bitdust.crypt.shares import GivenShare, Grant
-from bitdust.outcome import outcome
+from bitdust.outcome import outcomes
 from bitdust.peers.shown import Names
+from bitdust.ports import Session
 from bitdust.replication import members as seated
+from bitdust.shares.donation import Donation
 from bitdust.shares.offer import write_offer
 from bitdust.shares.ports import GroupKeepers, MyFamily, OfferRecords
 from bitdust.shares.published import Publishing, is_published
@@ -36,43 +37,9 @@ RENEWED_BEFORE = 60 * DAY
 """So long before its end a capability that has no end of its own is given again."""
 LOOK_AGAIN = 600.0
 """Seconds after which what everybody has is compared again: a clock may have been set right."""
-REFUSALS = ("not-allowed", "bad-signature", "bad-field", "too-many-shares", "too-many-keys", "unknown-command")
 READER = (Right.READ, Right.LIST)
 Place = tuple[str, bytes]
 """Alias of the key and holder."""
-
-
-class Donation:
-    """One grant: the port of its machine."""
-
-    def __init__(self, donations: "Donations", alias: str, grant: bytes, holder: bytes) -> None:
-        self._donations = donations
-        self.alias = alias
-        self.ident = grant
-        self.holder = holder
-        self.delivered = b""
-        """The digest of what the holder has."""
-        self.problem = ""
-        self.machine = SharedAccessDonor(donations.registry, f"{alias}/{holder.hex()[:8]}", self)
-
-    @property
-    def is_refused(self) -> bool:
-        """Whether its holder was there, and does not take it."""
-        return self.machine.state == "REFUSED"
-
-    def deliver(self) -> "Deferred[object]":
-        return Deferred.fromCoroutine(self._donations.deliver(self))
-
-    def is_refusal(self, reason: object) -> bool:
-        return getattr(getattr(reason, "value", reason), "code", "") in REFUSALS
-
-    def report_delivered(self) -> None:
-        self.problem = ""
-        self._donations.report(self)
-
-    def report_failed(self, reason: object) -> None:
-        self.problem = str(getattr(reason, "value", reason) or "no answer")
-        self._donations.report(self)
 
 
 class Donations:
@@ -288,10 +255,10 @@ class Donations:
 
     def _session(self, session: object, up: bool) -> None:
         if up:
-            came = session.peer.fingerprint  # type: ignore[attr-defined]
-            for (_, holder), donation in list(self._running.items()):
-                if holder == came:
-                    donation.machine.send("holder-came")
+            peer = session.peer  # type: ignore[attr-defined]
+            for (alias, holder), donation in list(self._running.items()):
+                if holder == peer.fingerprint and not is_published(alias):
+                    donation.machine.send("changed" if donation.lacks(peer.device) else "holder-came")
 
     # what each donation asks
 
@@ -303,22 +270,38 @@ class Donations:
         return self._publishing.digest(digest, self._me.document.revision) if is_published(donation.alias) else digest
 
     async def deliver(self, donation: Donation) -> None:
-        """Bring it. Fails as `Outbox.send` does."""
+        """Bring it to all devices that are there. Fails as `Outbox.send` does where none takes it."""
         grant, digest = self._given(donation), self.digest(donation)
         share = None if grant.revoked else self._share(donation)
         if is_published(donation.alias):
             await self._publishing.publish(self.records, grant, write_offer(share, grant.since) if share else b"")
         elif share is not None:
-            held = await self._bring(grant, share)
-            if held >= share.given:
-                # The holder has one that is dated later: my clock was ahead then. This one is to take its place.
-                await self._bring(grant, evolve(share, given=min(held + 1, U63)))
+            await self._bring_to_all(donation, grant, share, digest)
         donation.delivered = digest
 
-    async def _bring(self, grant: Grant, share: GivenShare) -> int:
-        """Bring an offer; when the one was given which the holder keeps in its place, 0 where it keeps this one."""
-        offer, fields = write_offer(share, grant.since), {"kind": KIND}
-        reply = await self._around.outbox.send(grant.holder, Command.KEY, fields, offer, deadline=SECONDS)
+    async def _bring_to_all(self, donation: Donation, grant: Grant, share: GivenShare, digest: bytes) -> None:
+        sessions = self._around.sessions
+        await sessions.session_to(grant.holder)
+        found = [one for one in sessions.sessions() if one.peer.fingerprint == grant.holder]
+        over = [one for one in found if donation.at.get(one.peer.device) != digest]
+        ends = await outcomes(Deferred.fromCoroutine(self._bring(grant, share, session)) for session in over)
+        for session, end in zip(over, ends, strict=True):
+            if end.error is None:
+                donation.at[session.peer.device] = digest
+        failed = [end.error for end in ends if end.error is not None]
+        if failed and len(failed) == len(ends):
+            raise failed[0]
+
+    async def _bring(self, grant: Grant, share: GivenShare, session: Session) -> None:
+        """Where the device has one that is dated later, because my clock was ahead then, this one takes its place."""
+        held = await self._send(grant, share, session)
+        if held >= share.given:
+            await self._send(grant, evolve(share, given=min(held + 1, U63)), session)
+
+    async def _send(self, grant: Grant, share: GivenShare, session: Session) -> int:
+        """Bring an offer; when the one was given which the device keeps in its place, 0 where it keeps this one."""
+        offer, fields, send = write_offer(share, grant.since), {"kind": KIND}, self._around.outbox.send
+        reply = await send(grant.holder, Command.KEY, fields, offer, deadline=SECONDS, session=session)
         held = reply.fields.get("given", 0)
         return held if type(held) is int else 0
 
@@ -387,13 +370,3 @@ class Donations:
 def _is_less(wanted: Grant, known: Grant) -> bool:
     """Whether somebody is to have less than what was given: of rights, of room, or of time."""
     return not set(known.rights) <= set(wanted.rights) or wanted.quota < known.quota or wanted.ends < known.ends
-
-
-async def delivered(donation: Donation, clock: object, seconds: float) -> str:
-    """Wait until it has come to its holder, or is refused; the state of its machine then."""
-    machine = donation.machine
-    if machine.state == "DELIVERED":
-        return machine.state
-    waiting = machine.when("DELIVERED", "REFUSED", *machine.final).addTimeout(seconds, clock)  # type: ignore[arg-type]
-    found = await outcome(waiting)
-    return str(found.value) if found.error is None else machine.state

@@ -1,10 +1,10 @@
 """Groups of people who have several devices, one after the other or at once."""
 
-from tests.grid.test_groups import GroupsCase, WithoutSuppliers
+from tests.grid import test_groups
 from tests.grid.test_main_job import NO_CUSTOMER, NO_SUPPLIER
 
 
-class WithSuppliers(GroupsCase):
+class WithSuppliers(test_groups.GroupsCase):
     def test_a_member_who_comes_back_with_another_device(self) -> None:
         """What somebody says whose machine was lost, from a new one, is heard by members who know nothing of that one,
         and by the one who was there all the time."""
@@ -21,9 +21,9 @@ class WithSuppliers(GroupsCase):
         self.all_hear(key, [self.alice, bob], {"one", "two"}, 60)
 
 
-class WithoutAny(GroupsCase):
+class WithoutAny(test_groups.GroupsCase):
     MEMBERS = 2
-    setUp = WithoutSuppliers.setUp
+    setUp = test_groups.WithoutSuppliers.setUp
 
     def test_both_devices_of_a_member(self) -> None:
         """What one device of a member without suppliers was let into the other one has as soon as they are connected:

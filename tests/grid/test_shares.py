@@ -208,6 +208,24 @@ class SharesTests(SharesCase):
         info = self.api(dave, "share_info", key_id=mine)
         self.assertEqual((info["state"], info["reason"]), ("DISCONNECTED", "no suppliers are hired yet"))
 
+    def test_each_device_of_somebody_without_storage(self) -> None:
+        """Each device gets the key from the owner, also one that was added later: no storage brings it there."""
+        dave = self.add_visitor("dave")
+        key_file, key = self.key_file(dave), self.create()
+        self.api(self.alice, "share_grant", key_id=key, trusted_user_id=self.name(dave))
+        self.assertEqual([row["key_id"] for row in self.api(dave, "shares_list")], [key])
+        other = self.grid.add_stranger("dave-2", **NO_CUSTOMER, **NO_SUPPLIER)
+        other.start()
+        recovering = other.rooms.identity.registration.recover(key_file.read_text(), None, None)
+        self.grid.wait(recovering, 120)
+        self.grid.until(lambda: other.is_on("shared_data"), 300, "shares")
+        self.api(other, "user_ping", user_id=self.name(self.alice))
+        self.grid.until(lambda: bool(self.api(other, "shares_list")), 30, "the key at the device that came later")
+        later = self.create()
+        self.api(self.alice, "share_grant", key_id=later, trusted_user_id=self.name(dave))
+        for node in (dave, other):
+            self.grid.until(lambda node=node: len(self.api(node, "shares_list")) == 2, 30, "the key at each device")
+
     def test_refused(self) -> None:
         """The master key, keys of others, oneself, nobody and unknown shares are refused with a code each."""
         key = self.create()
