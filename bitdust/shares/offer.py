@@ -25,10 +25,16 @@ _OFFER = Struct({**_GIVEN, "version": Int(OLDEST, VERSION), "since": Optional(In
 
 @frozen
 class Offer:
-    """A share, and ``since`` when its holder is let in: when its owner said so last, in seconds since the epoch."""
+    """A share, ``given`` as its owner dates it, and ``since`` when its holder is let in: when its owner said so last,
+    in seconds since the epoch."""
 
     share: GivenShare
+    given: int
     since: int = 0
+
+    def after(self, known: GivenShare) -> GivenShare:
+        """The share beside one that is known: dated later where its owner says so, whatever the clock here says."""
+        return evolve(self.share, given=max(self.share.given, min(self.given, known.given + 1)))
 
 
 def write_offer(share: GivenShare, since: int) -> bytes:
@@ -56,8 +62,8 @@ def read_offer(data: bytes, owner: OwnerDocument, holder: bytes, now: float) -> 
     if not all(is_owners_word(owner, ShownCapability.from_bytes(shown)) for shown in share.capabilities):
         raise WireError("bad-signature", "a capability of the share is not signed by its owner")
     _check_holders(share, owner, version)
-    share = evolve(share, name=owner.global_id, given=min(share.given, int((now + AHEAD) * 1000)))
-    return Offer(share, since or 0)
+    near = min(share.given, int((now + AHEAD) * 1000))
+    return Offer(evolve(share, name=owner.global_id, given=near), share.given, since or 0)
 
 
 def _check_holders(share: GivenShare, owner: OwnerDocument, version: int) -> None:

@@ -72,6 +72,7 @@ class Received:
         offer = read_offer(data, peer.document, self._me.fingerprint, self._world.wall())  # type: ignore[arg-type]
         share = offer.share
         before = self._me.key_ring.shares.get(share.place)
+        share = offer.after(before) if before is not None else share
         is_late = before is not None and share.given <= before.given and _is_another(share, before)
         # Its owner's clock was ahead before, and it says now what is to take the place of that.
         answer = ack(given=before.given) if before is not None and is_late else ack()

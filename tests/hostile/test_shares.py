@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
@@ -76,7 +77,7 @@ class OfferTests(SynchronousTestCase):
         """What the owner signed is taken, under the name that its document has."""
         share = self.owner.share(self.me, name="mallory@evil.example")
         found = read_offer(write_offer(share, START - DAY), self.owner.document, self.me, START)
-        self.assertEqual(found, Offer(evolve(share, name="alice@id.example"), START - DAY))
+        self.assertEqual(found, Offer(evolve(share, name="alice@id.example"), 1, START - DAY))
 
     def test_former_versions(self) -> None:
         """Offers of version 1 and 2 are read; they do not say since when somebody is let in."""
@@ -215,6 +216,18 @@ class PushedTests(SynchronousTestCase):
         again = self.owner.capability(self.node.me.fingerprint, id=b"d" * 16)
         self.push(self.share(given=7, capabilities=(again,)))
         self.assertEqual((held(), self.received.all()), (9001, []))
+
+    def test_a_clock_here_that_is_set_back(self) -> None:
+        """What an owner says later takes the place of what was said before, also where the clock here says that all of
+        it is of times to come."""
+        self.push(self.share(given=START * 1000, label="one"))
+        with mock.patch.object(self.received, "_world", SimpleNamespace(wall=lambda: START - 365.0 * DAY)):
+            for number, label in enumerate(("two", "three"), 1):
+                self.push(self.share(given=(START + number) * 1000, label=label))
+                (kept,) = self.received.all()
+                self.assertEqual((kept.label, kept.given), (label, START * 1000 + number))
+            self.push(self.share(given=START * 1000, label="replayed"))
+        self.assertEqual(self.received.all()[0].label, "three")
 
     def test_what_a_device_brings(self) -> None:
         """Another device of mine, stolen perhaps, brings no key of mine, nothing that is no ring, and no share that
