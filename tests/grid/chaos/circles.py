@@ -1,5 +1,6 @@
 """A group of a run: who is let in, joins late, leaves and is shut out, and what everybody in it is to hear."""
 
+from bitdust.signal import Signal
 from bitdust.wire.messages import GROUP, Message
 from tests.grid.chaos.field import Field, Finding
 from tests.grid.chaos.nodes import ChaosNode
@@ -23,6 +24,7 @@ class Circle:
         """Who was shut out, and what they must never read."""
         self.left: set[str] = set()
         """Homes at which it was left."""
+        self.spoken: Signal[[Circle, Said]] = Signal()
 
     def begin(self) -> None:
         """Its creator makes it, and joins. Raises `Finding`."""
@@ -127,6 +129,7 @@ class Circle:
         """One message."""
         said = self.talk.begin(person, home)
         said.sealed = self.secret_at(home)
+        self.spoken.emit(self, said)
         code, _ = person.call(home, "message_send_group", group_key_id=self.key_at(home), data={"text": said.text})
         said.is_kept = not code and person in self.members
         said.is_contested = person not in self.members

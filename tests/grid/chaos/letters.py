@@ -1,5 +1,6 @@
 """Private messages of a run: who wrote what to whom, and where it is to arrive."""
 
+from bitdust.signal import Signal
 from bitdust.testing.faulty_disk import Crash
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.messages import PRIVATE, Message
@@ -20,6 +21,8 @@ class Letters:
         self.recipients: dict[str, Person] = {}
         self.fresh: dict[str, float] = {}
         """When a device was added; others do not know it at once."""
+        self.written: Signal[[ChaosNode, Said, Person]] = Signal()
+        """At which node somebody writes what to whom."""
 
     def write(self) -> None:
         """Somebody writes to somebody, once or some times."""
@@ -34,6 +37,7 @@ class Letters:
         """One message."""
         said = self.talk.begin(sender, home)
         self.recipients[said.text] = recipient
+        self.written.emit(home, said, recipient)
         name = recipient.global_id
         data = {"text": said.text}
         if home.rooms.around.identities.get(recipient.fingerprint) is not None and self.random.random() < 0.7:
@@ -98,5 +102,5 @@ class Letters:
         return found
 
 
-NEW = 120.0
-"""Seconds after which everybody is to write to a new device of a person too."""
+NEW = 240.0
+"""Seconds after which everybody is to write to a new device of a person too: a service looks every three minutes."""

@@ -7,6 +7,8 @@ After the last step everything is mended, and then, within a quarter of an hour:
 * every message that a group has accepted is at each member, once, in the order of who said it, and all members have
   heard the same; who was shut out has read nothing of what came after;
 * what was stored in a share comes back as it was to all who are let in, and who was shut out sees nothing newer;
+* nobody takes what a device says that was revoked and is still at work, and it reads nothing more (`thieves`);
+* no machine stands where nothing is to come, and what is begun ends (`rest`);
 * somebody with suppliers whose devices are all lost has the history again, from the key file alone;
 * no error was logged, and a node that has stopped has no delayed call.
 """
@@ -21,8 +23,10 @@ from tests.grid.chaos.faults import Faults
 from tests.grid.chaos.field import NO_CUSTOMER, NO_SUPPLIER, Finding
 from tests.grid.chaos.letters import Letters
 from tests.grid.chaos.persons import Person
+from tests.grid.chaos.rest import Work, standing
 from tests.grid.chaos.runs import Run
 from tests.grid.chaos.talks import check_once
+from tests.grid.chaos.thieves import Thieves
 
 NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")
 SETTLE = 900.0
@@ -68,10 +72,12 @@ class People(Run):
             for _ in range(self.random.randint(1, count - 1)):
                 circle.invite()
 
+        self.thieves = Thieves(self.letters, self.circles)
         owners = [person for person in self.people if person.stores]
         if owners and self.random.random() < 0.5:
             self.commons = Commons(self.field, self.random.choice(owners), self.people)
             self.commons.begin()
+            self.thieves.commons = self.commons
         self.field.pass_time(self.random.choice((0, 60, 200)))
         boxes = [len(person.home.rooms.people.messages.upkeep.mailboxes) for person in self.people]
         self.field.note(f"{boxes} mailboxes")
@@ -113,8 +119,9 @@ class People(Run):
             (faults.split, 3),
             (lambda: self.cut(person), 4),
             (person.rotate, 2),
-            (lambda: self.add_device(person), 2),
-            (lambda: self.revoke_device(person), 1),
+            (lambda: self.add_device(person), 4),
+            (lambda: self.revoke_device(person), 4),
+            (self.thieves.act, 5 if self.thieves.all else 0),
             (lambda: self.lose(person), 3),
             (lambda: faults.clock([home for one in self.people for home in one.homes]), 2),
         ]
@@ -140,18 +147,32 @@ class People(Run):
             self.letters.fresh[home.name] = self.field.now
 
     def revoke_device(self, person: Person) -> None:
-        """A device of a person was lost, and counts no more."""
-        if name := person.revoke_device():
-            self.forget(name, True)
+        """A device of a person was lost, and counts no more; whoever has it may go on with it.
+
+        What others were given by somebody without suppliers may be on that device alone.
+        """
+        if person in self.givers() and not person.stores:
+            return
+        secrets = person.secrets()
+        lost = person.revoke_device()
+        if lost is not None:
+            self.forget(lost.name, True)
+            if lost.is_up and self.random.random() < 0.7:
+                self.thieves.take(person, lost, secrets)
+            elif lost.is_up:
+                lost.kill()
+
+    def givers(self) -> list[Person]:
+        """Who has given something to others."""
+        return [circle.creator for circle in self.circles] + ([self.commons.owner] if self.commons else [])
 
     def lose(self, person: Person) -> None:
         """The only device of somebody is lost. Who has suppliers comes back by the key file; who has none is gone.
 
         What others were given by it alone would be gone too, so it is nobody who gives something.
         """
-        givers = [circle.creator for circle in self.circles] + ([self.commons.owner] if self.commons else [])
         home = person.pick()
-        if person in givers or person.gone or home is None or len(person.homes) > 1:
+        if person in self.givers() or person.gone or home is None or len(person.homes) > 1:
             return
         if person.stores:
             core = home.rooms.storage.core if home.rooms.storage.is_open else None
@@ -198,6 +219,9 @@ class People(Run):
         self.field.note(f"all has arrived after {self.field.now - began:.0f} seconds")
         self.await_all("messages are still on their way", self.letters.on_the_way)
         self.field.note(f"all is acknowledged after {self.field.now - began:.0f} seconds")
+        self.await_all("not all know who was revoked", self.thieves.untold)
+        self.thieves.last_words()
+        self.check_rest()
         for circle in self.circles:
             for person in self.people:
                 if person.name in circle.outside:
@@ -210,6 +234,13 @@ class People(Run):
         self.recover()
         self.field.stop()
         self.field.note(f"{self.field.grid.network.datagrams} datagrams")
+
+    def check_rest(self) -> None:
+        """Nothing stands still, and nothing goes on for ever. Raises `Finding`."""
+        nodes = [node for node in self.field.grid.nodes if node.is_up]
+        work = Work(nodes)
+        self.await_all("work does not end", work.left)
+        self.await_all("machines stand still", lambda: standing(nodes), 60.0)
 
     def recover(self) -> None:
         """All devices of somebody with suppliers are lost, and a new one has nothing but the key file: what was in the

@@ -109,24 +109,23 @@ class Person(Owner):
         """One more device, beside the one that there is."""
         return self.enrol(self.random.choice(self.key_files)) if len(self.homes) < 2 and self.ready() else None
 
-    def revoke_device(self) -> str:
-        """One device is lost, and the other one says so; its name, empty where it is not to be."""
+    def secrets(self) -> set[tuple[int, bytes]]:
+        """All secrets of its own keys that any of its devices knows, with their names."""
+        rings = [home.rooms.identity.me.key_ring for home in self.ready()]
+        return {one for ring in rings for key in ring.keys.values() for one in key.named}
+
+    def revoke_device(self) -> ChaosNode | None:
+        """One device is lost, and the other one says so; it goes on until it is killed."""
         if len(self.homes) < 2 or len(self.ready()) < 2:
-            return ""
+            return None
         lost, home = self.random.sample(self.homes, 2)
         ident = lost.rooms.identity.me.device.id.hex()
         code, _ = self.call(home, "identity_device_revoke", device=ident)
         self.note(f"{home.name} revokes {lost.name}: {code or 'done'}")
         if code:
-            return ""
-        self.drop(lost)
-        return lost.name
-
-    def drop(self, home: ChaosNode) -> None:
-        """A device is lost for good."""
-        self.homes.remove(home)
-        if home.is_up:
-            home.kill()
+            return None
+        self.homes.remove(lost)
+        return lost
 
     def revive_one(self, name: str) -> None:
         """Start a device, where it is down."""
