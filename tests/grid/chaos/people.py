@@ -211,10 +211,6 @@ class People(Run):
             person.revive()
         began = self.field.now
         self.await_all("devices have not begun", self.not_begun)
-        for circle in self.circles:
-            circle.end()
-        if self.commons is not None:
-            self.commons.open_all()
         self.await_all("something has not arrived", self.unsettled)
         self.field.note(f"all has arrived after {self.field.now - began:.0f} seconds")
         self.await_all("messages are still on their way", self.letters.on_the_way)
@@ -268,7 +264,11 @@ class People(Run):
         return [home.name for person, home in living if not person.has_begun(home)]
 
     def unsettled(self) -> list[str]:
-        """What has not arrived."""
+        """What has not arrived. A key may come late: whoever has it by now joins."""
+        for circle in self.circles:
+            circle.end()
+        if self.commons is not None:
+            self.commons.open_all()
         shared = self.commons.lacking() if self.commons is not None else []
         return self.letters.lacking() + [text for circle in self.circles for text in circle.lacking()] + shared
 
