@@ -59,7 +59,7 @@ BUSY_PAUSE = 30.0
 """Seconds between two packs while files go up or come down."""
 TRY_AGAIN = 60.0
 """Seconds after which a pack that could not be had is tried again."""
-TAKE_OVER = 86_400.0
+TAKE_OVER = 1200.0
 """Seconds without progress after which another device than the one that changed the family moves packs."""
 REPORT, CLEAN = 5.0, 20.0
 """Seconds between two reports of progress, and between two orders to delete what has moved."""
