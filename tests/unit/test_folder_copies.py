@@ -184,6 +184,7 @@ class TurnTests(CopyCase):
         super().setUp()
         self.done: list[Any] = []
         self.copies = SupplierCopies(self.done.append)
+        self.patch(self.copies.guests, "begin", lambda folder, home: None)
         self.copies.shelf = self.shelf
         self.alice = self.device("a")
         self.folder: Any = self.alice
@@ -229,6 +230,24 @@ class TurnTests(CopyCase):
         self.copies.look()
         self.assertEqual((self.row().state, self.there(""), self.done), ("off", [], [self.alice.config]))
         self.assertEqual(self.alice.beyond, [])
+
+    def test_what_others_needed(self) -> None:
+        """What was left because another device needed it goes when that one wants nothing there any more; so does the
+        way in, where both went at the same moment."""
+        bob = self.device("b")
+        bob.sync(self.alice)
+        bob.keeps()
+        self.folder.config.suppliers = False
+        self.copies.follow(self.folder, self.alice.home)
+        self.successResultOf(self.off())
+        self.copies.look()
+        self.assertEqual(len(self.there("", "a")), 2)
+        self.assertEqual(len(self.shelf.holders), 1)
+        shut_out = self.patch(self.shelf, "shut_out", lambda holder: None)
+        self.successResultOf(bob.copy.withdraw())
+        shut_out.restore()
+        self.copies.look()
+        self.assertEqual((self.there(""), self.shelf.holders), ([], set()))
 
     def test_found_by_nobody(self) -> None:
         """That nobody finds with the secret alone what is kept is shown where it is said how much is kept."""

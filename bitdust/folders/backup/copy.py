@@ -43,7 +43,7 @@ from bitdust.wire.errors import BitDustError
 MOST_DUE = 256
 TELL_EVERY = 30 * 24 * 3600
 """Seconds after which a list is told again that is as it was: who is silent for long counts as gone."""
-_DEVICE = 8
+DEVICE = 8  # digits of a device by which its segments are known
 
 
 class Host(Protocol):
@@ -239,7 +239,7 @@ class SupplierCopy:
         self._has_changed = False
         while await self._run(self._index.follow):
             pass
-        name = f"{self._mine[:_DEVICE]}{self._world.entropy(8).hex()}"
+        name = f"{self._mine[:DEVICE]}{self._world.entropy(8).hex()}"
         built = Built(name, self._home / self._name(name, CHUNKS))
         while built.size < SEGMENT:
             due = await self._run(self._index.due, MOST_DUE, frozenset(self._missing))
@@ -348,7 +348,7 @@ class SupplierCopy:
                 await self._remove(segment)
 
     def _is_mine(self, segment: str) -> bool:
-        return segment.startswith(self._mine[:_DEVICE])
+        return segment.startswith(self._mine[:DEVICE])
 
     async def _remove(self, segment: str) -> None:
         await self._shelf.remove(self._name(segment, INDEX))

@@ -11,8 +11,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bitdust.batching import InTurn
-from bitdust.folders.backup.copy import Host, SupplierCopy
-from bitdust.folders.backup.formats import LONGEST_HEAD, STATE, Told, label_of, read_head
+from bitdust.folders.backup.copy import DEVICE, Host, SupplierCopy
+from bitdust.folders.backup.formats import INDEX, LONGEST_HEAD, STATE, Told, label_of, read_head
 from bitdust.folders.backup.guests import Guests
 from bitdust.folders.backup.shelves import FolderShelf, Lender
 from bitdust.folders.config import FolderConfig
@@ -52,6 +52,7 @@ class SupplierCopies:
         self._done = done
         self._copies: dict[str, SupplierCopy] = {}
         self._leaving: dict[str, _Leaving] = {}
+        self._followed: dict[str, Host] = {}
         self._turns = InTurn()
         self.guests = Guests(lambda: self.lender)
 
@@ -70,6 +71,7 @@ class SupplierCopies:
     def end(self, folder: Folder) -> None:
         """Do nothing more for it; before it is closed."""
         self.guests.end(folder)
+        self._followed.pop(folder.config.text, None)
         self._end(folder)
 
     def _end(self, folder: Folder) -> None:
@@ -88,6 +90,7 @@ class SupplierCopies:
     def follow(self, folder: Folder, home: Path) -> None:
         """Do what is wanted of a folder that is open."""
         self.guests.begin(folder, home)
+        self._followed[folder.config.text] = folder
         if folder.config.suppliers:
             self.begin(folder, home)
         elif folder.config.withdrawing:
@@ -137,6 +140,26 @@ class SupplierCopies:
             copy.machine.send("suppliers")
         for text in list(self._leaving):
             self.in_turn(text, partial(self.withdraw, text)).addErrback(self._not_withdrawn)
+        for text, folder in list(self._followed.items()):
+            if not folder.config.suppliers and text not in self._leaving:
+                self.in_turn(text, partial(self._tidy, folder)).addErrback(self._not_withdrawn)
+
+    async def _tidy(self, folder: Host) -> None:
+        """What this machine has left there because others needed it goes, and so does the way in by the secret alone,
+        once no list of anybody is there: two that went at the same moment have seen each other's."""
+        if folder.config.suppliers or not self.shelf.can_keep():
+            return
+        label, shelf = label_of(folder.config.secret), self.shelf.of(label_of(folder.config.secret))
+        names = await shelf.versions()
+        if any(name.endswith(STATE) for name in names if name.startswith(label)):
+            return
+        mine = f"{label}-{folder.around.me.device.id.hex()[:DEVICE]}"
+        for name in sorted(names, key=lambda one: (not one.endswith(INDEX), one)):
+            if name.startswith(mine):
+                await shelf.remove(name)
+        holder = folder.store.keys.holder
+        if holder is not None:
+            shelf.shut_out(holder.public)
 
     def _not_withdrawn(self, failure: Failure) -> None:
         self.log.failure("a folder could not be taken from suppliers", failure)
