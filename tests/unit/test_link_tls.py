@@ -1,4 +1,4 @@
-"""What TLS of a link does with frames: in order, whether they are small or large, and in few calls."""
+"""What TLS of a link does with frames, small and large: they come in order, and in few pieces."""
 
 import os
 from typing import Any
@@ -11,20 +11,24 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.device import DeviceKey
-from bitdust.transport.links.tls import FRAME, DeviceTLS, TLSFactory
+from bitdust.transport.links.tls import BULK, FRAME, DeviceTLS, TLSFactory
 
 LARGE = os.urandom(FRAME)
 
 
 class Inner(Protocol):
     def __init__(self) -> None:
-        self.received = b""
+        self.pieces: list[bytes] = []
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - the interface's name
-        self.received += data
+        self.pieces.append(data)
+
+    @property
+    def received(self) -> bytes:
+        return b"".join(self.pieces)
 
 
-class WritingTests(SynchronousTestCase):
+class LinkCase(SynchronousTestCase):
     """Both ends of a link; what one has written is brought to the other when the test says so."""
 
     def setUp(self) -> None:
@@ -51,6 +55,8 @@ class WritingTests(SynchronousTestCase):
             self.clock.advance(0)
         return sent
 
+
+class WritingTests(LinkCase):
     def test_in_order(self) -> None:
         """A large frame goes at once and does not overtake a small one that waits for others; nor is it overtaken."""
         self.pump()
@@ -87,3 +93,47 @@ class WritingTests(SynchronousTestCase):
         self.client.write_parts(b"head", LARGE)
         self.client.write_parts(b"small")
         self.assertEqual((self.pump(), self.server.wrappedProtocol.received), (0, b""))
+
+
+class ReadingTests(LinkCase):
+    def sent(self, *frames: tuple[bytes, ...]) -> bytes:
+        """What the client sends for these, which the server has not got yet."""
+        self.pump()
+        for parts in frames:
+            self.client.write_parts(*parts)
+        self.clock.advance(0)
+        data: bytes = self.client.transport.value()
+        self.client.transport.clear()
+        return data
+
+    def test_together(self) -> None:
+        """Records that come together, small ones too, are handed over together; no piece is larger than is read."""
+        self.server.dataReceived(self.sent((b"12345678", LARGE[:50_000]), (b"small",), (b"12345678", LARGE[:20_000])))
+        self.assertEqual([len(one) for one in self.server.wrappedProtocol.pieces], [70_021])
+        self.server.dataReceived(self.sent((b"", LARGE), (b"", LARGE)))
+        pieces = self.server.wrappedProtocol.pieces[1:]
+        self.assertEqual(b"".join(pieces), LARGE + LARGE)
+        self.assertEqual({len(one) for one in pieces}, {BULK})
+
+    def test_in_two(self) -> None:
+        """Of a record that has not come whole nothing is handed over before its end, and nothing is lost."""
+        data = self.sent((b"12345678", LARGE[:40_000]))
+        for at in range(0, len(data), 7001):
+            self.server.dataReceived(data[at : at + 7001])
+        self.assertEqual(self.server.wrappedProtocol.received, b"12345678" + LARGE[:40_000])
+
+    def test_before_an_error(self) -> None:
+        """What has come before a record that was changed on the way is handed over; then the link is at its end."""
+        data = self.sent((b"12345678", LARGE[:40_000]))
+        self.server.dataReceived(data[:-1] + bytes([data[-1] ^ 1]))
+        got = self.server.wrappedProtocol.received
+        self.assertEqual(got, (b"12345678" + LARGE[:40_000])[: len(got)])
+        self.assertEqual((len(got), self.server.transport.disconnecting), (8 + 2 * 16384, True))
+
+    def test_an_end(self) -> None:
+        """What comes together with the end of a link is handed over before it."""
+        data = self.sent((b"12345678", LARGE[:40_000]))
+        self.client.loseConnection()
+        self.server.dataReceived(data + self.client.transport.value())
+        self.assertEqual(len(self.server.wrappedProtocol.received), 40_008)
+        self.assertTrue(self.server.transport.disconnecting)

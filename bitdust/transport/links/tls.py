@@ -4,6 +4,7 @@ import contextlib
 from typing import Any
 
 from OpenSSL import SSL, crypto
+from OpenSSL._util import ffi, lib, no_zero_allocator
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator
 from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
@@ -15,7 +16,7 @@ from bitdust.wire.encoding import WireError
 PROTOCOL = b"bitdust/1"
 RECORD = 16 * 1024
 BULK = 128 * 1024
-"""Bytes that are read at once."""
+"""Bytes that are read at once, and decrypted at most."""
 FRAME = 256 * 1024
 """Bytes that are encrypted at once: the body of a frame."""
 OVERHEAD = 4096
@@ -31,17 +32,17 @@ class BulkConnection(SSL.Connection):
 
     def recv(self, bufsize: int, flags: int | None = None) -> bytes:
         """As OpenSSL does it, for as many records as are there, up to `BULK` bytes; whatever error ends that is raised
-        again by the next call."""
-        part = super().recv(bufsize, flags)
-        if len(part) < RECORD:
-            return part
-        parts, size = [part], len(part)
-        with contextlib.suppress(SSL.Error):
-            while len(part) >= RECORD and size < BULK:
-                part = super().recv(bufsize, flags)
-                parts.append(part)
-                size += len(part)
-        return b"".join(parts)
+        again by the next call. pyOpenSSL's own call for each of them would copy everything once more."""
+        place, size = no_zero_allocator("char[]", BULK), 0
+        while size <= BULK - RECORD:
+            read = lib.SSL_read(self._ssl, place + size, RECORD)
+            if read > 0:
+                size += read
+                continue
+            with contextlib.suppress(*(SSL.Error,) if size else ()):
+                self._raise_ssl_error(self._ssl, read)
+            break
+        return bytes(ffi.buffer(place, size))
 
     def bio_read(self, bufsize: int) -> bytes:
         """All that is to be sent: a frame and a little."""
