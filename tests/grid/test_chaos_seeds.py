@@ -14,7 +14,7 @@ LIVENESS = (
     1, 2, 4, 7, 8, 9, 14, 16, 19, 22, 25, 28, 31, 32, 36, 40, 42, 43, 44, 46, 47, 49, 55, 57, 67, 69, 70, 71, 72
 )  # fmt: skip
 LIVES = (2, 28, 31, 32)
-PEOPLE = (102,)
+PEOPLE = (102, 104, 181, 183)
 """Those that take little time, of many that were run."""
 
 

@@ -33,6 +33,8 @@ SETTLE = 900.0
 """Seconds after which everything must have arrived, once nothing is broken any more."""
 ARCHIVED = 4000.0
 """Seconds after which messages must be in the storage: ten minutes, and an hour more where a try has failed."""
+LONGEST = 3600.0
+"""Seconds after which nothing more is broken, so that each run has an end."""
 PAUSES = (0, 0.05, 0.5, 3, 20)
 NEEDED = {"services/customer/needed-space": 256 * 1024 * 1024}
 Step = tuple[Callable[[], object], int]
@@ -44,6 +46,8 @@ class People(Run):
     def play(self) -> None:
         self.begin()
         for _ in range(self.random.randint(30, 80)):
+            if self.field.now > LONGEST:
+                break
             steps = self.steps()
             self.random.choices([one for one, _ in steps], [weight for _, weight in steps])[0]()
             self.field.pass_time(self.random.choice(PAUSES))
