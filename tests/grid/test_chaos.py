@@ -1,15 +1,19 @@
 """The simulator itself: it sees what is lost, says how to replay it, and has the same keys everywhere."""
 
+import gc
+from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
+from twisted.internet.defer import fail
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.master import MasterPublic
+from bitdust.testing.faulty_disk import Crash
 from bitdust.wire.records import Family
 from tests.grid.chaos import keys, padding, promises, running
-from tests.grid.chaos.field import Finding
+from tests.grid.chaos.field import Field, Finding
 from tests.grid.chaos.lives import are_left
 from tests.grid.chaos.talks import Talk, check_once, check_order
 from tests.grid.chaos.threads import Threads
@@ -28,6 +32,19 @@ class ChaosTests(SynchronousTestCase):
         """Two runs of a seed write the same journal, to the last number of datagrams."""
         first, second = (running.run_seed(9, "liveness") for _ in range(2))
         self.assertEqual(first, second)
+
+
+class ErrorTests(SynchronousTestCase):
+    def test_what_nobody_has_handled(self) -> None:
+        """An error that nobody handled is one of the run; not the death of a process, however long after it that is
+        noticed."""
+        field = Field(1, Path(self.mktemp()))
+        with field.surroundings():
+            for error in (Crash("alice"), ValueError("a mistake")):
+                fail(error)
+                gc.collect()
+        self.assertEqual(len(self.flushLoggedErrors(Crash, ValueError)), 2)
+        self.assertEqual(["a mistake" in text for text in field.errors], [True])
 
 
 class PromiseTests(SynchronousTestCase):

@@ -198,6 +198,10 @@ class Field:
                 globalLogPublisher.removeObserver(observe)
 
 
+UNHANDLED = "Unhandled error in Deferred:"
+"""What Twisted says before it says which: of a process that died it may be long after its death."""
+
+
 def is_no_mistake(failure: Failure) -> bool:
     """Whether a failure is the death of a process, or a disk that this run lets fail, which the program may report."""
     code = getattr(failure.value, "code", "")
