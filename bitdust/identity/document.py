@@ -7,7 +7,7 @@ import base64
 import binascii
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -96,6 +96,12 @@ class IdentityDocument:
     def idents(self) -> frozenset[bytes]:
         """Ids of all devices that it names, former ones too."""
         return frozenset(one.id for one in (*self.devices, *self.former))
+
+    def passed_over(self, roots: Collection[bytes]) -> frozenset[bytes]:
+        """Devices that are none of these, and older than the newest one of them."""
+        numbers = {one.id: one.number for one in (*self.devices, *self.former)}
+        newest = max((numbers[root] for root in roots if root in numbers), default=0)
+        return frozenset(ident for ident, number in numbers.items() if number < newest and ident not in roots)
 
     @property
     def open_ends(self) -> frozenset[bytes]:

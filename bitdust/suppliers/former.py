@@ -55,7 +55,8 @@ class Candidate:
 
 
 class FormerFamily:
-    """I am the port of one `family_search`, from the moment when the person started over with no family found."""
+    """I am the port of one `family_search`, from the moment when the person started over with no family found, or when
+    this device has come to the family of one that had done so."""
 
     log = Logger()
 
@@ -130,7 +131,7 @@ class FormerFamily:
         """Whether somebody has just started over without a family."""
         if self._machine is not None:
             return
-        if self._since is None and self._me.awaits(STARTED_OVER) and self._family.current is None:
+        if self._since is None and self._may_lack_one():
             try:
                 self._note()
             except OSError as error:
@@ -139,6 +140,15 @@ class FormerFamily:
         if self._since is not None and not self._me.awaits(FAMILY):
             self._machine = FamilySearch(self._around.registry, self)
             self._machine.send("start")
+
+    def _may_lack_one(self) -> bool:
+        """Whether the person starts over without a family; or this node came to one that another device had hired who
+        started over, and who knew not the families of all devices before it: the search went with its home."""
+        family = self._family.current
+        if family is None:
+            return self._me.awaits(STARTED_OVER)
+        is_new_here = self._family.inherited and not self._me.awaits(FAMILY)
+        return is_new_here and bool(self._me.document.passed_over(family.roots or ()))
 
     def _note(self) -> None:
         suppliers, since = list(self._finding.sources.hinted_suppliers), self._around.world.wall()

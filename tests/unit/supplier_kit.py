@@ -74,6 +74,12 @@ class FakeDocument:
     def device(self, ident):
         return self.devices.get(ident)
 
+    def passed_over(self, roots):
+        """Devices are as old as their order says."""
+        idents = list(self.devices)
+        newest = max((idents.index(root) for root in roots if root in idents), default=0)
+        return frozenset(ident for ident in idents[:newest] if ident not in roots)
+
     @property
     def idents(self):
         return frozenset(self.devices)

@@ -197,6 +197,38 @@ class FormerFamilyTests(FormerFamilyCase):
         self.assertTrue(self.is_searching)
 
 
+class InheritedTests(FormerFamilyCase):
+    """A device finds a family, and never started over itself."""
+
+    def come_to(self, root: int) -> None:
+        """The oldest of three devices but one, or the oldest one, had hired it; the newest one is this."""
+        document, mine = self.me.document, self.me.device
+        devices = [DeviceKey.from_seed(bytes([number]) * 32) for number in (1, 2)]
+        document.devices = {one.id: FakeDevice(one.public) for one in (*devices, mine)}
+        family = Family(self.me.fingerprint, 3, 2, 4, START, self.members, roots=[devices[root].id])
+        self.town.family.adopt(devices[root].sign_record(family.KIND, family.to_body()))
+        self.lost = devices[0]
+        self.town.start()
+        self.town.clock.advance(0)
+
+    def test_one_that_started_over(self) -> None:
+        """Whoever hired the family had started over: the family of the device before is searched for, here as well."""
+        self.come_to(1)
+        self.assertTrue(self.is_searching)
+        self.restart()
+        first = [one.fingerprint for one in list(self.town.suppliers.values())[:4]]
+        family = Family(self.me.fingerprint, 7, 2, 4, START, first, roots=[self.lost.id])
+        record = self.lost.sign_record(family.KIND, family.to_body()).to_bytes()
+        self.town.answers = [Answer(one, record) for one in first]
+        self.town.clock.advance(DAY)
+        self.assertEqual({*self.town.family.holders}, {*first, *self.members})
+
+    def test_the_first_one(self) -> None:
+        """Where the first device had hired it there is no family before."""
+        self.come_to(0)
+        self.assertFalse(self.is_searching)
+
+
 class RevokedTests(FormerFamilyCase):
     """The device that had signed the family of before was revoked when the person started over, or later."""
 
