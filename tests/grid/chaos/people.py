@@ -22,6 +22,7 @@ from tests.grid.chaos.commons import Commons
 from tests.grid.chaos.faults import Faults
 from tests.grid.chaos.field import NO_CUSTOMER, NO_SUPPLIER, Finding
 from tests.grid.chaos.letters import Letters
+from tests.grid.chaos.nodes import ChaosNode
 from tests.grid.chaos.persons import Person
 from tests.grid.chaos.rest import Work, standing
 from tests.grid.chaos.runs import Run
@@ -236,18 +237,19 @@ class People(Run):
         self.field.note(f"{self.field.grid.network.datagrams} datagrams")
 
     def check_rest(self) -> None:
-        """Nothing stands still, and nothing goes on for ever. Raises `Finding`."""
+        """Nothing stands still, and nothing goes on for ever. Raises `Finding`.
+
+        What waits for a supplier that is gone for good ends when another one has its place, which takes days.
+        """
         nodes = [node for node in self.field.grid.nodes if node.is_up]
-        work = Work(nodes)
+        work = Work(node for node in nodes if self.has_all_suppliers(node))
         self.await_all("work does not end", work.left)
         self.await_all("machines stand still", lambda: standing(nodes), 60.0)
 
     def recover(self) -> None:
         """All devices of somebody with suppliers are lost, and a new one has nothing but the key file: what was in the
         histories comes back, each message once."""
-        living = {node.fingerprint for node in self.field.suppliers.values()}
-        families = {one: one.home.rooms.suppliers.family.current for one in self.people if one.stores}
-        choice = [one for one, family in families.items() if living.issuperset(members(family))]
+        choice = [one for one in self.people if one.stores and self.has_all_suppliers(one.home)]
         if not choice or self.random.random() < 0.6:
             return
         person = self.random.choice(choice)
@@ -261,6 +263,11 @@ class People(Run):
         self.await_all(f"what {person.name} had heard has not come back", lacks)
         check_once(home, person.texts(home))
         person.note(f"{len(kept)} messages have come back")
+
+    def has_all_suppliers(self, node: ChaosNode) -> bool:
+        """Whether none of a node's suppliers is gone for good."""
+        living = {one.fingerprint for one in self.field.suppliers.values()}
+        return living.issuperset(members(node.rooms.suppliers.family.current))
 
     def not_begun(self) -> list[str]:
         """Devices that are not up yet."""
