@@ -210,6 +210,8 @@ class Core:
 
     async def close(self) -> None:
         """Stop everything; what is acknowledged is on the disk, what is not goes on at the next start."""
+        self.uploads.suspend()  # those too that were begun beside the services of files, as history is
+        self.downloads.suspend()
         for part in (
             self.deletions,
             self.held_deletions,

@@ -391,6 +391,16 @@ class ResumeTests(RestoreCase):
         self.assertEqual(self.parts(), [])
         self.assertEqual(self.node.storage.downloads(), [])
 
+    def test_the_storage_closes(self) -> None:
+        """A download that nobody has suspended ends with a word for it when the storage closes, not with an error."""
+        self.stored()
+        self.set_modes(*["frozen"] * 4)
+        job = self.node.begin_download("file", self.target)
+        self.node.pass_time(1)
+        self.successResultOf(Deferred.fromCoroutine(self.node.storage.close()))
+        self.assertEqual(self.failureResultOf(job.completion, BitDustError).value.code, "stopping")
+        self.assertEqual(self.flushLoggedErrors(), [])
+
     def test_the_same_download_twice_is_refused(self) -> None:
         """A second download to the same place while the first runs is refused with the words clients look for."""
         self.stored()
