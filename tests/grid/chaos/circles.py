@@ -22,6 +22,8 @@ class Circle:
         """Those who were let in, and were not shut out."""
         self.outside: dict[str, set[str]] = {}
         """Who was shut out, and what they must never read."""
+        self.former: set[object] = set()
+        """Secrets of before somebody was shut out, which one of the creator's devices may seal under for a while."""
         self.left: set[str] = set()
         """Homes at which it was left."""
         self.spoken: Signal[[Circle, Said]] = Signal()
@@ -103,6 +105,7 @@ class Circle:
             return
         person = self.random.choice(choice)
         key, name = self.key_at(home), person.global_id
+        self.former |= {self.secret_at(one) for one in self.creator.homes}
         code, _ = self.creator.call(home, "group_remove", group_key_id=key, trusted_user_id=name)
         self.note(f"{person.name} is shut out: {code or 'done'}")
         if code and code != "crashed":
@@ -136,7 +139,7 @@ class Circle:
         self.note(f"{said.text!r}: {code or 'accepted'}")
         newest = [self.secret_at(one) for one in self.creator.homes]
         for forbidden in self.outside.values():
-            if person in self.members and said.sealed in newest:
+            if person in self.members and said.sealed in newest and said.sealed not in self.former:
                 forbidden.add(said.text)
         return said
 
