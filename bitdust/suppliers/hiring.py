@@ -301,6 +301,14 @@ class Hiring:
         a disk that fails, or a person who wants somebody else, would be met again in the next place."""
         return self.customers.fingerprints() | self.reputation.replaced()
 
+    def leavers(self, position: int) -> list[bytes]:
+        """Those of another life who leave a place that is vacant: each has the pieces of it already."""
+        family = self._family.current
+        if family is None or position >= family.n or family.suppliers[position] is not None:
+            return []
+        going = {*self._replacements.departing(), *self._lost.distrusted(), *self._family.members}
+        return [who for who in family.leavers(position) if who not in going]
+
     def chosen(self, position: int) -> bytes | None:
         """Whom a person chose for a place."""
         return self._replacements.successor(position)

@@ -68,6 +68,9 @@ class Employer(Protocol):
     def avoided(self) -> frozenset[bytes]:
         """Who is hired only where nobody else is known."""
 
+    def leavers(self, position: int, /) -> list[bytes]:
+        """Who leaves a place that nobody has, and may have it where nobody else is known."""
+
     def chosen(self, position: int, /) -> bytes | None:
         """Whom a person chose for a place: then nobody else is asked."""
 
@@ -223,6 +226,10 @@ class Searches:
             if found is not None:
                 search.asked = found.fingerprint
                 return found
+        for who in self.employer.leavers(search.position):
+            if who not in self._asked() and not self._refused(who):
+                search.asked = who
+                return Candidate(who)
         self._raise_reasons()
         self.knows_nobody = True
         return None

@@ -108,6 +108,24 @@ class SearchTests(TownCase):
         self.pass_time(5)
         self.assertNotIn("-", self.names())
 
+    def test_who_leaves_a_vacant_place(self) -> None:
+        """Where nobody else is known it has that place again: all others who might be asked are suppliers already."""
+        self.only(0, 1)
+        self.start()
+        self.assertEqual(self.names().count("-"), 2)
+        family, places = self.town.family, [place for place, who in enumerate(self.names()) if who == "-"]
+        leavers = [self.town.supplier(2).fingerprint, self.town.supplier(3).fingerprint]
+        leaving = [leavers[places.index(place)] if place in places else None for place in range(4)]
+        family.write(family.current.suppliers, [None] * 4, leaving)
+        self.town.needed = {(place, who) for place, who in enumerate(leaving) if who is not None}
+        self.pass_time(5)
+        self.assertEqual(family.current.leaving, leaving)
+        self.only(0, 1, 2, 3)
+        self.town.hiring.searches.forgive()
+        self.pass_time(600, 5)
+        now = [family.current.suppliers[place] for place in places]
+        self.assertEqual((now, family.current.leaving), (leavers, None))
+
     def test_a_stop_before_they_are_asked(self) -> None:
         """Nothing is left of it."""
         self.alone()
