@@ -153,6 +153,10 @@ class FamilyFinding:
     def _name(self, who: bytes | None) -> str:
         return "the DHT" if who is None else show_name(self._around.identities, who)
 
+    def unheard(self, family: Family) -> list[bytes]:
+        """Suppliers that the key file names, who have no place in a family and have not said what they know."""
+        return [one for one in self.sources.hinted_suppliers if one not in {*family.holders, *self._heard}]
+
     # the port of family_search
 
     def ask(self) -> "Deferred[None]":

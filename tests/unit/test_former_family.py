@@ -229,6 +229,26 @@ class InheritedTests(FormerFamilyCase):
         self.assertFalse(self.is_searching)
 
 
+    def test_one_of_which_the_key_file_knows(self) -> None:
+        """Whoever starts over with a family, while suppliers of the key file were not heard, searches for theirs."""
+        first = [one.fingerprint for one in list(self.town.suppliers.values())[:4]]
+        self.me.awaited.add(STARTED_OVER)
+        self.town.hinted_suppliers = first[:2]
+        self.come_to(0)
+        self.assertTrue(self.is_searching)
+        family = Family(self.me.fingerprint, 3, 2, 4, START, first, roots=[b"former--"])
+        self.answer(family, *first)
+        self.town.clock.advance(DAY)
+        self.assertEqual({*self.town.family.holders}, {*first, *self.members})
+
+    def test_all_of_the_key_file_are_of_it(self) -> None:
+        """Where the key file names nobody else there is nothing to search for."""
+        self.me.awaited.add(STARTED_OVER)
+        self.town.hinted_suppliers = self.members[:2]
+        self.come_to(0)
+        self.assertFalse(self.is_searching)
+
+
 class RevokedTests(FormerFamilyCase):
     """The device that had signed the family of before was revoked when the person started over, or later."""
 
