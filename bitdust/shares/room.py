@@ -308,8 +308,8 @@ class SharesRoom:
         """
         if share.mine is not None:
             alias = share.mine.key_id
-            for grant in self.donations.grants(alias):
-                self.donations.take_back(alias, grant.holder)
+            for holder in {grant.holder for grant in self.donations.grants(alias)}:
+                self.donations.take_back(alias, holder)
             self.withdrawals.tell()
             self._me.key_ring.erase(alias)
             self._me.save_key_ring()

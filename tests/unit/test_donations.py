@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from attrs import evolve
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.boxes import open_from
@@ -14,6 +15,7 @@ from bitdust.crypt.keyring import RingKey
 from bitdust.crypt.shares import MAX_GRANTS, MAX_SHUT, Grant
 from bitdust.shares.donations import DAY, LONGEST, LOOK_AGAIN, READER, RENEWED_BEFORE, Donations
 from bitdust.shares.offer import read_offer
+from bitdust.shares.room import Share, SharesRoom
 from bitdust.signal import Signal
 from bitdust.wire.capability import MOST_DAYS
 from bitdust.wire.errors import BitDustError
@@ -178,3 +180,35 @@ class PublishedTests(DonationsCase):
         wall = self.node.world.wall()
         share = read_offer(open_from(self.table.put_there[-1], HOLDER), self.me.document, HOLDER.public, wall).share
         self.assertLessEqual(max(grant.ends for grant in share.grants), wall + MOST_DAYS * DAY)
+
+
+class TwoGrantsTests(DonationsCase):
+    """Two devices have let in one holder before they heard of each other."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.ring.add(RingKey("share_1"))
+        self.ring.ensure_secret("share_1", os.urandom, 1)
+        self.donations.start()
+        since = int(self.node.world.wall()) - 100
+        for number in (1, 2):
+            self.ring.grant("share_1", Grant(bytes([number]) * 16, HOLDER.public, READER, 0, since, since + 300 * DAY))
+
+    def grants(self) -> list[Grant]:
+        return self.donations.grants("share_1")
+
+    def test_forgotten(self) -> None:
+        """A share is forgotten, and its key erased, though one holder has two grants."""
+        room = SharesRoom(self.node.connected, *[SimpleNamespace(current=None)] * 4)  # type: ignore[arg-type]
+        room.donations = self.donations
+        share = Share("share_1$a@b", self.ring.get("share_1"), None, None)
+        self.successResultOf(Deferred.fromCoroutine(room.forget(share)))
+        self.assertTrue(self.ring.keys["share_1"].erased)
+
+    def test_one_is_revoked(self) -> None:
+        """Where one of two grants is revoked the other one counts on, under a new secret."""
+        before = self.ring.current("share_1")
+        first, second = self.grants()
+        self.donations.revoke("share_1", [second])
+        self.assertEqual(self.grants(), [first])
+        self.assertNotEqual(self.ring.current("share_1"), before)
