@@ -53,8 +53,9 @@ class Distrust:
     def _take_back(self, device: bytes) -> None:
         gone = False
         for alias, ident in self._learnt.of(device):
-            for grant in [one for one in self._donations.grants(alias) if one.id == ident]:
-                self._donations.take_back(alias, grant.holder)
+            grants = [one for one in self._donations.grants(alias) if one.id == ident]
+            if grants:  # of its holder this one alone: a device that is not revoked may have let the same person in
+                self._donations.revoke(alias, grants)
                 gone = True
         self._learnt.forget(device)
         if gone:

@@ -156,13 +156,19 @@ class Donations:
         grants = [one for one in self.grants(alias) if one.holder == holder]
         if not grants:
             raise BitDustError("not-found", "this person was not let in")
+        self.revoke(alias, grants)  # several, where two devices of mine let it in before they heard of each other
+
+    def revoke(self, alias: str, grants: list[Grant]) -> None:
+        """Take back these grants; whoever has another one stays let in, and is brought the new secret."""
         ring, me = self._me.key_ring, self._me
-        for grant in grants:  # several, where two devices of mine let it in before they heard of each other
+        for grant in grants:
             ring.grant(alias, evolve(grant, revoked=True))
         if not is_published(alias):  # whoever has the secret behind the holder could read what is new all the same
             ring.renew_secret(alias, self._around.world.entropy, me.device_number)
         me.save_key_ring()
-        self._around.events.send("share-revoked", self._shown(alias, holder))
+        for holder in sorted({grant.holder for grant in grants}):
+            if self.grant_of(alias, holder) is None:
+                self._around.events.send("share-revoked", self._shown(alias, holder))
         self.changed.emit(alias)
         self.refresh()
 

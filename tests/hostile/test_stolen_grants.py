@@ -33,10 +33,9 @@ class Rooms:
     def grants(self, alias: str) -> list[Grant]:
         return [one for one in self.ring.keys[alias].grants if not one.revoked]
 
-    def take_back(self, alias: str, holder: bytes) -> None:
-        for one in self.grants(alias):
-            if one.holder == holder:
-                self.ring.grant(alias, evolve(one, revoked=True))
+    def revoke(self, alias: str, grants: list[Grant]) -> None:
+        for one in grants:
+            self.ring.grant(alias, evolve(one, revoked=True))
 
     def tell(self) -> None:
         self.told += 1
@@ -86,6 +85,15 @@ class GrantsTests(OtherDeviceCase):
         self.assertEqual(self.left(), {b"\1", b"\2", b"\3"})
         self.revoke()
         self.assertEqual((self.left(), self.rooms.told), ({b"\1"}, 1))
+        self.distrust.stop()
+
+    def test_who_was_let_in_by_both(self) -> None:
+        """Whom the owner let in stays so, though the thief had let in the same person."""
+        self.distrust.start()
+        self.let_in(grant(2))
+        self.assertEqual(self.left(), {b"\1", b"\2"})
+        self.revoke()
+        self.assertEqual(self.left(), {b"\1"})
         self.distrust.stop()
 
     def test_what_it_gave_more(self) -> None:
