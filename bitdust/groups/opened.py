@@ -245,7 +245,9 @@ class Discussion(ABC):
         if self._new_devices.is_wanted(self.log.nameless):
             others = [who for who in self.members() if who != self._me.fingerprint]
             await outcomes(Deferred.fromCoroutine(self.find(who)) for who in others)
-            await self.log.pull(asked, least)
+            again = await outcome(Deferred.fromCoroutine(self.log.pull(asked, least)))
+            if again.error is not None:
+                self.log_of.info("a group was read once, not again with new devices: {why}", why=again.error)
         self.hand_on()
         self.read_again.emit()
 

@@ -322,6 +322,8 @@ class Talk(Discussion):
     def __init__(self, case: MemberCase) -> None:
         self.kept: list[Message] = []
         self.looked: list[bytes] = []
+        self.pulls, self.fails_at = 0, 0
+        self.catalog = SimpleNamespace(is_open=False)
         super().__init__(case.node.connected, OWNER.fingerprint, ALIAS, GroupPeople(self, self, self))
         self.access = case.access
 
@@ -347,6 +349,12 @@ class Talk(Discussion):
     def look_up(self, fingerprint: bytes):
         self.looked.append(fingerprint)
         return succeed(None)
+
+    async def pull(self, asked: list[bytes], least: int) -> None:
+        """As of the log, which a test may put in place of it."""
+        self.pulls += 1
+        if self.pulls == self.fails_at:
+            raise BitDustError("no-answer", "the keeper has gone")
 
 
 class AskedLog:
@@ -419,6 +427,30 @@ class MessageTests(MemberCase):
         self.node.clock.advance(301)
         self.successResultOf(Deferred.fromCoroutine(self.talk.know_members()))
         self.assertEqual(len(self.talk.looked), 4)
+
+    def test_new_devices_in_each_answer(self) -> None:
+        """A keeper that lists a new device each time has the members looked up once a minute, as often as it calls."""
+        for _ in range(50):
+            self.read(os.urandom(8))
+        self.assertEqual(self.talk.looked, [OWNER.fingerprint, BOB.fingerprint] * 2)
+        self.assertEqual(self.talk.pulls, 51)
+        self.node.clock.advance(60)
+        self.read(os.urandom(8))
+        self.assertEqual((len(self.talk.looked), self.talk.pulls), (6, 53))
+
+    def test_a_second_answer_that_fails(self) -> None:
+        """What was read before somebody was looked for counts, though it cannot be read again."""
+        read: list[bool] = []
+        self.talk.read_again.connect(lambda: read.append(True))
+        self.talk.fails_at = 2
+        self.read(os.urandom(8))
+        self.assertEqual((self.talk.pulls, read), (2, [True]))
+
+    def read(self, device: bytes) -> None:
+        """Read the group from a keeper that lists a device of nobody's."""
+        self.talk.log = self.talk
+        self.talk.nameless = {device}
+        self.successResultOf(Deferred.fromCoroutine(self.talk.read_from([b"k" * 32])))
 
     def test_what_is_no_message(self) -> None:
         """Bytes that are none, and operations of another kind, change nothing and stop nobody."""
