@@ -2,7 +2,9 @@
 
 The wall clock may be a year ahead for a day. What is let go by age goes by *observed* time: it advances with the time
 that passes while this node runs, and with the wall clock over a sleep or a restart of up to a week. A longer leap of
-the wall clock may be a lie and counts for nothing: then things are kept for longer, which harms nobody.
+the wall clock may be a lie and counts for nothing: then things are kept for longer, which harms nobody. What observed
+time lags behind that way it makes good slowly: where the wall clock is ahead, and has run as evenly as the machine for
+an hour, observed time runs twice as fast. A clock that is a year ahead for a day makes things a day older, not a year.
 """
 
 import sqlite3
@@ -14,6 +16,10 @@ from bitdust.world import World
 
 BELIEVED = 7 * 86_400.0
 """Seconds by which the wall clock may leap and be believed."""
+EVEN = 3_600.0
+"""Seconds of running for which the wall clock has to run evenly before a lag is made good."""
+ASTRAY = 60.0
+"""Seconds by which it may differ from the machine's running time in these."""
 WORTH_WRITING = 3_600.0
 TABLE = "CREATE TABLE observed(wall INT NOT NULL, observed INT NOT NULL);\n"
 
@@ -40,6 +46,8 @@ class ObservedTime:
         self._world = world
         self._reading = Reading(0.0, 0.0)
         self._at = 0.0
+        self._even = (0.0, 0.0)
+        """Since when the wall clock has run evenly, by running time, and how far it was ahead of that then."""
         self._written = 0.0
 
     def load(self, database: sqlite3.Connection) -> None:
@@ -49,12 +57,23 @@ class ObservedTime:
             row = (int(self._world.wall()),) * 2
             database.execute("INSERT INTO observed VALUES(?, ?)", row)
         self._reading, self._at, self._written = Reading(*map(float, row)), self._world.clock.seconds(), row[1]
+        self._even = (self._at, self._world.wall() - self._at)
 
     def now(self) -> int:
         """The earliest that it may be: for saying that something is old."""
         wall, at = self._world.wall(), self._world.clock.seconds()
-        self._reading, self._at = self._reading.after(at - self._at, wall), at
-        return int(min(wall, self._reading.observed))
+        reading, made_good = self._reading.after(at - self._at, wall), self._made_good(wall, at)
+        observed = max(reading.observed, min(wall, reading.observed + made_good))
+        self._reading, self._at = Reading(reading.wall, observed), at
+        return int(min(wall, observed))
+
+    def _made_good(self, wall: float, at: float) -> float:
+        """Seconds of a lag that go since the last look: as many as were run with a wall clock that is even."""
+        since, ahead = self._even
+        if abs(wall - at - ahead) > ASTRAY:
+            self._even = (at, wall - at)
+            return 0.0
+        return max(0.0, min(at - self._at, at - since - EVEN))
 
     def stamp(self) -> int:
         """The latest that it may be: for noting when something begins to be old."""

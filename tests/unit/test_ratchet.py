@@ -9,7 +9,7 @@ from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.exchange import converted, private_of, public_of, shared
 from bitdust.crypt.ratchet import chains
 from bitdust.crypt.ratchet.agreement import Bundle, Party, Prekey, answer, begin, derive
-from bitdust.crypt.ratchet.chains import Header, chain_step, message_keys, root_step
+from bitdust.crypt.ratchet.chains import Header, When, chain_step, message_keys, root_step
 from bitdust.crypt.ratchet.session import MOST, Sealed, Sessions, answered, begun
 from bitdust.wire.encoding import WireError, encode
 
@@ -61,7 +61,7 @@ class Side:
         self.sessions, sealed = self.sessions.seal(text, BESIDE)
         return sealed
 
-    def read(self, message: Sealed, other: "Side", now: int = NOW) -> bytes:
+    def read(self, message: Sealed, other: "Side", now: int = NOW, latest: int = 0) -> bytes:
         sessions = self.sessions
         if message.start is not None and not sessions.knows(message.start):
             once = self.once[message.start.once_id] if message.start.once_id is not None else None
@@ -69,7 +69,7 @@ class Side:
             sessions = sessions.with_new(answered(agreed, message.start, self.signed.private, now))
         # Whatever goes through the disk is as good as what stayed in memory.
         self.sessions, plain = Sessions.from_bytes(sessions.to_bytes()).open_message(
-            message, BESIDE, self.random.randbytes(32), now
+            message, BESIDE, self.random.randbytes(32), When(now, max(now, latest))
         )
         return plain
 
@@ -207,6 +207,15 @@ class SessionTests(TestCase):
         self.alice.write(b"lost too")
         self.bob.read(self.alice.write(b"much later"), self.alice, NOW + chains.KEPT_SECONDS + 1)
         self.assertEqual(len(self.bob.sessions.all[0].chains.skipped), 1)
+
+    def test_keys_that_are_noted_by_a_wrong_clock(self):
+        """A key is noted at the latest that it may be, and goes by the earliest: a clock that is behind ends none."""
+        self.alice.begin(self.bob)
+        lost = self.alice.write(b"lost")
+        self.bob.read(self.alice.write(b"x"), self.alice, NOW - 2 * chains.KEPT_SECONDS, NOW)
+        self.alice.write(b"lost too")
+        self.bob.read(self.alice.write(b"y"), self.alice, NOW + 1)
+        self.assertEqual(self.bob.read(lost, self.alice, NOW + 1), b"lost")
 
     def test_both_begin_at_once(self):
         """Two sessions that cross are both good, and all messages of both open, in any order."""

@@ -48,6 +48,14 @@ class Skipped:
 
 
 @frozen
+class When:
+    """The earliest and the latest that it may be now, where a clock may be wrong."""
+
+    earliest: int
+    latest: int
+
+
+@frozen
 class Chains:
     """The state of one side. ``private`` and ``public`` are its ratchet key, ``theirs`` is the other side's."""
 
@@ -104,7 +112,7 @@ def seal(chains: Chains, plain: bytes, context: bytes) -> tuple[Chains, Header, 
 
 
 def open_message(
-    chains: Chains, header: Header, sealed: bytes, context: bytes, fresh: bytes, now: int
+    chains: Chains, header: Header, sealed: bytes, context: bytes, fresh: bytes, when: When
 ) -> tuple[Chains, bytes]:
     """``RatchetDecrypt``; ``fresh`` is a new ratchet key, 32 random bytes, which is used where direction has changed.
 
@@ -116,9 +124,9 @@ def open_message(
         plain = _open(kept.message_key, header, sealed, context)
         return evolve(chains, skipped=tuple(one for one in chains.skipped if one is not kept)), plain
     if header.key != chains.theirs:
-        chains = _skip(chains, header.before, now)
+        chains = _skip(chains, header.before, when)
         chains = _turn(chains, header.key, fresh)
-    chains = _skip(chains, header.number, now)
+    chains = _skip(chains, header.number, when)
     if header.number < chains.received or chains.receiving is None:
         raise WireError("bad-seal", "this message was opened before")
     key, following = chain_step(chains.receiving)
@@ -126,17 +134,18 @@ def open_message(
     return chains.read(following), plain
 
 
-def _skip(chains: Chains, until: int, now: int) -> Chains:
+def _skip(chains: Chains, until: int, when: When) -> Chains:
     """``SkipMessageKeys``"""
     if until > chains.received + MAX_SKIP:
         raise WireError("too-far", f"more than {MAX_SKIP} messages are missing before this one")
     if chains.receiving is None or until <= chains.received:
         return chains
     assert chains.theirs is not None
-    receiving, kept = chains.receiving, [one for one in chains.skipped if one.since > now - KEPT_SECONDS]
+    receiving, before = chains.receiving, when.earliest - KEPT_SECONDS
+    kept = [one for one in chains.skipped if one.since > before]
     for number in range(chains.received, until):
         key, receiving = chain_step(receiving)
-        kept.append(Skipped(chains.theirs, number, key, now))
+        kept.append(Skipped(chains.theirs, number, key, when.latest))
     return evolve(chains, receiving=receiving, received=until, skipped=tuple(kept[-MAX_KEPT:]))
 
 

@@ -10,7 +10,7 @@ from attrs import field, frozen
 from bitdust.crypt.exchange import public_of
 from bitdust.crypt.ratchet import chains as ratchet
 from bitdust.crypt.ratchet.agreement import Agreed, Start
-from bitdust.crypt.ratchet.chains import Chains, Header, Skipped
+from bitdust.crypt.ratchet.chains import Chains, Header, Skipped, When
 from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.schema import Bytes, Int, Optional, Schema
 
@@ -80,7 +80,7 @@ class Sessions:
         chains, header, sealed = ratchet.seal(session.chains, plain, session.context + beside)
         return Sessions((session.at(chains, session.start), *others)), Sealed(header, sealed, session.start)
 
-    def open_message(self, message: Sealed, beside: bytes, fresh: bytes, now: int) -> tuple["Sessions", bytes]:
+    def open_message(self, message: Sealed, beside: bytes, fresh: bytes, when: When) -> tuple["Sessions", bytes]:
         """What the other side wrote; raises `WireError` as that of `chains` does, ``no-session`` where none can be its.
 
         The session over which it came is the one to write with from now on.
@@ -92,7 +92,7 @@ class Sessions:
             context = session.context + beside
             try:
                 chains, plain = ratchet.open_message(
-                    session.chains, message.header, message.sealed, context, fresh, now
+                    session.chains, message.header, message.sealed, context, fresh, when
                 )
             except WireError as error:
                 failed = error

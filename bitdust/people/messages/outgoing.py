@@ -134,7 +134,7 @@ class Letters:
         self._sequences[message.conversation, message.sender_device] = message.sequence
         is_mine = person == self._me.fingerprint
         self._know(person)
-        row = Outgoing(0, person, bytes.fromhex(message.id), message.time // 1000, LETTER, False, is_mine)
+        row = Outgoing(0, person, bytes.fromhex(message.id), self._store.late.stamp(), LETTER, False, is_mine)
         return Deferred.fromCoroutine(self._send(row, message, plain))
 
     def _know(self, person: bytes) -> None:
@@ -209,7 +209,7 @@ class Letters:
         if key is None or not self._is_running or not self.desk.has_room_for_notice(device[0], most):
             return
         plain = notice(self._me.sign(NOTICE_KIND, notice_body(what)))
-        row = Outgoing(0, device[0], self._world.entropy(16), int(self._world.wall()), NOTICE, True, False)
+        row = Outgoing(0, device[0], self._world.entropy(16), self._store.late.stamp(), NOTICE, True, False)
         posted = Deferred.fromCoroutine(self._post(row, plain, [(device, key)], lambda _: None))
         posted.addCallbacks(lambda _: self._hand_out(row, plain), self.desk.not_written)
 

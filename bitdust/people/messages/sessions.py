@@ -9,7 +9,7 @@ from attrs import frozen
 from twisted.internet.defer import DeferredLock
 
 from bitdust.crypt.ratchet.agreement import Bundle, Party, Start, answer, begin
-from bitdust.crypt.ratchet.chains import Header
+from bitdust.crypt.ratchet.chains import Header, When
 from bitdust.crypt.ratchet.session import Sealed, Sessions, answered, begun
 from bitdust.people.messages.prekeys import MyPrekeys
 from bitdust.people.messages.store import Device, Store, put_sessions
@@ -112,8 +112,8 @@ class SessionBook:
             if not sessions.knows(start):
                 sessions, used = self._answer(sessions, Party(device[0], key), start), start.once_id
         message = Sealed(Header(envelope.key, envelope.before, envelope.number), envelope.sealed, start)
-        now = self._store.late.now()
-        sessions, plain = sessions.open_message(message, envelope.beside, self._world.entropy(32), now)
+        when = When(self._store.late.now(), self._store.late.stamp())
+        sessions, plain = sessions.open_message(message, envelope.beside, self._world.entropy(32), when)
         opened = Opened(unpadded(plain), used)
         self._put(device, sessions)
         return opened
