@@ -239,10 +239,14 @@ class People(Run):
     def check_rest(self) -> None:
         """Nothing stands still, and nothing goes on for ever. Raises `Finding`.
 
-        What waits for a supplier that is gone for good ends when another one has its place, which takes days.
+        What waits for a supplier that is gone for good, of one's own or of the share's owner, ends when another one has
+        its place, which takes days; what a thief does need not come to an end.
         """
         nodes = [node for node in self.field.grid.nodes if node.is_up]
-        work = Work(node for node in nodes if self.has_all_suppliers(node))
+        stolen = [one.home for one in self.thieves.all]
+        owners = self.commons.owner.homes if self.commons is not None else []
+        is_whole = all(map(self.has_all_suppliers, owners))
+        work = Work(one for one in nodes if is_whole and one not in stolen and self.has_all_suppliers(one))
         self.await_all("work does not end", work.left)
         self.await_all("machines stand still", lambda: standing(nodes), 60.0)
 
