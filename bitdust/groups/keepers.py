@@ -122,9 +122,17 @@ class KeeperList:
         wanted = set(members)
         keepers = [one for one in self.of() if one in wanted] or [self._me.fingerprint]
         revoked = sorted(shut_out)
-        if self.record is not None and (keepers, revoked) == (self.record.keepers, self.record.revoked):
+        is_same = self.record is not None and (keepers, revoked) == (self.record.keepers, self.record.revoked)
+        if is_same and self._is_signed():
             return succeed(None)
         return self._put(keepers, revoked)
+
+    def _is_signed(self) -> bool:
+        """Whether the word of the device counts that signed the record: else nobody takes what the group offers."""
+        if self.signed is None or self.signed.device == self._me.device.id:
+            return True  # or this device could do no better
+        device = self._me.document.device(self.signed.device)
+        return device is not None and device.revoked is None
 
     def _put(self, keepers: list[bytes], revoked: list[bytes] | None = None) -> "Deferred[Any]":
         known = self.record

@@ -107,6 +107,7 @@ class GroupsRoom:
             self._around.sessions.on_session(self._session),
             self._family.changed.connect(self._family_changed),
             self._shares.donations.changed.connect(self._grants_changed),
+            self._me.changed.connect(self._devices_changed),
             self._around.events.subscribe(lambda _: self._follow_ring(), "my-keys-synchronized"),
         ]
         await self._open_all()
@@ -146,6 +147,11 @@ class GroupsRoom:
         opened = self._opened.get((self._me.fingerprint, alias))
         if isinstance(opened, MyGroup) and opened.log.catalog.is_open:
             opened.follow_grants()
+
+    def _devices_changed(self) -> None:
+        """A device was revoked perhaps that has signed who keeps a group of mine."""
+        for _, alias in list(self._opened) if self._me.present else []:
+            self._grants_changed(alias)
 
     def _session(self, session: Any, up: bool) -> None:
         who = session.peer.fingerprint

@@ -51,3 +51,15 @@ class WithoutAny(test_groups.GroupsCase):
         self.grid.until(lambda: other.rooms.groups.find(key).opened, 10, "the group at the other device again")
         self.api(bob, "group_leave", group_key_id=key, erase_key=True)
         self.grid.until(lambda: not other.rooms.groups._opened, 10, "the end of it at the other device")
+
+    def test_a_revoked_device_of_the_creator(self) -> None:
+        """Who is invited has the group, though the device that had named its keepers was revoked since."""
+        key, (bob, carl) = self.create(), self.members
+        self.invite(key, bob)
+        me, keeper_list = self.alice.rooms.identity.me, self.alice.rooms.groups.find(key).opened.keeper_list
+        me.renew_device(revoke=True)
+        self.assertEqual(keeper_list.signed.device, me.device.id)
+        self.alice.crash()
+        self.alice = self.alice.again("10.0.0.91")
+        self.grid.until(lambda: self.alice.is_on("private_groups"), 120, "groups")
+        self.invite(key, carl)
