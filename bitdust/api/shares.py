@@ -336,7 +336,8 @@ def share_row(context: Context, share: Share) -> Row:
         row |= {"quota": writing.logs.pen().quota, "used": writing.used()}
     if share.mine is not None:
         grants = context.shares.donations.grants(share.mine.key_id)
-        row["holders"] = [_holder(context, share.mine.key_id, grant.holder) for grant in grants]
+        holders = dict.fromkeys(grant.holder for grant in grants)
+        row["holders"] = [_holder(context, share.mine.key_id, holder) for holder in holders]
     return row
 
 

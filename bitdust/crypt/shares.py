@@ -117,6 +117,12 @@ class Grant:
         """Whether its holder may use the key."""
         return not self.revoked and now < self.ends
 
+    def goes_on_as(self, wanted: "Grant") -> bool:
+        """Whether it can become the other one, which gives nothing less: of rights, of room, or of time. One that
+        begins in times to come would win against any other."""
+        is_less = not set(self.rights) <= set(wanted.rights) or wanted.quota < self.quota or wanted.ends < self.ends
+        return not is_less and self.since < wanted.since + AHEAD
+
 
 def united_grants(*grants: Iterable[Grant]) -> tuple[Grant, ...]:
     """All of them, each once: taken back wins, the later end, and all that is known of devices."""

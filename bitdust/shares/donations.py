@@ -106,8 +106,10 @@ class Donations:
             raise BitDustError("bad-argument", f"a grant ends within {MOST_DAYS - 1} days from now")
         known = self._kept(alias, Grant(b"", holder, rights, quota, now, ends or now + LATEST))
         ident = known.id if known is not None else self._around.world.entropy(16)
-        since = max(now, self._last(alias))
-        grant = Grant(ident, holder, rights, quota, since, ends or now + LONGEST)
+        # Of two states of one grant the later one wins: this one, though the clock was ahead when the other was made.
+        begun, before = (max(now, known.since + 1), known.ends) if known is not None else (now, 0)
+        ends = ends or max(begun + LONGEST, before)
+        grant = Grant(ident, holder, rights, quota, max(begun, self._last(alias)), ends)
         self._me.key_ring.grant(alias, grant)
         self._me.save_key_ring()
         self._around.events.send("share-granted", self._shown(alias, holder))
@@ -116,13 +118,13 @@ class Donations:
 
     def _kept(self, alias: str, wanted: Grant) -> Grant | None:
         """The grant that somebody has, if it may go on. Where less is given than before, what was signed for more would
-        count until its end: it is revoked, and another takes its place."""
+        count until its end: it is revoked, and another takes its place. One that two devices gave goes on alone."""
         kept = None
-        for known in [one for one in self.grants(alias) if one.holder == wanted.holder]:
-            if _is_less(wanted, known):
-                self._me.key_ring.grant(alias, evolve(known, revoked=True))
-            elif kept is None:
+        for known in reversed([one for one in self.grants(alias) if one.holder == wanted.holder]):
+            if kept is None and known.goes_on_as(wanted):
                 kept = known
+            else:
+                self._me.key_ring.grant(alias, evolve(known, revoked=True))
         return kept
 
     def _last(self, alias: str) -> int:
@@ -173,8 +175,8 @@ class Donations:
         self.refresh()
 
     def grant_of(self, alias: str, holder: bytes) -> Grant | None:
-        """The grant that counts for somebody."""
-        return next((one for one in self.grants(alias) if one.holder == holder), None)
+        """The grant that counts for somebody: of several the last, which is the one that is brought."""
+        return next((one for one in reversed(self.grants(alias)) if one.holder == holder), None)
 
     def grants(self, alias: str) -> list[Grant]:
         """Those of a key that count."""
@@ -218,8 +220,15 @@ class Donations:
             if known is None:
                 begun = self._running[alias, holder] = Donation(self, alias, grant.id, holder)
                 begun.machine.send("start")
-            elif self.digest(known) != known.delivered:
+            elif self.digest(known) != known.delivered or self._is_behind(known):
                 known.machine.send("changed")
+
+    def _is_behind(self, donation: Donation) -> bool:
+        """Whether a device of the holder is here that has not taken what another one has."""
+        if is_published(donation.alias):
+            return False  # it is brought to no device
+        sessions = [one for one in self._around.sessions.sessions() if one.peer.fingerprint == donation.holder]
+        return any(donation.lacks(one.peer.device) for one in sessions)
 
     def _known(self, fingerprint: bytes) -> None:
         """Something newer is known of somebody."""
@@ -295,6 +304,8 @@ class Donations:
             if end.error is None:
                 donation.at[session.peer.device] = digest
         failed = [end.error for end in ends if end.error is not None]
+        if any(donation.at.get(one.peer.device) == digest for one in found):  # its person has it, and uses it there
+            failed = [error for error in failed if not donation.is_refusal(error)]
         if failed and len(failed) == len(ends):
             raise failed[0]
 
@@ -350,7 +361,7 @@ class Donations:
 
     def members(self, alias: str) -> list[bytes]:
         """Me, and those whom I let into a key of mine."""
-        return [self._me.fingerprint, *sorted(grant.holder for grant in self.grants(alias))]
+        return [self._me.fingerprint, *sorted({grant.holder for grant in self.grants(alias)})]
 
     def report(self, donation: Donation) -> None:
         """A donation has come to a holder, or has not."""
@@ -371,8 +382,3 @@ class Donations:
             "global_id": names.global_id,
             "remote_idurl": names.idurl,
         }
-
-
-def _is_less(wanted: Grant, known: Grant) -> bool:
-    """Whether somebody is to have less than what was given: of rights, of room, or of time."""
-    return not set(known.rights) <= set(wanted.rights) or wanted.quota < known.quota or wanted.ends < known.ends

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from attrs import evolve
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.boxes import open_from
@@ -17,7 +17,7 @@ from bitdust.shares.donations import DAY, LONGEST, LOOK_AGAIN, READER, RENEWED_B
 from bitdust.shares.offer import read_offer
 from bitdust.shares.room import Share, SharesRoom
 from bitdust.signal import Signal
-from bitdust.wire.capability import MOST_DAYS
+from bitdust.wire.capability import MOST_DAYS, Right
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import FOLDER_KEYS
 from bitdust.wire.records import Family
@@ -56,7 +56,7 @@ class DonationsCase(SynchronousTestCase):
         family_port = SimpleNamespace(current=family, signed=signed, changed=Signal())
         around = self.node.connected
         nobody = SimpleNamespace(get=lambda who: None, changed=Signal())
-        sessions = SimpleNamespace(connected=lambda who: False, on_session=lambda listener: lambda: None)
+        sessions = SimpleNamespace(connected=lambda who: False, on_session=lambda listener: lambda: None, sessions=list)
         around = evolve(around, identities=nobody, sessions=sessions, events=Events())
         self.donations = Donations(around, family_port)  # type: ignore[arg-type]
         self.table = Table()
@@ -182,6 +182,80 @@ class PublishedTests(DonationsCase):
         self.assertLessEqual(max(grant.ends for grant in share.grants), wall + MOST_DAYS * DAY)
 
 
+WRITER = (*READER, Right.WRITE, Right.LOG)
+
+
+class ShareTests(DonationsCase):
+    """A share, and the sessions of two devices of its holder."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.ring.add(RingKey("share_1"))
+        self.ring.ensure_secret("share_1", os.urandom, 1)
+        peers = [SimpleNamespace(fingerprint=HOLDER.public, device=bytes([n]) * 8) for n in (1, 2)]
+        sessions = [SimpleNamespace(peer=peer) for peer in peers]
+        around = self.donations._around
+        around.sessions.session_to = lambda who: succeed(sessions[0])  # type: ignore[method-assign, attr-defined]
+        around.sessions.sessions = lambda: sessions  # type: ignore[method-assign]
+        outbox = SimpleNamespace(send=self.send)
+        self.donations._around = evolve(around, outbox=outbox)  # type: ignore[arg-type]
+        self.sent: list[int] = []
+        self.problem = ""
+        self.donations.start()
+
+    def send(self, to: bytes, *packet: Any, deadline: float, session: Any) -> Any:
+        device = session.peer.device[0]
+        self.sent.append(device)
+        if device == 2 and self.problem:
+            return fail(BitDustError(self.problem, "the second device says no"))
+        return succeed(SimpleNamespace(fields={}))
+
+    def give(self, rights: tuple[Right, ...] = READER, quota: int = 0, ends: int | None = None) -> Grant:
+        self.donations.grant("share_1", HOLDER.public, rights, quota, ends)
+        (grant,) = self.donations.grants("share_1")
+        return grant
+
+    def test_one_device_was_busy(self) -> None:
+        """A device that did not take it, when another one did, is asked again while it stays."""
+        self.problem = "busy"
+        self.give()
+        self.assertEqual(self.sent, [1, 2])
+        self.problem = ""
+        self.passes(LOOK_AGAIN + 1)
+        self.assertEqual(self.sent, [1, 2, 2])
+        self.passes(LOOK_AGAIN + 1)
+        self.assertEqual(self.sent, [1, 2, 2])
+
+    def test_one_device_refuses(self) -> None:
+        """Where one device refuses what another one has taken, its person is not said to refuse it."""
+        self.problem = "unknown-command"
+        self.give()
+        self.passes(LOOK_AGAIN + 1)
+        self.assertEqual((self.sent, self.donations.refused()), ([1, 2, 2], []))
+
+    def test_more_after_the_clock_was_ahead(self) -> None:
+        """Who is given more has it, though the clock was ahead when the first grant was made, with or without an end;
+        one without goes on a year later."""
+        for ends in (None, int(self.node.world.wall()) + 30 * DAY):
+            self.node.ahead = 300
+            first = self.give(READER, 0, ends)
+            self.node.ahead = 0
+            grant = self.give(WRITER, 10**9, ends)
+            self.assertEqual((grant.rights, grant.quota), (WRITER, 10**9))
+            if ends is None:
+                self.assertEqual(grant.id, first.id)
+                self.assertGreaterEqual(grant.ends - grant.since, LONGEST)
+
+    def test_of_times_to_come(self) -> None:
+        """A grant dated a day ahead, and the last second there is, give way to a new one."""
+        now = int(self.node.world.wall())
+        for number, since in enumerate((now + DAY, U63)):
+            self.ring.grant("share_1", Grant(bytes([number]) * 16, HOLDER.public, READER, 0, since, now + LONGEST))
+            grant = self.give(WRITER, 10**9)
+            self.assertEqual((grant.rights, grant.since), (WRITER, now))
+            self.donations.take_back("share_1", HOLDER.public)
+
+
 class TwoGrantsTests(DonationsCase):
     """Two devices have let in one holder before they heard of each other."""
 
@@ -196,6 +270,23 @@ class TwoGrantsTests(DonationsCase):
 
     def grants(self) -> list[Grant]:
         return self.donations.grants("share_1")
+
+    def test_changed(self) -> None:
+        """What is changed is what is brought and told, and no other grant is left."""
+        self.donations.refresh()
+        self.donations.grant("share_1", HOLDER.public, WRITER, 10**9, None)
+        (grant,) = self.grants()
+        (donation,) = self.donations.of("share_1")
+        self.assertEqual((grant.rights, donation.ident), (WRITER, grant.id))
+        self.assertEqual(self.donations.grant_of("share_1", HOLDER.public), grant)
+
+    def test_which_counts(self) -> None:
+        """The grant that is told is the one that is brought, and its holder is one member."""
+        self.donations.refresh()
+        told = self.donations.grant_of("share_1", HOLDER.public)
+        (donation,) = self.donations.of("share_1")
+        self.assertEqual(told and told.id, donation.ident)
+        self.assertEqual(self.donations.members("share_1"), [self.me.fingerprint, HOLDER.public])
 
     def test_forgotten(self) -> None:
         """A share is forgotten, and its key erased, though one holder has two grants."""
