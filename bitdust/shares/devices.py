@@ -5,6 +5,7 @@ All of it stands in the key ring, which suppliers keep for all devices; this is 
 
 from collections.abc import Callable
 
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from bitdust.crypt.keyring import KeyRing
@@ -25,6 +26,8 @@ FIELDS = Struct({"kind": Choice((KIND,))})
 COST = 50.0
 """What joining them costs, beside a ping."""
 SEND_SECONDS = 30.0
+GATHERED = 1.0
+"""Seconds in which what changes goes in one packet: each has the whole list."""
 
 
 class AmongDevices:
@@ -38,6 +41,7 @@ class AmongDevices:
         self._family = family
         self._received = received
         self._removers: list[Callable[[], None]] = []
+        self._timer: IDelayedCall | None = None
 
     def row(self) -> Row:
         """What other devices of mine bring."""
@@ -50,7 +54,7 @@ class AmongDevices:
         """Bring it to whoever comes, and to all when it changes."""
         self._removers = [
             self._around.sessions.on_session(self._met),
-            self._received.changed.connect(lambda share: self._bring_to_all()),
+            self._received.changed.connect(lambda share: self._bring_soon()),
             self._family.changed.connect(self._bring_to_all),
         ]
         self._bring_to_all()
@@ -60,6 +64,12 @@ class AmongDevices:
         removers, self._removers = self._removers, []
         for remove in removers:
             remove()
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+
+    def _bring_soon(self) -> None:
+        if self._timer is None or not self._timer.active():
+            self._timer = self._around.world.clock.callLater(GATHERED, self._bring_to_all)
 
     def _met(self, session: Session, up: bool) -> None:
         if up:
