@@ -244,21 +244,24 @@ class MyFamily:
     def take_again(self) -> None:
         """Guests that have stepped aside stand beside mine again where there is room. Raises `OSError`."""
         for life in self._others.guests(is_aside=True):
+            if life not in self._others.guests(is_aside=True):
+                continue  # a change of the record has called this meanwhile
             try:
                 self.take_guests(Signed.from_bytes(bytes.fromhex(life.record), Family.KIND, MAX_RECORD))
             except WireError:
                 self._others.forget(life)
 
     @property
-    def has_guests(self) -> bool:
-        """Whether some stand beside mine, who give way to anybody else."""
-        return any(one.guests for one in self._others.guests())
+    def has_room(self) -> bool:
+        """Whether one more can leave a place beside those who do, if guests step aside; some of them free no place."""
+        return self._who_step_aside(_has_room) is not None
 
     def with_room(self) -> Family | None:
-        """Mine with a place for one more who leaves, for which guests step aside. Raises `OSError`."""
-        going = self._who_step_aside(lambda left: len(left.also or ()) < MAX_ALSO)
-        if not going:
-            return self.current
+        """Mine with a place for one more who leaves, for which guests step aside; None where there is none. Raises
+        `OSError`."""
+        going = self._who_step_aside(_has_room)
+        if going is None:
+            return None
         left = self._without(going)
         self._others.step_aside(going)
         return left
@@ -364,6 +367,10 @@ class MyFamily:
     def holders(self) -> list[bytes]:
         """The members, and those who leave and still hold pieces."""
         return self.current.holders if self.current is not None else []
+
+
+def _has_room(family: Family) -> bool:
+    return len(family.also or ()) < MAX_ALSO
 
 
 def _is_to_be_joined(mine: Family, theirs: Family) -> bool:

@@ -41,23 +41,29 @@ class Membership:
         also = tuple(one for one in self._also() if one[1] not in suppliers)
         self._write(self._seats_without(suppliers), former, evolve(change, beyond=beyond), also)
 
-    def give(self, position: int, supplier: bytes, address: str | None) -> None:
-        """Give a place to a new supplier. Whoever had it first stays beside it; beyond the family nobody does.
+    def give(self, position: int, supplier: bytes, address: str | None) -> bool:
+        """Give a place to a new supplier; True when it has it.
 
-        Whoever has it now as well, where two lives have met: what each of them has may be nowhere else.
+        Whoever had it first stays beside it; beyond the family nobody does.
+
+        Whoever has it now as well, where two lives have met: what each of them has may be nowhere else. Where there is
+        no room for that nothing is given, since one of those who leave would be forgotten.
         """
         seats, former, also = self._seats_without(()), self._former(), self._also()
         if position >= len(seats):
             self._give_beyond(position - len(seats), supplier)
-            return
+            return True
         who = seats[position][0]
         if who is not None and former[position] is not None and self._family.of_other_lives():
             family = self._family.with_room()
-            former, also = _leavers(family) if family is not None else (former, also)
+            if family is None:
+                return False
+            former, also = _leavers(family)
             also = (*also, (position, who))
         former[position] = former[position] or who
         seats[position] = (supplier, address)
         self._write(seats, former, also=also)
+        return True
 
     def _give_beyond(self, number: int, supplier: bytes) -> None:
         change = self._change()

@@ -114,12 +114,18 @@ class OtherLives:
     def note(self, signed: Signed, until: int = 0, guests: Iterable[bytes] | None = None) -> bool:
         """A record is about to be joined with mine, or its suppliers to be ``guests``, waited for until a moment.
 
-        Where there is no room one that counts takes that of guests; False where none is left. Raises `OSError`.
+        Where there is no room one that counts takes that of guests; False where none is left. Of guests that were noted
+        before the names stay, and while they are not aside the moment and what was read of them too. Raises `OSError`.
         """
         record, named = signed.to_bytes().hex(), None if guests is None else set(guests)
-        if named is not None:
-            named.update(who for one in self.guests(is_aside=True) if one.record == record for who in one.guests or ())
+        before = next((known for known in self._known() if known.record == record), None)
+        if named is not None and before is not None:
+            if before.guests is None:
+                return True  # one that counts is waited for as it was
+            named.update(before.guests)
         life = Life(record, until=until, guests=None if named is None else tuple(sorted(named)))
+        if named is not None and before is not None and not before.is_aside:
+            life = evolve(life, is_read=before.is_read, until=before.until or until)
         others = [known for known in self._known() if known.record != record]
         if len(others) == MOST and guests is None:
             last = next((one for one in others if one.guests is not None), None)

@@ -27,7 +27,6 @@ from bitdust.suppliers.membership import Membership
 from bitdust.suppliers.other_lives import Reading, Unread
 from bitdust.suppliers.publication import FamilyPublication
 from bitdust.surroundings import Connected
-from bitdust.wire.records import MAX_ALSO
 from bitdust.wiring import Wire
 
 REFUSED_FOR = 600.0
@@ -204,9 +203,7 @@ class Replacements:
         )
 
     def _has_room_beside(self) -> bool:
-        family = self._family.current
-        has_place = family is None or len(family.also or ()) < MAX_ALSO or self._family.has_guests
-        return has_place or not self._family.has_unread(self.pieces)
+        return not self._family.of_other_lives() or self._family.has_room
 
     def is_refused(self, position: int) -> bool:
         """Whether a place changes hands, and who is to have it has long taken none of its pieces, or not the log, the

@@ -259,7 +259,8 @@ class OwnSpares:
         if family is None or position >= family.n or family.suppliers[position] != terms.gone:
             raise BitDustError("stale", "the place has changed hands meanwhile")
         addresses = [*self._around.sessions.known_addresses(terms.spare), None]
-        self._membership.give(position, terms.spare, addresses[0])
+        if not self._membership.give(position, terms.spare, addresses[0]):
+            raise BitDustError("stale", "as many as there is room for leave their places now; nobody else can")
         self._report("spare-confirmed", position)
         self._done(position)
 

@@ -8,8 +8,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.device import DeviceKey
 from bitdust.suppliers.family import MyFamily
+from bitdust.suppliers.membership import Membership
 from bitdust.suppliers.other_lives import MOST, OtherLives, _digest
 from bitdust.wire.records import MAX_ALSO, Family
+from tests.stand_ins import StoredAsSaid
 from tests.unit.family_kit import Me, Town
 from tests.unit.supplier_kit import START, FakeDevice
 
@@ -45,12 +47,13 @@ class FamilyTests(ForgedCase):
         super().setUp()
         self.folder = Path(self.mktemp())
         self.folder.mkdir()
+        self.now = float(START)
         self.family = self.loaded()
         self.mine = people(1)
         self.family.write(self.mine, [None] * 4)
 
     def loaded(self) -> MyFamily:
-        world = SimpleNamespace(wall=lambda: float(START))
+        world = SimpleNamespace(wall=lambda: self.now)
         family = MyFamily(SimpleNamespace(world=world, me=self.me), self.folder / "family")
         family.load()
         return family
@@ -106,6 +109,60 @@ class FamilyTests(ForgedCase):
         rows = json.loads((self.folder / "family.others").read_bytes())["lives"]
         self.assertNotIn(True, [row["aside"] for row in rows])
 
+    def test_guests_who_free_no_place(self) -> None:
+        """Where lives that count take all room beside my suppliers nobody is forgotten for guests beyond the family, or
+        for some of a life that counts: no place is given."""
+        join_true_lives(self, self.family)
+        made_up = [*self.family.members, *people(99, 2)]
+        self.assertTrue(self.family.take_guests(self.record(self.thief, made_up, 950)))
+        before = self.family.current
+        self.assertFalse(self.family.has_room)
+        around = SimpleNamespace(events=SimpleNamespace(send=lambda *told: None), identities=None)
+        self.assertFalse(Membership(around, self.family).give(0, people(98)[0], None))
+        self.assertEqual(self.family.current, before)
+
+    def test_a_record_that_is_taken_twice(self) -> None:
+        """Those whom it names can step aside still; they are waited for no longer, and what was read stays so."""
+        self.flood()
+        stored = StoredAsSaid()
+        stored.unlisted = {*self.family.holders}
+        self.family.note_read(stored)
+        self.assertEqual([row["read"] for row in self.lives_of_file()], [True] * 3)
+        before = self.lives_of_file()
+        self.now += 5 * DAY
+        self.flood()
+        self.assertEqual(sorted(self.lives_of_file(), key=str), sorted(before, key=str))
+        self.assertTrue(self.family.adopt(self.record(self.other, people(2))))
+        self.assertEqual(len(self.beside() & {11, 12, 13}), 2)
+
+    def lives_of_file(self) -> list[dict]:
+        return json.loads((self.folder / "family.others").read_bytes())["lives"]
+
+    def test_a_life_that_was_joined_before_its_device_was_revoked(self) -> None:
+        """Its record makes no guests of those who were joined."""
+        record = self.record(self.other, people(2))
+        self.assertTrue(self.family.adopt(record))
+        before = self.lives_of_file()
+        self.me.document.devices[self.other.id] = FakeDevice(self.other.public, revoked=3)
+        self.assertTrue(self.family.take_guests(record))
+        self.assertEqual(self.lives_of_file(), before)
+
+    def test_each_change_takes_them_again(self) -> None:
+        """Guests who come back while others do so are the same guests."""
+        self.flood()
+        self.assertTrue(self.family.adopt(self.record(self.other, people(2))))
+        third = DeviceKey.from_seed(b"7" * 32)
+        self.me.document.devices[third.id] = FakeDevice(third.public)
+        self.assertTrue(self.family.adopt(self.record(third, people(3))))
+        self.assertEqual(sum(row["aside"] for row in self.lives_of_file()), 2)
+        self.family.changed.connect(self.family.take_again)
+        self.family.write(self.mine, [None] * 4, [None] * 4, also=())
+        revision = self.family.current.revision
+        rows = [row for row in self.lives_of_file() if row["guests"] is not None]
+        self.assertEqual([(row["aside"], len(row["guests"])) for row in rows], [(False, 4)] * 3)
+        self.assertEqual({11, 12, 13} & self.beside(), {12, 13})
+        self.family.take_again()
+        self.assertEqual(self.family.current.revision, revision)
 
     def test_guests_of_whom_nobody_knows_that(self) -> None:
         """In a file of the second format they have no names: all of them are waited for, as they were."""
@@ -115,9 +172,18 @@ class FamilyTests(ForgedCase):
         self.family = self.loaded()
         before = self.family.current
         self.assertFalse(self.family.adopt(self.record(self.other, people(2))))
-        self.assertEqual((self.family.current, self.family.has_guests), (before, False))
+        self.assertEqual((self.family.current, self.family.has_room), (before, False))
         rows = json.loads((self.folder / "family.others").read_bytes())["lives"]
         self.assertEqual([row.get("aside", False) for row in rows], [False] * 3)
+
+
+def join_true_lives(case: ForgedCase, family: MyFamily) -> None:
+    """Three lives of devices that count are joined, whose suppliers take all room beside mine."""
+    for number in (2, 3, 4):
+        device = DeviceKey.from_seed(bytes([60 + number]) * 32)
+        case.me.document.devices[device.id] = FakeDevice(device.public)
+        case.assertTrue(family.adopt(case.record(device, people(number))))
+    case.assertEqual(len(family.current.also), MAX_ALSO)
 
 
 def second_format(path: Path) -> None:
@@ -183,3 +249,17 @@ class ReplacedTests(ForgedCase):
         self.town.clock.pump([1] * 120)
         self.assertNotIn(lost, family.members)
         self.assertIn(lost, family.holders)
+
+    def test_a_supplier_that_is_lost_beside_lives_that_count(self) -> None:
+        """Nobody of an unread life is forgotten for its place, though a forged record names some beyond the family."""
+        family = self.town.family
+        self.town.unread = self.town.unlisted = {who for number in (2, 3, 4) for who in people(number)}
+        join_true_lives(self, family)
+        made_up = [*family.members, *people(99, 2)]
+        self.assertTrue(family.take_guests(self.record(self.thief, made_up, 950)))
+        before = {*family.holders}
+        self.town.clock.pump([1] * 30)
+        self.town.add("newcomer")
+        self.town.requests.replace(family.members[0], None)
+        self.town.clock.pump([1] * 120)
+        self.assertEqual(before - {*family.holders}, set())

@@ -210,6 +210,15 @@ class OwnSparesTests(SparesCase):
         town.room.spares_view.decide(2, True)
         self.assertEqual(town.family.current.suppliers[2], spare.fingerprint)
 
+    def test_no_room_for_one_more_who_leaves(self) -> None:
+        """Where the place cannot be given nobody is told that it was, and the spare is still known."""
+        town, gone, spare = self.back(**{CONFIRM: False})
+        self.hear(town, self.certificate(town, gone, spare))
+        self.patch(town.room.spares._membership, "give", lambda *what: False)
+        town.room.spares_view.decide(2, True)
+        self.assertNotIn("spare-confirmed", town.events.names())
+        self.assertEqual(len(town.room.spares.known()), 1)
+
     def test_what_was_forged_is_nothing(self) -> None:
         """Two of four, a spare that I did not name, and a vote of who is gone find nothing."""
         town, gone, spare = self.back()
