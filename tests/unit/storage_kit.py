@@ -245,6 +245,24 @@ class Node:
     def download(self, remote: str, target: Path, policy: str = "replace"):
         return self.wait(self.begin_download(remote, target, policy).completion, 120)
 
+    def hold_next_change(self):
+        """Whoever writes to the catalog next hears only that it is done when what is returned is called."""
+        catalog, held = self.storage.core.catalog, []
+        change = catalog.change
+
+        def late(call):
+            catalog.change = change
+            waiting: Deferred = Deferred()
+            change(call).addCallback(lambda value: held.append(lambda: waiting.callback(value)))
+            return waiting
+
+        catalog.change = late
+
+        def go_on():
+            held.pop()()
+
+        return go_on
+
     def delete(self, remote: str):
         return self.wait(Deferred.fromCoroutine(self.storage.delete(remote)))
 

@@ -409,3 +409,33 @@ class ResumeTests(RestoreCase):
         error = self.fails("already-scheduled", self.node.begin_download, "file", self.target)
         self.assertIn("downloading", str(error))
         self.assertIn("already scheduled", str(error))
+
+    def begins(self) -> "Deferred":
+        return Deferred.fromCoroutine(self.node.storage.download("file", str(self.target), "replace"))
+
+    def test_twice_at_once(self) -> None:
+        """A second one that comes before the first one's row is written is refused too."""
+        data = self.stored()
+        go_on = self.node.hold_next_change()
+        first, second = self.begins(), self.begins()
+        self.assertEqual(self.failureResultOf(second, BitDustError).value.code, "already-scheduled")
+        go_on()
+        self.node.wait(self.successResultOf(first).completion)
+        self.assertEqual((self.target / "file").read_bytes(), data)
+        self.node.wait(self.successResultOf(self.begins()).completion)
+
+    def test_taken_up_while_it_begins(self) -> None:
+        """A download that is taken up as one of before, the moment its row is written, is one job, and comes whole."""
+        data = self.stored(size=9 * MB)
+        self.set_modes(*["coming"] * 4)
+        go_on = self.node.hold_next_change()
+        job = self.begins()
+        self.node.storage.core.downloads.resume()
+        go_on()
+        (running,) = self.node.storage.core.downloads.running
+        self.assertIs(self.successResultOf(job), running)
+        self.node.storage.core.downloads.resume()
+        self.assertEqual(self.node.storage.core.downloads.running, [running])
+        self.set_modes(*["fine"] * 4)
+        self.node.wait(running.completion, 120)
+        self.assertEqual((self.target / "file").read_bytes(), data)

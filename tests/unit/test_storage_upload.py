@@ -430,6 +430,40 @@ class UploadTests(SynchronousTestCase):
         self.assertEqual(found, sorted(["a", "a/1", "a/2", "b", "b/4", "b/7", "b/c", "5", "6"]))
 
 
+class BeginningTests(SynchronousTestCase):
+    """An upload begins when its row is written, and other things come in between."""
+
+    def setUp(self) -> None:
+        self.base, self.around, self.node = network(self)
+        random_file(self.base / "file", 300_000)
+        self.node.create("file", False)
+        self.uploads = self.node.storage.core.uploads
+
+    def begins(self) -> "Deferred":
+        return Deferred.fromCoroutine(self.node.storage.upload(str(self.base / "file"), "file"))
+
+    def test_twice_at_once(self) -> None:
+        """A second one that comes before the first one's row is written is refused."""
+        go_on = self.node.hold_next_change()
+        first, second = self.begins(), self.begins()
+        self.assertEqual(self.failureResultOf(second, BitDustError).value.code, "already-scheduled")
+        go_on()
+        self.node.wait(self.successResultOf(first).completion)
+
+    def test_taken_up_while_it_begins(self) -> None:
+        """An upload that is taken up as one of before, the moment its row is written, is one job."""
+        for supplier in self.around.suppliers:
+            supplier.mode = "frozen"
+        go_on = self.node.hold_next_change()
+        job = self.begins()
+        self.uploads.resume()
+        go_on()
+        (running,) = self.uploads.running
+        self.assertIs(self.successResultOf(job), running)
+        self.uploads.resume()
+        self.assertEqual(self.uploads.running, [running])
+
+
 class ManySuppliersTests(SynchronousTestCase):
     def test_families_of_any_size(self) -> None:
         """Two, three, five and seven suppliers: any half of them, rounded up, gives a file back."""

@@ -32,6 +32,7 @@ class Downloads(Jobs[Restore]):
         self._owner = owner
         self._events = parts.around.events
         self._namer = namer
+        self._beginning: list[tuple[Target, bytes]] = []
 
     def resume(self) -> None:
         """Take up what was interrupted."""
@@ -41,6 +42,8 @@ class Downloads(Jobs[Restore]):
             " LEFT JOIN download_options o ON o.id=d.id"
         ).fetchall()
         for number, key, path, version, destination, policy, created, options in rows:
+            if number in self._running:
+                continue
             item = by_id(database, path) if path else None
             if path and item is None:
                 self._forget(number)
@@ -52,9 +55,17 @@ class Downloads(Jobs[Restore]):
 
     async def start(self, target: Target, destination: bytes, policy: str, options: RestoreOptions = AS_SET) -> Restore:
         """Begin a job. Raises `BitDustError` ``already-scheduled`` for one that runs."""
-        for restore in self.running:
-            if restore.target == target and restore.destination == destination:
-                raise BitDustError("already-scheduled", f"downloading {restore.shown} is already scheduled")
+        names, place = self._names(target, destination), (target, destination)
+        if place in self._beginning or any((one.target, one.destination) == place for one in self.running):
+            raise BitDustError("already-scheduled", f"downloading {names['remote_path']} is already scheduled")
+        self._beginning.append(place)
+        try:
+            return await self._noted(target, destination, policy, options)
+        finally:
+            self._beginning.remove(place)
+
+    async def _noted(self, target: Target, destination: bytes, policy: str, options: RestoreOptions) -> Restore:
+        """The job of a row that is written for it: whoever took up the rows meanwhile has begun it perhaps."""
         created = self._parts.around.world.wall()
         row = (target.key, target.item.path if target.item else "", target.version or "", destination, policy, created)
 
@@ -72,6 +83,8 @@ class Downloads(Jobs[Restore]):
             raise inserted.error
         # What comes back may go to another disk: only a restart in the middle is then not survived.
         number = inserted.value if inserted.error is None else min([0, *self._running]) - 1
+        if number in self._running:
+            return self._running[number]
         names = self._names(target, destination)
         return self._begin(RestoreOrder(number, target, destination, policy, created, names, options))
 

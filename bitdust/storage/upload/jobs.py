@@ -36,7 +36,7 @@ class Uploads(Jobs[Upload]):
         self._names_of = names_of
         self.failures = Failures(parts.catalog, parts.around.world.wall)
         self._pending: deque[Upload] = deque()
-        self._preparing = 0
+        self._preparing: list[str] = []
         self._is_closed = False
         self.quiet: Signal[[]] = Signal()
 
@@ -49,7 +49,10 @@ class Uploads(Jobs[Upload]):
             "SELECT u.id, path, source, version, created, coalesce(o.options, '') FROM uploads u"
             " LEFT JOIN upload_options o ON o.id=u.id"
         ).fetchall()
+        known = {one.number for one in self._every()}
         for number, path, source, version, created, options in rows:
+            if number in known:
+                continue
             item = by_id(database, path)
             if item is None:
                 self._forget(number)
@@ -110,11 +113,14 @@ class Uploads(Jobs[Upload]):
                 database.execute("INSERT INTO upload_options VALUES(?, ?)", (number, text))
             return number, version
 
-        self._preparing += 1
+        self._preparing.append(item.path)
         try:
             number, version = await self._parts.catalog.change(insert)
         finally:
-            self._preparing -= 1
+            self._preparing.remove(item.path)
+        taken_up = next((one for one in self._every() if one.number == number), None)
+        if taken_up is not None:  # by who took up the rows while this one was written
+            return taken_up
         upload = self._enqueue(UploadOrder(number, item, source, version, created, self._names_of(item), options))
         if self._is_closed:  # the storage was closed while the row was written: whoever opens it again finds the row
             upload.suspend()
@@ -125,9 +131,9 @@ class Uploads(Jobs[Upload]):
         return [*self.running, *self._pending]
 
     def _refuse_second(self, item: Item) -> None:
-        for upload in self._every():
-            if upload.item.path == item.path:
-                raise BitDustError("already-scheduled", f"uploading {upload.shown} is already scheduled")
+        if item.path in [*self._preparing, *(one.item.path for one in self._every())]:
+            shown_path = self._names_of(item)["remote_path"]
+            raise BitDustError("already-scheduled", f"uploading {shown_path} is already scheduled")
 
     def _enqueue(self, order: UploadOrder) -> Upload:
         upload = Upload(self._parts, self._customer, self, order)
