@@ -1,5 +1,7 @@
 """Shares between whole nodes: let in, read, grown, shut out, owner gone for good."""
 
+from attrs import evolve
+
 from bitdust.api.call import perform
 from bitdust.api.methods import TABLE
 from bitdust.testing.grid import GridNode
@@ -191,6 +193,17 @@ class SharesTests(SharesCase):
         self.assertEqual(self.names(self.bob, key), ["cake"])
         self.assertGreaterEqual(self.grant(key)["ends"], first["ends"])
         self.assertEqual(len(grants()), 2)
+
+    def test_let_in_by_two_devices(self) -> None:
+        """Somebody whom two devices have let in is told once."""
+        key = self.create()
+        self.grant(key)
+        ring = self.alice.rooms.identity.me.key_ring
+        alias = key.partition("$")[0]
+        (grant,) = self.alice.rooms.shares.donations.grants(alias)
+        ring.grant(alias, evolve(grant, id=b"2" * 16))
+        (holder,) = self.api(self.alice, "share_info", key_id=key)["holders"]
+        self.assertEqual(holder["fingerprint"], grant.holder.hex())
 
     def test_without_storage(self) -> None:
         """Who has no suppliers may make a share, and hears that it takes no files yet; shares of others are there."""
