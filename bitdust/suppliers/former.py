@@ -282,13 +282,13 @@ class FormerFamily:
     def is_known(self) -> bool:
         """Whether all of them are found, or nobody can have one any more.
 
-        Each life was begun by a device of its own, so one that the record of today does not go back to may have begun
-        another one.
+        Each life was begun by a device of its own, so one that the record of today passes over may have begun another
+        one. A device that came to the family of another one has begun none.
         """
         since = self._since if self._since is not None else 0.0
         family = self._family.current
-        roots = set(family.roots or ()) if family is not None else set()
-        is_all = self._has_found and roots.issuperset(self._me.document.idents)
+        roots = (family.roots or ()) if family is not None else ()
+        is_all = self._has_found and not self._me.document.passed_over(roots)
         return is_all or self._around.world.wall() - since > TERM
 
     def longest_pause(self) -> float:

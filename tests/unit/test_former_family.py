@@ -212,7 +212,8 @@ class InheritedTests(FormerFamilyCase):
         self.town.clock.advance(0)
 
     def test_one_that_started_over(self) -> None:
-        """Whoever hired the family had started over: the family of the device before is searched for, here as well."""
+        """Whoever hired the family had started over: the family of the device before is searched for, here as well, and
+        no longer than until it is found."""
         self.come_to(1)
         self.assertTrue(self.is_searching)
         self.restart()
@@ -222,6 +223,16 @@ class InheritedTests(FormerFamilyCase):
         self.town.answers = [Answer(one, record) for one in first]
         self.town.clock.advance(DAY)
         self.assertEqual({*self.town.family.holders}, {*first, *self.members})
+        for _ in range(3):
+            self.town.clock.advance(DAY)
+        self.assertFalse(self.is_searching)
+
+    def test_one_that_is_not_found(self) -> None:
+        """Where nothing is found the search goes on."""
+        self.come_to(1)
+        for _ in range(30):
+            self.town.clock.advance(DAY)
+        self.assertTrue(self.is_searching)
 
     def test_the_first_one(self) -> None:
         """Where the first device had hired it there is no family before."""
@@ -383,7 +394,9 @@ class RevokedTests(FormerFamilyCase):
     def first_life(self) -> None:
         """One of two lives before is found, of which each had two suppliers."""
         self.other = DeviceKey(b"o" * 32)
-        self.me.document.devices[self.other.id] = FakeDevice(self.other.public)
+        devices = self.me.document.devices
+        devices[self.other.id] = FakeDevice(self.other.public)
+        devices[self.me.device.id] = devices.pop(self.me.device.id)  # this one is the newest
         self.town.unread.clear()
         first = [*self.members[:2], None, None]
         self.answer(Family(self.me.fingerprint, 7, 2, 4, START, first, roots=[self.lost.id]), None)
