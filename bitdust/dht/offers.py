@@ -91,7 +91,7 @@ class Offers:
         self, holder: bytes, parts: Sequence[tuple[int, int, bytes]], read: Sequence[_Part], seconds: int
     ) -> None:
         last = next((one for one in _whole(read) if self._is_mine(one.owner, one.device)), None)
-        kept = (last.owner, last.device, last.time) if last is not None and last.sealed else None
+        kept = (last.owner, last.device, last.time) if last is not None else None
         for part in read[: len(parts)]:
             if part.error is not None:
                 raise part.error

@@ -140,6 +140,16 @@ class OfferTests(SynchronousTestCase):
             self.put(self.alice, offer, 100 * number + 50)
             self.assertEqual(self.found(), [(b"a", offer)])
 
+    def test_withdrawn_before_it_is_written_again(self) -> None:
+        """An offer that was withdrawn does not come back while a new one is written in parts."""
+        for number in (1, 2):
+            self.put(self.alice, bytes([number]), 100 * number)
+        self.table.more = 1
+        self.put(self.alice, b"", 300)
+        self.table.more = 1
+        self.assertEqual(self.refused(self.alice, b"3" * (PART + 1), 400), "not-stored")
+        self.assertEqual([sealed for _, sealed in self.found() if sealed], [])
+
     def test_written_while_somebody_reads(self) -> None:
         """Whoever has read some parts of an offer when all of it is written anew gets the one or the other."""
         self.put(self.alice, b"1" * PART * 3, 1)
