@@ -13,6 +13,8 @@ from bitdust.wire.packet import Packet
 from bitdust.wire.table import Source
 
 WINDOW = 1024 * 1024
+LEAST_VIEW = 4096
+"""Bytes of the smallest part that is held as a view and not as a copy."""
 
 
 class StreamReset(BitDustError):
@@ -196,5 +198,7 @@ class Payload:
 
 
 def _held(part: memoryview) -> bytes | memoryview:
-    """A part that waits for the others: what it was cut from stays with a view of it, and may be much more."""
-    return part if 2 * len(part) >= len(part.obj) else bytes(part)  # type: ignore[arg-type]
+    """A part that waits for the others: what it was cut from stays with a view of it, and may be much more; and the
+    view itself takes more than a small part."""
+    is_most = 2 * len(part) >= len(part.obj)  # type: ignore[arg-type]
+    return part if is_most and len(part) >= LEAST_VIEW else bytes(part)

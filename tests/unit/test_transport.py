@@ -1138,13 +1138,25 @@ class PayloadTests(SynchronousTestCase):
 
     def test_a_small_part_keeps_nothing_else(self) -> None:
         """A part that waits for the others is a copy where what it was cut from is much more, and a view of it else."""
-        small, large = bytearray(100), bytearray(100)
-        payload = self.payload(110)
-        reading = payload.read_all(200)
+        small, large = bytearray(5000), bytearray(5000)
+        payload = self.payload(5011)
+        reading = payload.read_all(6000)
         payload.feed(memoryview(small)[:10], False)
-        payload.feed(memoryview(large), True)
+        payload.feed(memoryview(large), False)
         small.append(1)
-        self.assertEqual(self.successResultOf(reading), bytes(110))
+        self.assertRaises(BufferError, large.append, 1)
+        payload.feed(memoryview(bytes(1)), True)
+        self.assertEqual(self.successResultOf(reading), bytes(5011))
+
+    def test_tiny_parts(self) -> None:
+        """A part of a few bytes is a copy, even where it is all of what it was cut from: a view of it takes more."""
+        payload = self.payload(2)
+        reading = payload.read_all(2)
+        parts = [bytearray(1), bytearray(1)]
+        for part in parts:
+            payload.feed(memoryview(part), part is parts[1])
+            part.append(1)
+        self.assertEqual(self.successResultOf(reading), bytes(2))
 
     def test_parts_for_somebody(self) -> None:
         """Parts go to who takes them as they come, with the count of them; too many are refused before the first."""
