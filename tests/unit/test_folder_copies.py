@@ -79,6 +79,31 @@ class WithdrawalTests(CopyCase):
             self.assertEqual(withdrawing.called, done == 3)
             alice.remove("a")
 
+    def test_a_list_that_comes_while_others_are_read(self) -> None:
+        """What is removed after a long read depends on what lies there then."""
+        alice, bob = self.device("a"), self.device("b")
+        alice.write("a", "of Alice")
+        self.assertEqual((alice.keeps(), bob.keeps()), ("KEPT", "KEPT"))
+        alice.again()
+        take, seen = alice.copy._lists.take, list[str]()
+
+        async def takes(names: Any) -> None:
+            await take(names)
+            bob.write("b", "of Bob")
+            self.assertEqual(bob.keeps(), "KEPT")
+
+        async def cleans(names: Any, now: int) -> None:
+            seen.append(names[bob_state])
+
+        bob_state = self.there(".state", "b")[0]
+        before = self.successResultOf(Deferred.fromCoroutine(alice.copy._versions()))[bob_state]
+        self.patch(alice.copy._lists, "take", takes)
+        self.patch(alice.copy, "_clean", cleans)
+        self.successResultOf(Deferred.fromCoroutine(alice.copy._read()))
+        self.assertEqual(len(seen), 1)
+        self.assertNotEqual(seen[0], before)
+
+
 class FormerFormTests(CopyCase):
     def test_made_anew(self) -> None:
         """What lies where a former version put it is put there anew, told of, and then removed; so is what is on the

@@ -169,7 +169,7 @@ class SupplierCopy:
             self._let_in()
         await self._lists.take(names)
         if await self._run(self._index.is_told, 0):  # lists of others may need less than when this one was told
-            await self._clean(names, int(self._world.wall()))
+            await self._clean(await self._versions(), int(self._world.wall()))  # reading may have taken hours
         self._host.look_for_chunks()
 
     async def _former(self) -> frozenset[str]:
