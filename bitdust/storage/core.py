@@ -334,8 +334,9 @@ class Core:
 
     def given_up(self) -> GivenUp:
         """Versions that nobody brings any more; none, while suppliers of another life may have pieces that they have
-        not listed."""
-        if not all(self.has_listed(who) or self.silence.is_over(who) for who in self.ports.of_other_lives()):
+        not listed, or wait for room beside mine."""
+        is_all = all(self.has_listed(who) or self.silence.is_over(who) for who in self.ports.of_other_lives())
+        if self.ports.are_some_aside() or not is_all:
             return none_given_up()
         return GivenUp.now(self.catalog.read, self.world.wall(), self.log_replicas.is_alone())
 

@@ -81,6 +81,9 @@ class SupplierFamily(Protocol):
     def awaits_others(self) -> bool:
         """Whether a family of before is searched for, or one that was found may hold what is not known here."""
 
+    def are_some_aside(self) -> bool:
+        """Whether suppliers of a family that was found wait for room beside mine, and are not asked meanwhile."""
+
     def room(self) -> int | None:
         """Bytes of my own data for which there is room, or will be; None while nothing is known of it."""
 
@@ -156,6 +159,10 @@ class Ports:
     def awaits_others(self) -> bool:
         """Whether logs of before may turn up that are not known here."""
         return self._node.awaits_others()
+
+    def are_some_aside(self) -> bool:
+        """Whether suppliers of another life wait for room beside mine."""
+        return self._node.are_some_aside()
 
     def room(self) -> int | None:
         """Bytes of my own data for which there is room, or will be."""

@@ -102,6 +102,11 @@ class MyFamily:
         """Holders that are suppliers of another life of mine too, of which not all is known here."""
         return list(filter(self._others.has, self.holders))
 
+    @property
+    def has_guests_aside(self) -> bool:
+        """Whether some have stepped aside who may hold what is not known here, and are no holders meanwhile."""
+        return self._others.are_aside()
+
     def write(
         self,
         suppliers: Sequence[bytes | None],

@@ -83,7 +83,11 @@ class Life:
 
     def is_over(self, reading: Reading) -> bool:
         """Whether nobody waits for it any more, or not now."""
-        return self.is_aside or (bool(self.until) and reading.is_past(self.until))
+        return self.is_aside or self.is_past(reading)
+
+    def is_past(self, reading: Reading) -> bool:
+        """Whether its end has come."""
+        return bool(self.until) and reading.is_past(self.until)
 
 
 @frozen
@@ -115,7 +119,7 @@ class OtherLives:
         """A record is about to be joined with mine, or its suppliers to be ``guests``, waited for until a moment.
 
         Where there is no room one that counts takes that of guests; False where none is left. Of guests that were noted
-        before the names stay, and while they are not aside the moment and what was read of them too. Raises `OSError`.
+        before the names and the moment stay, and while they are not aside what was read of them too. Raises `OSError`.
         """
         record, named = signed.to_bytes().hex(), None if guests is None else set(guests)
         before = next((known for known in self._known() if known.record == record), None)
@@ -124,8 +128,8 @@ class OtherLives:
                 return True  # one that counts is waited for as it was
             named.update(before.guests)
         life = Life(record, until=until, guests=None if named is None else tuple(sorted(named)))
-        if named is not None and before is not None and not before.is_aside:
-            life = evolve(life, is_read=before.is_read, until=before.until or until)
+        if named is not None and before is not None:
+            life = evolve(life, is_read=before.is_read and not before.is_aside, until=before.until or until)
         others = [known for known in self._known() if known.record != record]
         if len(others) == MOST and guests is None:
             last = next((one for one in others if one.guests is not None), None)
@@ -138,6 +142,10 @@ class OtherLives:
     def guests(self, is_aside: bool = False) -> list[Life]:
         """Those whose suppliers are guests; who was taken last comes first, and is the first to give way."""
         return [one for one in self._known() if one.guests is not None and one.is_aside == is_aside]
+
+    def are_aside(self) -> bool:
+        """Whether guests have stepped aside, who come back when there is room, or whose end is yet to come."""
+        return any(one.is_aside for one in self._known())
 
     def step_aside(self, lives: Collection[Life]) -> None:
         """Nobody waits for these before they are noted again. Raises `OSError`."""
@@ -159,7 +167,7 @@ class OtherLives:
             if not one.is_aside
         ]
         left = [one for one in read if not (one.is_done(reading, holders) or one.is_over(reading))]
-        left += [one for one in known if one.is_aside]
+        left += [one for one in known if one.is_aside and not one.is_past(reading)]
         if left != known or not self._is_whole:
             self._write(left)
 

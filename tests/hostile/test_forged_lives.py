@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.device import DeviceKey
-from bitdust.suppliers.family import MyFamily
+from bitdust.suppliers.family import GUEST_DAYS, MyFamily
 from bitdust.suppliers.membership import Membership
 from bitdust.suppliers.other_lives import MOST, OtherLives, _digest
 from bitdust.wire.records import MAX_ALSO, Family
@@ -134,6 +134,26 @@ class FamilyTests(ForgedCase):
         self.assertEqual(sorted(self.lives_of_file(), key=str), sorted(before, key=str))
         self.assertTrue(self.family.adopt(self.record(self.other, people(2))))
         self.assertEqual(len(self.beside() & {11, 12, 13}), 2)
+
+    def test_guests_who_are_aside(self) -> None:
+        """They are waited for until a moment that was noted when they came first, wherever they have been since."""
+        stored = StoredAsSaid()
+        stored.unread = stored.unlisted = {*people(2), *people(11), *people(12), *people(13), *self.mine}
+        self.flood()
+        self.assertFalse(self.family.has_guests_aside)
+        self.assertTrue(self.family.adopt(self.record(self.other, people(2))))
+        self.assertTrue(self.family.has_guests_aside)
+        self.now += 5 * DAY
+        self.family.take_guests(self.forged(13))
+        ends = {row["until"] for row in self.lives_of_file() if row["guests"] is not None}
+        self.assertEqual(ends, {START + GUEST_DAYS * DAY})
+        stored.past = START + GUEST_DAYS * DAY
+        self.family.note_read(stored)
+        self.assertTrue(self.family.has_guests_aside)
+        stored.past += 1
+        self.family.note_read(stored)
+        self.assertFalse(self.family.has_guests_aside)
+        self.assertEqual([row["guests"] for row in self.lives_of_file()], [None])
 
     def lives_of_file(self) -> list[dict]:
         return json.loads((self.folder / "family.others").read_bytes())["lives"]

@@ -150,6 +150,7 @@ class Node:
         self.taken = self.outdated = 0
         self.counted: dict[bytes, int | None] = {}
         self.reunited: list[bytes] = []
+        self.is_aside = False
         self.space: int | None = ROOM * around.k
         sessions = SimpleNamespace(connected=self.is_online)
         identities = SimpleNamespace(get=lambda fingerprint: None, is_proven=lambda fingerprint: True)
@@ -310,6 +311,9 @@ class Node:
 
     def awaits_others(self) -> bool:
         return bool(self.reunited)
+
+    def are_some_aside(self) -> bool:
+        return self.is_aside
 
     def room(self) -> int | None:
         return self.space

@@ -163,6 +163,9 @@ class DoctorTests(LostCase):
         node = self.recovered()
         self.assertEqual(self.given_up(node), (0, []))
         node.pass_time(3600, 60)
+        node.is_aside = True  # whoever waits for room beside my suppliers may bring them
+        self.assertEqual(self.given_up(node), (0, []))
+        node.is_aside = False
         taken, newest = (one["version"] for one in node.info("file")["versions"])
         count, rows = self.given_up(node)
         named = {"remote_path": "master$alice@id.example:file", "version": newest, "earlier": taken}

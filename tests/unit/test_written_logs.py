@@ -42,11 +42,13 @@ class WrittenLogsTests(SynchronousTestCase):
         """One that is searched for, or not read yet, leaves it open however long that takes."""
         suppliers = mock.Mock()
         joint = StorageJoint(self.around, mock.Mock(), suppliers, mock.Mock(), mock.Mock())
-        for is_searching, others in ((True, []), (False, [b"supplier"]), (False, [])):
+        cases = ((True, [], False), (False, [b"supplier"], False), (False, [], True), (False, [], False))
+        for is_searching, others, is_aside in cases:
+            suppliers.family.has_guests_aside = is_aside
             suppliers.former.is_searching = is_searching
             suppliers.family.of_other_lives.return_value = others
             self.around.world.wall.return_value = MADE + LONGEST_WAIT + 1
-            self.assertEqual(joint.awaits_others(), is_searching or bool(others))
+            self.assertEqual(joint.awaits_others(), is_searching or bool(others) or is_aside)
 
     def test_a_group_of_which_nobody_was_heard(self) -> None:
         """It is read where somebody was heard since, or where this person is alone in it and nobody else keeps it."""
