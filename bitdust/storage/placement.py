@@ -103,9 +103,10 @@ class Placement:
         return core.log_replicas.is_held_by(supplier) and core.key_ring_replicas.is_held_by(supplier)
 
     def has_read(self, supplier: bytes) -> bool:
-        """Whether a supplier has said what logs of mine it holds, and all of them are known here."""
+        """Whether a supplier has said what logs of mine it holds, and all of them are known here: what was given up
+        when the person started over counts as not known, since whoever turns up may have it."""
         core = self._core()
-        return core is not None and core.log_replicas.has_read(supplier)
+        return core is not None and core.log_replicas.has_read(supplier, counts_losses=False)
 
     def names_others(self, supplier: bytes) -> bool:
         """Whether a supplier lists the log of another device than this one: one without its disk lists none."""

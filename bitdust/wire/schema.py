@@ -11,6 +11,8 @@ from attrs import field, frozen
 from bitdust.wire.encoding import Value, WireError, decode
 
 U63 = 2**63 - 1
+UNKNOWN = 16
+"""Items of fields that no schema has, which are refused by their names."""
 
 
 class Schema(Protocol):
@@ -187,9 +189,10 @@ def present(value: Mapping[str, Any]) -> dict[str, Any]:
 def parse(data: bytes, schema: Schema, limit: int, what: str, max_items: int | None = None) -> dict[str, Any]:
     """Decode canonical bytes of at most ``limit`` bytes and check them against a map schema; raises `WireError`.
 
-    As many items are let through as the schema can need, or ``max_items`` where that is more than may be built of them.
+    As many items are let through as the schema can need, and a few more, so that a field of no schema is named; or
+    ``max_items`` where that is more than may be built of them.
     """
-    value = decode(data, limit, schema.items if max_items is None else max_items)
+    value = decode(data, limit, schema.items + UNKNOWN if max_items is None else max_items)
     schema.check(value, what)
     if type(value) is not dict:
         raise _refuse(what, "expected a map")

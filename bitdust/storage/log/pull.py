@@ -201,12 +201,15 @@ class LogPull:
         keys = self._me.key_ring.keys
         return {scope for name, key in keys.items() if name.startswith(GROUP_PREFIX) for scope in key.scopes}
 
-    def has_read(self, supplier: bytes, logs: Iterable[KeyLog]) -> bool:
-        """Whether a supplier has listed what it holds, and all of that which counts is known here, or given up."""
+    def has_read(self, supplier: bytes, logs: Iterable[KeyLog], counts_losses: bool = True) -> bool:
+        """Whether a supplier has listed what it holds, and all of that which counts is known here, or given up.
+
+        What was given up may be the very thing that a supplier of another life has: there ``counts_losses`` is False.
+        """
         by_scope, listed = self._by_scope(logs), self._listed.get(supplier)
         if listed is None:
             return False
-        lost = losses(self._catalog.read)
+        lost = losses(self._catalog.read) if counts_losses else {}
 
         def is_known(head: Head) -> bool:
             one = by_scope.get(head.scope)

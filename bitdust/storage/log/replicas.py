@@ -160,9 +160,10 @@ class LogReplicas:
             return []
         return [supplier for supplier in family.holders if supplier not in self._pull.heard]
 
-    def has_read(self, supplier: bytes) -> bool:
-        """Whether a supplier has said what it holds, and all of that which counts is known here."""
-        return self._pull.has_read(supplier, self._logs.values())
+    def has_read(self, supplier: bytes, counts_losses: bool = True) -> bool:
+        """Whether a supplier has said what it holds, and all of that which counts is known here, or was given up where
+        that is to count."""
+        return self._pull.has_read(supplier, self._logs.values(), counts_losses)
 
     def names_others(self, supplier: bytes) -> bool:
         """Whether a supplier has listed the log of another device than this one."""
