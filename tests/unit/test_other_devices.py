@@ -188,7 +188,7 @@ class ReadTests(OtherDeviceCase):
         self.assertTrue(pull.has_read(supplier, logs))
 
     def test_what_nobody_gives(self) -> None:
-        """Entries that the person does without are not waited for."""
+        """Entries that the person does without are not waited for; of another life, which may have them, they are."""
         pull, logs = self.core.log_replicas._pull, self.core.log_replicas._follow_keys()
         supplier, other = self.around.suppliers[0].fingerprint, b"o" * len(self.node.me.device.id)
         head = Head(self.node.me.fingerprint, other, 5, bytes(32), START)
@@ -196,6 +196,7 @@ class ReadTests(OtherDeviceCase):
         self.assertFalse(pull.has_read(supplier, logs))
         self.node.wait(self.core.catalog.change(lambda database: note_losses(database, {(MASTER, other): 5})))
         self.assertTrue(pull.has_read(supplier, logs))
+        self.assertFalse(self.node.storage.placement.has_read(supplier))
         self.assertTrue(pull.names_others(supplier))
 
     def test_pieces_are_listed_in_each_run(self) -> None:
