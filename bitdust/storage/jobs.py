@@ -2,7 +2,8 @@
 
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Generic, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -120,6 +121,7 @@ class Jobs(Generic[J]):
     def __init__(self, catalog: ChangesCatalog) -> None:
         self._catalog = catalog
         self._running: dict[int, J] = {}
+        self._beginning: list[object] = []
         self._unforgotten: set[int] = set()
         catalog.changed.connect(self._forget_again)
 
@@ -127,6 +129,26 @@ class Jobs(Generic[J]):
     def running(self) -> list[J]:
         """Those that are at work."""
         return list(self._running.values())
+
+    def _every(self) -> list[J]:
+        """Those that were begun and have not ended."""
+        return self.running
+
+    def _of(self, number: int) -> J | None:
+        """The job of a row: while it was written whoever took up the rows has begun it perhaps."""
+        return next((one for one in self._every() if one.number == number), None)
+
+    @contextmanager
+    def _once(self, place: object, begun: Iterable[object], text: str) -> Iterator[None]:
+        """While its row is written nothing else begins at a place. Raises ``already-scheduled`` where something was
+        ``begun`` there, or is about to be."""
+        if place in self._beginning or place in begun:
+            raise BitDustError("already-scheduled", f"{text} is already scheduled")
+        self._beginning.append(place)
+        try:
+            yield
+        finally:
+            self._beginning.remove(place)
 
     def suspend(self) -> None:
         """The node stops."""

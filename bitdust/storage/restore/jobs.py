@@ -9,7 +9,6 @@ from bitdust.storage.jobs import MOST_TOLD, Jobs, Row
 from bitdust.storage.options import of_text, to_text
 from bitdust.storage.restore.options import AS_SET, RestoreOptions
 from bitdust.storage.restore.restore import KeyOwner, Restore, RestoreOrder, RestoreParts
-from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown
 
 
@@ -32,7 +31,6 @@ class Downloads(Jobs[Restore]):
         self._owner = owner
         self._events = parts.around.events
         self._namer = namer
-        self._beginning: list[tuple[Target, bytes]] = []
 
     def resume(self) -> None:
         """Take up what was interrupted."""
@@ -55,17 +53,7 @@ class Downloads(Jobs[Restore]):
 
     async def start(self, target: Target, destination: bytes, policy: str, options: RestoreOptions = AS_SET) -> Restore:
         """Begin a job. Raises `BitDustError` ``already-scheduled`` for one that runs."""
-        names, place = self._names(target, destination), (target, destination)
-        if place in self._beginning or any((one.target, one.destination) == place for one in self.running):
-            raise BitDustError("already-scheduled", f"downloading {names['remote_path']} is already scheduled")
-        self._beginning.append(place)
-        try:
-            return await self._noted(target, destination, policy, options)
-        finally:
-            self._beginning.remove(place)
-
-    async def _noted(self, target: Target, destination: bytes, policy: str, options: RestoreOptions) -> Restore:
-        """The job of a row that is written for it: whoever took up the rows meanwhile has begun it perhaps."""
+        names = self._names(target, destination)
         created = self._parts.around.world.wall()
         row = (target.key, target.item.path if target.item else "", target.version or "", destination, policy, created)
 
@@ -78,15 +66,15 @@ class Downloads(Jobs[Restore]):
                 database.execute("INSERT INTO download_options VALUES(?, ?)", (number, text))
             return number
 
-        inserted = await outcome(self._parts.catalog.change(insert))
+        begun = [(one.target, one.destination) for one in self.running]
+        with self._once((target, destination), begun, f"downloading {names['remote_path']}"):
+            inserted = await outcome(self._parts.catalog.change(insert))
         if inserted.error is not None and inserted.code not in ("disk-full", "disk-error"):
             raise inserted.error
         # What comes back may go to another disk: only a restart in the middle is then not survived.
         number = inserted.value if inserted.error is None else min([0, *self._running]) - 1
-        if number in self._running:
-            return self._running[number]
-        names = self._names(target, destination)
-        return self._begin(RestoreOrder(number, target, destination, policy, created, names, options))
+        order = RestoreOrder(number, target, destination, policy, created, names, options)
+        return self._of(number) or self._begin(order)
 
     def _names(self, target: Target, destination: bytes) -> Row:
         namer = self._namer

@@ -16,7 +16,6 @@ from bitdust.storage.options import of_text, to_text
 from bitdust.storage.upload.failures import Failures
 from bitdust.storage.upload.options import USUAL, UploadOptions
 from bitdust.storage.upload.upload import Customer, Upload, UploadOrder, UploadParts
-from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown
 
 MOST_RUNNING = 16
@@ -36,7 +35,6 @@ class Uploads(Jobs[Upload]):
         self._names_of = names_of
         self.failures = Failures(parts.catalog, parts.around.world.wall)
         self._pending: deque[Upload] = deque()
-        self._preparing: list[str] = []
         self._is_closed = False
         self.quiet: Signal[[]] = Signal()
 
@@ -80,7 +78,7 @@ class Uploads(Jobs[Upload]):
     @property
     def is_quiet(self) -> bool:
         """Whether no upload could be building on a pack."""
-        return not (self._running or self._pending or self._preparing)
+        return not (self._running or self._pending or self._beginning)
 
     def wait_for_company(self) -> "Deferred[None]":
         """Before an unfilled pack is closed: where other uploads run, a moment in which theirs may end up in it too."""
@@ -96,7 +94,6 @@ class Uploads(Jobs[Upload]):
     async def start(self, item: Item, source: bytes, options: UploadOptions = USUAL) -> Upload:
         """Begin a job. Raises `BitDustError` ``already-scheduled`` for one that runs, ``read-only``."""
         self._parts.log_writer.allowed()
-        self._refuse_second(item)
         created, device = self._parts.around.world.wall(), self._customer.device_number()
 
         def insert(database: sqlite3.Connection) -> tuple[int, str]:
@@ -113,15 +110,13 @@ class Uploads(Jobs[Upload]):
                 database.execute("INSERT INTO upload_options VALUES(?, ?)", (number, text))
             return number, version
 
-        self._preparing.append(item.path)
-        try:
+        begun, names = [one.item.path for one in self._every()], self._names_of(item)
+        with self._once(item.path, begun, f"uploading {names['remote_path']}"):
             number, version = await self._parts.catalog.change(insert)
-        finally:
-            self._preparing.remove(item.path)
-        taken_up = next((one for one in self._every() if one.number == number), None)
-        if taken_up is not None:  # by who took up the rows while this one was written
+        taken_up = self._of(number)
+        if taken_up is not None:
             return taken_up
-        upload = self._enqueue(UploadOrder(number, item, source, version, created, self._names_of(item), options))
+        upload = self._enqueue(UploadOrder(number, item, source, version, created, names, options))
         if self._is_closed:  # the storage was closed while the row was written: whoever opens it again finds the row
             upload.suspend()
         self._next()
@@ -129,11 +124,6 @@ class Uploads(Jobs[Upload]):
 
     def _every(self) -> list[Upload]:
         return [*self.running, *self._pending]
-
-    def _refuse_second(self, item: Item) -> None:
-        if item.path in [*self._preparing, *(one.item.path for one in self._every())]:
-            shown_path = self._names_of(item)["remote_path"]
-            raise BitDustError("already-scheduled", f"uploading {shown_path} is already scheduled")
 
     def _enqueue(self, order: UploadOrder) -> Upload:
         upload = Upload(self._parts, self._customer, self, order)
