@@ -8,6 +8,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from bitdust.peers.own_devices import sessions_of
 from bitdust.ports import Sessions
 from bitdust.wire.encoding import WireError
 from bitdust.wire.schema import Bytes, Choice, Flag, Int, Optional, Struct, Text
@@ -169,5 +170,4 @@ class Order:
 
 def session_of(sessions: Sessions, fingerprint: bytes, device: bytes) -> Any:
     """The session with one device of somebody who may have several; None where there is none."""
-    found = (one for one in sessions.sessions() if one.peer is not None and one.peer.fingerprint == fingerprint)
-    return next((one for one in found if one.peer.device == device), None)
+    return next((one for one in sessions_of(sessions, fingerprint) if one.peer.device == device), None)

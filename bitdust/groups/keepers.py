@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred, succeed
 
 from bitdust.outcome import outcome
+from bitdust.peers.own_devices import sessions_of
 from bitdust.ports import Outbox, Sessions
 from bitdust.signal import Signal
 from bitdust.storage.catalog.catalog import Catalog
@@ -60,7 +61,7 @@ class KeeperOutbox:
             kind = KINDS[fields["kind"]]
             more = {"watch": True} if kind == GROUP_HEADS and self._group.watches(to) else {}
             fields = {**fields, **more, "kind": kind, "scope": self._group.scope()}
-            sessions = [one for one in self._sessions.sessions() if one.peer.fingerprint == to]
+            sessions = sessions_of(self._sessions, to)
             if len(sessions) > 1:
                 sessions.sort(key=lambda one: -one.started)
                 over = partial(self._outbox.send, to, command, fields, payload, **terms)

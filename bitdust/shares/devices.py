@@ -6,12 +6,11 @@ All of it stands in the key ring, which suppliers keep for all devices; this is 
 from collections.abc import Callable
 
 from twisted.internet.interfaces import IDelayedCall
-from twisted.logger import Logger
 
 from bitdust.crypt.keyring import KeyRing
 from bitdust.crypt.ring_room import MAX_RING
 from bitdust.crypt.shares import not_ahead
-from bitdust.ports import Session
+from bitdust.peers.own_devices import OwnDevices
 from bitdust.replication import members
 from bitdust.shares.ports import MyFamily
 from bitdust.shares.received import Received
@@ -25,7 +24,6 @@ SERVICE, KIND = "service_key_exchange", "shares"
 FIELDS = Struct({"kind": Choice((KIND,))})
 COST = 50.0
 """What joining them costs, beside a ping."""
-SEND_SECONDS = 30.0
 GATHERED = 1.0
 """Seconds in which what changes goes in one packet: each has the whole list."""
 
@@ -34,12 +32,11 @@ class AmongDevices:
     """I bring other devices what this one was given and what was done with it, and join what they bring, from `start`
     to `stop`."""
 
-    log = Logger()
-
     def __init__(self, around: Connected, family: MyFamily, received: Received) -> None:
         self._around = around
         self._family = family
         self._received = received
+        self._own = OwnDevices(around, Command.KEY, KIND, self._given)
         self._removers: list[Callable[[], None]] = []
         self._timer: IDelayedCall | None = None
 
@@ -53,11 +50,11 @@ class AmongDevices:
     def start(self) -> None:
         """Bring it to whoever comes, and to all when it changes."""
         self._removers = [
-            self._around.sessions.on_session(self._met),
+            self._around.sessions.on_session(self._own.met),
             self._received.changed.connect(lambda share: self._bring_soon()),
-            self._family.changed.connect(self._bring_to_all),
+            self._family.changed.connect(self._own.bring_to_all),
         ]
-        self._bring_to_all()
+        self._own.bring_to_all()
 
     def stop(self) -> None:
         """Bring nothing any more."""
@@ -69,25 +66,11 @@ class AmongDevices:
 
     def _bring_soon(self) -> None:
         if self._timer is None or not self._timer.active():
-            self._timer = self._around.world.clock.callLater(GATHERED, self._bring_to_all)
+            self._timer = self._around.world.clock.callLater(GATHERED, self._own.bring_to_all)
 
-    def _met(self, session: Session, up: bool) -> None:
-        if up:
-            self._bring(session)
-
-    def _bring_to_all(self) -> None:
-        for session in self._around.sessions.sessions():
-            self._bring(session)
-
-    def _bring(self, session: Session) -> None:
-        me = self._around.me
-        is_mine = session.peer is not None and me.present and session.peer.fingerprint == me.fingerprint
-        if is_mine and me.key_ring.shares and not members(self._family.current):
-            given, fields = KeyRing(shares=me.key_ring.shares).to_bytes(), {"kind": KIND}
-            sending = self._around.outbox.send(
-                me.fingerprint, Command.KEY, fields, given, deadline=SEND_SECONDS, session=session
-            )
-            sending.addErrback(lambda failure: self.log.info("a device has not taken keys: {why}", why=failure.value))
+    def _given(self) -> bytes | None:
+        shares = self._around.me.key_ring.shares
+        return KeyRing(shares=shares).to_bytes() if shares and not members(self._family.current) else None
 
     async def _brought(self, request: Request) -> Answer:
         ring = KeyRing.from_bytes(await request.payload.read_all(MAX_RING))

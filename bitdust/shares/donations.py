@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from bitdust.crypt.keyring import MASTER, RingKey
 from bitdust.crypt.shares import GivenShare, Grant
 from bitdust.outcome import outcomes
+from bitdust.peers.own_devices import sessions_of
 from bitdust.peers.shown import Names
 from bitdust.ports import Session
 from bitdust.replication import members as seated
@@ -227,7 +228,7 @@ class Donations:
         """Whether a device of the holder is here that has not taken what another one has."""
         if is_published(donation.alias):
             return False  # it is brought to no device
-        sessions = [one for one in self._around.sessions.sessions() if one.peer.fingerprint == donation.holder]
+        sessions = sessions_of(self._around.sessions, donation.holder)
         return any(donation.lacks(one.peer.device) for one in sessions)
 
     def _known(self, fingerprint: bytes) -> None:
@@ -297,7 +298,7 @@ class Donations:
     async def _bring_to_all(self, donation: Donation, grant: Grant, share: GivenShare, digest: bytes) -> None:
         sessions = self._around.sessions
         await sessions.session_to(grant.holder)
-        found = [one for one in sessions.sessions() if one.peer.fingerprint == grant.holder]
+        found = sessions_of(sessions, grant.holder)
         over = [one for one in found if donation.at.get(one.peer.device) != digest]
         ends = await outcomes(Deferred.fromCoroutine(self._bring(grant, share, session)) for session in over)
         for session, end in zip(over, ends, strict=True):

@@ -16,10 +16,10 @@ from twisted.python.failure import Failure
 
 from bitdust.crypt.files import make_private_folder, remove_safely, write_safely
 from bitdust.outcome import outcome
+from bitdust.peers.own_devices import OwnDevices
 from bitdust.people.friends.book import MAX_FILE, read
 from bitdust.people.friends.chosen import ChosenNickname
 from bitdust.people.friends.friends import Friends
-from bitdust.ports import Session
 from bitdust.signal import Disconnect
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError
@@ -35,7 +35,6 @@ SERVICE, KIND = "service_friends", "friends"
 FIELDS = Struct({"kind": Choice((KIND,))})
 COST = 50.0
 """What joining a list costs, beside a ping."""
-SEND_SECONDS = 30.0
 AFTER, AGAIN = 5.0, 600.0
 """Seconds in which changes gather, and between two tries."""
 
@@ -75,12 +74,13 @@ class Everywhere:
         self._kept = b""
         self._disconnect: Disconnect = lambda: None
         self._nickname = ChosenNickname(around, friends)
+        self._own = OwnDevices(around, Command.EVENT, KIND, self._written)
         friends.edited.connect(self._changed)
 
     def start(self) -> None:
         """Look soon whether there is something to do."""
         self._is_on = True
-        self._disconnect = self._around.sessions.on_session(self._met)
+        self._disconnect = self._around.sessions.on_session(self._own.met)
         self._nickname.start()
         self._later(AFTER)
 
@@ -102,7 +102,7 @@ class Everywhere:
 
     def _changed(self) -> None:
         self._later(AFTER)
-        self._bring_to_all()
+        self._own.bring_to_all()
 
     # from device to device
 
@@ -111,26 +111,10 @@ class Everywhere:
         event = Command.EVENT
         return [Row(event, KIND, FIELDS, MAX_FILE, Who.DEVICE, SERVICE, self._brought, gathers=True, cost=COST)]
 
-    def _met(self, session: Session, up: bool) -> None:
-        if up:
-            self._bring(session)
-
-    def _bring_to_all(self) -> None:
-        for session in self._around.sessions.sessions():
-            self._bring(session)
-
-    def _bring(self, session: Session) -> None:
-        """My list, if this is another device of mine."""
-        me = self._around.me
-        is_mine = session.peer is not None and me.present and session.peer.fingerprint == me.fingerprint
-        if self._is_on and is_mine and not self._friends.problem and self._around.settings.get(SETTING):
-            fields, written = {"kind": KIND}, self._friends.written()
-            sending = self._around.outbox.send(
-                me.fingerprint, Command.EVENT, fields, written, deadline=SEND_SECONDS, session=session
-            )
-            sending.addErrback(
-                lambda failure: self.log.info("a device has not taken friends: {why}", why=failure.value)
-            )
+    def _written(self) -> bytes | None:
+        """My list, where it goes to other devices."""
+        goes = self._is_on and not self._friends.problem and self._around.settings.get(SETTING)
+        return self._friends.written() if goes else None
 
     async def _brought(self, request: Request) -> Answer:
         data = await request.payload.read_all(MAX_FILE)
@@ -195,7 +179,7 @@ class Everywhere:
         finally:
             await run(remove_safely, path)
         if await self._friends.join(other):
-            self._bring_to_all()
+            self._own.bring_to_all()
 
     async def _keep(self, name: str, written: bytes) -> None:
         run = self._around.world.run_in_thread
