@@ -21,6 +21,9 @@ from bitdust.suppliers.family_merge import (
     SizeChange,
     also_of,
     in_turn,
+    is_joined,
+    is_of_another_life,
+    is_to_be_joined,
     merged,
     with_guests,
     without,
@@ -185,7 +188,7 @@ class MyFamily:
         if self.current is not None and device.revoked is not None:
             return False
         if self.current is not None and not self._is_of_revoked_device():
-            if not self._me.awaits(FAMILY) and _is_to_be_joined(self.current, family):
+            if not self._me.awaits(FAMILY) and is_to_be_joined(self.current, family):
                 return self._unite(self.current, family, signed)
             if family.revision <= self.current.revision:
                 return False
@@ -215,11 +218,11 @@ class MyFamily:
         check_near(theirs.revision, mine.revision, "my family")
         if is_joined(mine, theirs):
             return False
-        going = self._who_step_aside(lambda left: merged(left, theirs).leave_enough(left, theirs))
+        going = self._who_step_aside(lambda left: merged(left, theirs).leave_enough(left, theirs), mine)
         if going is None or not self._others.note(signed):
             self.log.info("two families cannot be joined before the changes of one of them have come to their end")
             return False
-        places = merged(self._without(going), theirs)
+        places = merged(self._without(going, mine), theirs)
         write_safely(self._marker, b"")
         self._note_before(theirs, signed)
         self._others.step_aside(going)
@@ -259,29 +262,29 @@ class MyFamily:
     @property
     def has_room(self) -> bool:
         """Whether one more can leave a place beside those who do, if guests step aside; some of them free no place."""
-        return self._who_step_aside(_has_room) is not None
+        mine = self.current
+        return mine is not None and self._who_step_aside(_has_room, mine) is not None
 
     def with_room(self) -> Family | None:
         """Mine with a place for one more who leaves, for which guests step aside; None where there is none. Raises
         `OSError`."""
-        going = self._who_step_aside(_has_room)
-        if going is None:
+        going = self._who_step_aside(_has_room, self.current) if self.current is not None else None
+        if self.current is None or going is None:
             return None
-        left = self._without(going)
+        left = self._without(going, self.current)
         self._others.step_aside(going)
         return left
 
-    def _who_step_aside(self, is_enough: Callable[[Family], bool]) -> list[Life] | None:
+    def _who_step_aside(self, is_enough: Callable[..., bool], *records: Family) -> list[Life] | None:
         """As few guests as have to, those first who came last; None where it is not enough that all do."""
-        guests = [one for one in self._others.guests() if one.guests]
-        tries = (guests[:count] for count in range(len(guests) + 1))
-        return next((going for going in tries if is_enough(self._without(going))), None)
+        aside, guests = self._others.guests(is_aside=True), [one for one in self._others.guests() if one.guests]
+        tries = [[], *([*aside, *guests[:count]] for count in range(len(guests) + 1))]
+        return next((going for going in tries if is_enough(*(self._without(going, one) for one in records))), None)
 
-    def _without(self, going: Collection[Life]) -> Family:
-        """Mine without those who stand there for these lives alone."""
-        assert self.current is not None
+    def _without(self, going: Collection[Life], family: Family) -> Family:
+        """A record without those who stand there for these lives alone."""
         leave = {who for one in going for who in one.guests or ()}
-        return without(self.current, {who for who in leave if not self._others.has(who, besides=going)})
+        return without(family, {who for who in leave if not self._others.has(who, besides=going)})
 
     def confirm(self) -> None:
         """The record that is here is the newest one: sign it again where the device that did so was revoked since.
@@ -310,23 +313,30 @@ class MyFamily:
     def reconcile(self, signed: Signed) -> bool:
         """Join a record of the same revision that another device of mine wrote; True when something changed.
 
-        Where both say the same, the one with the lower bytes counts, and the other device goes on from it.
+        Where both say the same, the one with the lower bytes counts, and the other device goes on from it. So does
+        whatever it says where a record has no room for all of both, and no guests step aside: whom the other one has
+        hired is forgotten then, and nobody of another life. A record of another life is left to `adopt`.
         """
         theirs, device = self._checked(signed)
         mine = self.current
         if mine is None or self.signed is None or theirs.revision != mine.revision:
             return False
-        if self._me.awaits(FAMILY):
+        if self._me.awaits(FAMILY) or is_to_be_joined(mine, theirs):
             return False
         if device.revoked is not None or signed.to_bytes() == self.signed.to_bytes():
             return False
+        is_lower = signed.to_bytes() < self.signed.to_bytes()
+        going = self._who_step_aside(lambda one, other: merged(one, other).leave_enough(one, other), mine, theirs)
+        places = Places.of(theirs if is_lower else mine)
+        if going is not None:
+            places = merged(self._without(going, mine), self._without(going, theirs))
         write_safely(self._marker, b"")
         self._note_before(theirs, signed)
-        places = merged(mine, theirs)
-        if Places.of(theirs).says_the_same(places) and signed.to_bytes() < self.signed.to_bytes():
+        self._others.step_aside(going or ())
+        if Places.of(theirs).says_the_same(places) and is_lower:
             self._keep(theirs, signed)
         else:
-            self.write(places.suppliers, places.addresses, places.leaving, places.change, also=places.also)
+            self.write(places.suppliers, places.addresses, places.leaving, places.change, theirs, places.also)
         return True
 
     def check(self, signed: Signed) -> tuple[Family, bool]:
@@ -376,20 +386,3 @@ class MyFamily:
 
 def _has_room(family: Family) -> bool:
     return len(family.also or ()) < MAX_ALSO
-
-
-def _is_to_be_joined(mine: Family, theirs: Family) -> bool:
-    """Whether a record lacks what mine goes back to, or was joined with another life by somebody who did not know of my
-    last changes."""
-    is_joined = set(theirs.roots or ()) > set(mine.roots or ()) and not set(mine.holders).issubset(theirs.holders)
-    return is_of_another_life(mine, theirs) or (bool(mine.roots) and is_joined)
-
-
-def is_joined(mine: Family, theirs: Family) -> bool:
-    """Whether mine goes back to all that a record goes back to, and followed it."""
-    return set(theirs.roots or ()).issubset(mine.roots or ()) and theirs.revision < mine.revision
-
-
-def is_of_another_life(mine: Family, theirs: Family) -> bool:
-    """Whether somebody wrote a record who did not know all that mine goes back to."""
-    return bool(mine.roots and theirs.roots) and not set(mine.roots or ()).issubset(theirs.roots or ())

@@ -158,3 +158,20 @@ def _in_order(mine: bytes | None, left: bytes | None, yours: bytes | None, gone:
 
 def _sorted(*who: bytes | None) -> list[bytes]:
     return sorted({one for one in who if one is not None})
+
+
+def is_to_be_joined(mine: Family, theirs: Family) -> bool:
+    """Whether a record lacks what mine goes back to, or was joined with another life by somebody who did not know of my
+    last changes."""
+    is_joined = set(theirs.roots or ()) > set(mine.roots or ()) and not set(mine.holders).issubset(theirs.holders)
+    return is_of_another_life(mine, theirs) or (bool(mine.roots) and is_joined)
+
+
+def is_joined(mine: Family, theirs: Family) -> bool:
+    """Whether mine goes back to all that a record goes back to, and followed it."""
+    return set(theirs.roots or ()).issubset(mine.roots or ()) and theirs.revision < mine.revision
+
+
+def is_of_another_life(mine: Family, theirs: Family) -> bool:
+    """Whether somebody wrote a record who did not know all that mine goes back to."""
+    return bool(mine.roots and theirs.roots) and not set(mine.roots or ()).issubset(theirs.roots or ())

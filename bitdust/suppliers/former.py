@@ -23,8 +23,9 @@ from bitdust.automats.family_search import FamilySearch
 from bitdust.crypt.files import remove_safely, write_safely
 from bitdust.identity.awaited import FAMILY, STARTED_OVER
 from bitdust.suppliers.again import Again
-from bitdust.suppliers.family import MyFamily, is_joined, is_of_another_life
+from bitdust.suppliers.family import MyFamily
 from bitdust.suppliers.family_before import DAY, HELD_DAYS, MAX_RECORD
+from bitdust.suppliers.family_merge import is_joined, is_of_another_life
 from bitdust.suppliers.finding import Answer, FamilyFinding, is_newest, who_know
 from bitdust.suppliers.other_lives import TERM
 from bitdust.surroundings import Connected

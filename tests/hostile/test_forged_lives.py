@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.device import DeviceKey
@@ -81,6 +82,36 @@ class FamilyTests(ForgedCase):
         again.write(self.mine, [None] * 4, [None] * 4, also=[(one["place"], one["supplier"]) for one in gone])
         again.take_again()
         self.assertEqual({who[0] for who in again.holders}, {1, 2, 11, 12, 13} - {11})
+
+    def test_a_change_of_the_same_moment(self) -> None:
+        """Another device that knew of no guests has changed the record meanwhile: what it says counts, and guests step
+        aside for it as they do for another life."""
+        third = people(40)
+        self.family.write(self.mine, [None] * 4, third)
+        before = self.family.current
+        self.flood(11, 12)
+        newcomer, replaced = people(210)[3], people(200)[3]
+        theirs = evolve(
+            before,
+            revision=self.family.current.revision,
+            suppliers=[*self.mine[:3], newcomer],
+            also=[{"place": 3, "supplier": self.mine[3]}, {"place": 3, "supplier": replaced}],
+        )
+        self.assertTrue(self.family.reconcile(self.other.sign_record(theirs.KIND, theirs.to_body())))
+        self.assertLessEqual({*self.mine, *third, newcomer, replaced}, {*self.family.holders})
+        self.assertEqual(self.beside() & {11, 12}, {11})
+        self.family.write(self.mine, [None] * 4, [None] * 4, also=())
+        self.family.take_again()
+        self.assertIn(12, self.beside())
+
+    def test_another_life_of_the_same_revision(self) -> None:
+        """Where there is no room for it, it is not joined by another way either: nobody is forgotten."""
+        join_true_lives(self, self.family)
+        before = self.family.current
+        theirs = self.record(self.other, people(5), before.revision)
+        self.assertFalse(self.family.adopt(theirs))
+        self.assertFalse(self.family.reconcile(theirs))
+        self.assertEqual(self.family.current, before)
 
     def test_who_leaves_for_another_reason(self) -> None:
         """A forged record that names who leaves a place of mine already makes no guest of that one."""

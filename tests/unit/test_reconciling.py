@@ -231,6 +231,26 @@ class DevicesTests(SynchronousTestCase):
         self.assertTrue(one.adopt(other.signed))
         self.assertEqual(len(one.current.holders), 8)
 
+    def test_two_changes_of_one_moment_for_which_there_is_no_room(self) -> None:
+        """Of two records that fill the last place for who leaves one counts as it is, and both devices go on from it:
+        nobody whom it names is forgotten."""
+        base, turns = [A, B, C, D], enumerate((0, 0, 0, 1, 1, 1, 3))
+        also = [(place, bytes([31 + turn]) * 32) for turn, place in turns]
+        changes = [([A, B, C, Y], [*also, (3, D)]), ([A, Z, C, D], [*also, (1, B)])]
+        for mine, theirs in (changes, reversed(changes)):
+            one, other = self.device(b"1")[0], self.device(b"2")[0]
+            one.write(base, [None] * 4, [bytes([number]) * 32 for number in (11, 12, 13, 14)], also=also)
+            other.adopt(one.signed)
+            for device, (suppliers, leave) in ((one, mine), (other, theirs)):
+                device.write(suppliers, [None] * 4, also=leave)
+            first = min((one, other), key=lambda device: device.signed.to_bytes()).current
+            said = {one: other.signed, other: one.signed}
+            self.assertEqual([device.reconcile(signed) for device, signed in said.items()], [True, True])
+            for hears, says in ((one, other), (other, one), (one, other)):
+                hears.adopt(says.signed) or hears.reconcile(says.signed)
+            self.assertEqual(one.current, other.current)
+            self.assertEqual({*one.current.holders}, {*first.holders})
+
     def test_a_family_of_another_life_that_is_too_far_ahead(self) -> None:
         """It is refused: suppliers would take no record that follows both."""
         one, other = self.device(b"1")[0], self.other_life(1)
