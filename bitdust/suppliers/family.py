@@ -243,7 +243,7 @@ class MyFamily:
             return False
         places, until = with_guests(mine, theirs), int(self._wall()) + GUEST_DAYS * DAY
         guests = [who for who in theirs.holders if who not in mine.holders]
-        if not places.leave_enough(mine, theirs) or not self._others.note(signed, until, guests):
+        if not places.name_all(mine, theirs) or not self._others.note(signed, until, guests):
             return False
         write_safely(self._marker, b"")
         self.write(places.suppliers, places.addresses, places.leaving, places.change, also=places.also)

@@ -2,11 +2,11 @@
 forgotten without need. Both devices come to the same one, whichever learns of the other first.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from attrs import evolve, frozen
 
-from bitdust.wire.records import MAX_ALSO, Family
+from bitdust.wire.records import MAX_ALSO, MAX_SUPPLIERS, Family
 
 Seats = list[bytes | None]
 Also = tuple[tuple[int, bytes], ...]
@@ -52,12 +52,19 @@ class Places:
     def leave_enough(self, *records: Family) -> bool:
         """Whether of those who have places in each record, and of those who leave some, so many are left that what they
         hold can be put together; nobody is forgotten because so many wait for their turn to leave."""
-        left = {*self.suppliers, *self.leaving, *self.change.beyond, *(who for _, who in self.also)}
-        if len(self.also) == MAX_ALSO and any(not left.issuperset(one.holders) for one in records):
+        left = self._holders()
+        if len(self.also) == MAX_ALSO and not self.name_all(*records):
             return False
         groups = [(one.k, group) for one in records for group in (one.suppliers, one.leaving or ())]
         known = [(k, {who for who in group if who is not None}) for k, group in groups]
         return all(len(group & left) >= min(k, len(group)) for k, group in known)
+
+    def name_all(self, *records: Family) -> bool:
+        """Whether nobody is forgotten who holds something by one of these records."""
+        return all(self._holders().issuperset(one.holders) for one in records)
+
+    def _holders(self) -> set[bytes | None]:
+        return {*self.suppliers, *self.leaving, *self.change.beyond, *(who for _, who in self.also)}
 
     def seats(self, number: int) -> tuple[Seats, Seats]:
         """Who has and who leaves so many places, in the family and beyond it."""
@@ -114,22 +121,29 @@ def in_turn(suppliers: Seats, leaving: Seats, also: Iterable[tuple[int, bytes]])
 
 def with_guests(mine: Family, theirs: Family) -> Places:
     """My places, with those of another record beside me as leaving, as far as there is room: what they hold is read and
-    moved, and nobody of mine gives way to them."""
-    ours = Places.of(mine)
-    number = max(len(mine.seats), len(theirs.seats))
-    suppliers, leaving = ours.seats(number)
-    also = list(ours.also)
-    for place, holders in enumerate(zip(*Places.of(theirs).seats(number), strict=True)):
-        guests = [who for who in holders if who is not None]
-        if place < mine.n:
-            also += [(place, who) for who in guests]
-        elif guests and guests[0] not in suppliers:
-            suppliers[place] = suppliers[place] or guests[0]
+    moved, and nobody of mine gives way to them.
+
+    Those beyond my places, and those who wait for their turn there, get the last places that a record can have, which
+    no number of suppliers reaches: nobody is hired by being read."""
+    ours, also = Places.of(mine), list(also_of(mine))
+    for place, holders in enumerate(zip(*Places.of(theirs).seats(mine.n), strict=True)):
+        also += [(place, who) for who in holders if who is not None]
+    there = {*mine.holders, *(who for _, who in also)}
+    further = [who for who in theirs.holders if who not in there]
+    beyond = _with_last(mine, further)
     sizes = [size for size in (mine.former, theirs.n if theirs.n != mine.n else None) if size is not None]
-    beyond = tuple(suppliers[mine.n :])
-    change = SizeChange(mine.wanted, beyond if any(beyond) else (), min([*sizes, mine.n]) if sizes else None)
-    leaving, later = in_turn(ours.suppliers, leaving[: mine.n], also)
-    return Places(ours.suppliers, ours.addresses, leaving, change, later)
+    former = min([*sizes, mine.n]) if sizes or further else None
+    leaving, later = in_turn(ours.suppliers, ours.leaving, also)
+    return Places(ours.suppliers, ours.addresses, leaving, SizeChange(mine.wanted, beyond, former), later)
+
+
+def _with_last(mine: Family, further: Sequence[bytes]) -> tuple[bytes | None, ...]:
+    """Who is beyond my places, with these at the last places that are free."""
+    seats: Seats = [*mine.seats, *[None] * (MAX_SUPPLIERS - len(mine.seats))] if further else mine.seats
+    free = [place for place in range(max(mine.n, mine.size_to_come), len(seats)) if seats[place] is None]
+    for place, who in zip(reversed(free), further, strict=False):
+        seats[place] = who
+    return tuple(seats[mine.n :]) if any(seats[mine.n :]) else ()
 
 
 def without(family: Family, guests: Collection[bytes]) -> Family:

@@ -104,6 +104,35 @@ class FamilyTests(ForgedCase):
         self.family.take_again()
         self.assertIn(12, self.beside())
 
+    def test_guests_beyond_my_places(self) -> None:
+        """Those of a larger family stand at the last places that there are: no number of suppliers that is wanted later
+        makes members of them, and those of one record hide none of another one."""
+        for number in (11, 12):
+            self.assertTrue(self.family.take_guests(self.record(self.thief, people(number, 6), 900 + number)))
+        self.assertLessEqual({*people(11, 6), *people(12, 6)}, {*self.family.holders})
+        around = SimpleNamespace(events=SimpleNamespace(send=lambda *told: None), identities={})
+        membership = Membership(around, self.family)
+        membership.want(7)
+        for place in (4, 5, 6):
+            self.assertTrue(membership.give(place, people(50 + place)[0], None))
+        membership.resize(7)
+        self.assertEqual({who[0] for who in self.family.members}, {1, 54, 55, 56})
+        self.assertLessEqual({*people(11, 6), *people(12, 6)}, {*self.family.holders})
+
+    def test_those_who_leave_there(self) -> None:
+        """Whoever leaves a place of the other record, or waits for its turn, is read as well."""
+        also = [{"place": 0, "supplier": people(13)[0]}]
+        theirs = self.record(self.thief, people(11), leaving=people(12), also=also)
+        self.assertTrue(self.family.take_guests(theirs))
+        self.assertEqual(self.beside(), {11, 12, 13})
+
+    def test_more_than_there_are_places(self) -> None:
+        """A record is read when all whom it names have room, and not before."""
+        for number in (11, 12):
+            record = self.record(self.thief, people(number, 40), 900 + number)
+            self.assertEqual(self.family.take_guests(record), number == 11)
+        self.assertEqual(self.beside(), {11})
+
     def test_another_life_of_the_same_revision(self) -> None:
         """Where there is no room for it, it is not joined by another way either: nobody is forgotten."""
         join_true_lives(self, self.family)
