@@ -303,7 +303,8 @@ class MyFamily:
         before, now = self._before.of(device), self.current
         if before is not None and now is not None and is_overthrown(before, now):
             addresses = before.addresses or [None] * before.n
-            self.write(before.suppliers, addresses, given_back(before, now), SizeChange())
+            leaving, also = given_back(before, now)
+            self.write(before.suppliers, addresses, leaving, SizeChange.of(before), also=also)
         self._before.forget(device)
 
     def _is_of_revoked_device(self) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from attrs import asdict, frozen
 
 from bitdust.crypt.files import write_safely
+from bitdust.suppliers.family_merge import Also, Seats, in_turn
 from bitdust.wire.records import Family
 from bitdust.wire.signed import Signed
 
@@ -97,10 +98,9 @@ def is_overthrown(before: Family, now: Family) -> bool:
     return len(left) < min(before.k, len(members))
 
 
-def given_back(before: Family, now: Family) -> list[bytes | None]:
-    """Who leaves where the former ones have their places again: who has them now, and holds what was stored since."""
-    leaving: list[bytes | None] = []
-    for place, who in enumerate(before.suppliers):
-        current = now.suppliers[place] if place < now.n else None
-        leaving.append(current if current != who and current not in before.suppliers else None)
-    return leaving
+def given_back(before: Family, now: Family) -> tuple[Seats, Also]:
+    """Who leaves where the former ones have their places again, and who does later: who left a place then, and who has
+    it now, or leaves it, and holds what was stored since."""
+    turns = [(place, who) for place in range(before.n) for who in before.leavers(place)]
+    turns += [(place, who) for place in range(min(before.n, now.n)) for who in now.holders_of(place)]
+    return in_turn(before.suppliers, [None] * before.n, turns)

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.crypt.device import DeviceKey
 from bitdust.suppliers.family import MyFamily
 from bitdust.suppliers.family_before import DAY, DAYS, HELD_DAYS
+from bitdust.suppliers.family_merge import SizeChange
 from bitdust.wire.records import Family
 from tests.unit.family_kit import Me
 from tests.unit.supplier_kit import START, FakeDevice
@@ -57,6 +58,21 @@ class OverthrownTests(SynchronousTestCase):
         self.owner.write([A, B, C, Z], [None] * 4)
         self.owner.confirm()
         self.assertEqual(self.owner.current.suppliers, [A, B, C, Z])
+
+    def test_who_left_a_place_then(self) -> None:
+        """Those who left places, or stood beyond them, and hold what nobody else has, are known again, and so is who
+        leaves a place now."""
+        also, beyond = bytes([11]) * 32, bytes([12]) * 32
+        change = SizeChange(beyond=(beyond,), former=4)
+        self.owner.write(HONEST, [None] * 4, [bytes([10]) * 32, None, None, None], change, also=[(0, also)])
+        before = self.owner.current
+        self.thief.adopt(self.owner.signed)
+        self.thief.write(EVIL, [None] * 4, [bytes([13]) * 32, None, None, None], SizeChange(), also=())
+        self.owner.adopt(self.thief.signed)
+        self.revoke()
+        self.assertEqual(self.owner.current.suppliers, HONEST)
+        self.assertLessEqual({*before.holders, *EVIL, bytes([13]) * 32}, {*self.owner.current.holders})
+        self.assertEqual(self.owner.current.former, 4)
 
     def test_as_another_life(self) -> None:
         """A record that pretends to be of another life is joined with mine, and my suppliers are kept all the same."""
