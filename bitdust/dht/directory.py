@@ -5,7 +5,7 @@ Each record lives longer than the time in which its owner writes it again; which
 ``docs/formats.md``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +20,13 @@ from bitdust.dht.sealed_family import opened, sealed_for
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.identity.me import Me
-from bitdust.outcome import Outcome, outcome
+from bitdust.outcome import Outcome, outcome, outcomes
 from bitdust.signal import Signal
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.nicknames import Claim, Nickname, subject
 from bitdust.wire.prekeys import Prekeys
-from bitdust.wire.providers import Provider
+from bitdust.wire.providers import POSITIONS, Provider
 from bitdust.wire.providers import subject as provider_subject
 from bitdust.wire.records import DeviceAddresses, DeviceCertificate, Family, Head
 from bitdust.wire.revisions import followed
@@ -225,17 +225,31 @@ class Directory:
 
     # providers
 
-    async def put_provider(self, key: bytes, position: int, time: int) -> bool:
-        """Say that I have a block, at one position of its blinded key; whether more nodes keep it than have somebody
-        else's. Raises ``not-stored`` where no other node keeps it."""
-        record = Provider(self._me.fingerprint, key, position, time)
-        signed = self._me.sign(Provider.KIND, record.to_body())
-        put = self._node.put(Provider.KIND, record.subject, record.time, signed.to_bytes(), PROVIDED_SECONDS)
-        return is_held(await outcome(put))
+    async def provide(self, place: bytes, time: int) -> bool:
+        """Say that I have what a place stands for, at its first position that nobody else has; whether there is one.
 
-    async def provider_at(self, key: bytes, position: int) -> Provided | None:
-        """Who is at one position of a blinded key, proven; None where nobody is."""
-        record = await self._node.get(Provider.KIND, provider_subject(key, position))
+        Raises ``not-stored`` where no other node keeps it.
+        """
+        for position in range(POSITIONS):
+            found = await self._provider_at(place, position)
+            if found is None or found.device_key == self._me.device.public:
+                record = Provider(self._me.fingerprint, place, position, time)
+                signed = self._me.sign(Provider.KIND, record.to_body())
+                put = self._node.put(Provider.KIND, record.subject, record.time, signed.to_bytes(), PROVIDED_SECONDS)
+                if is_held(await outcome(put)):
+                    return True
+        return False
+
+    async def providers(self, place: bytes) -> list[Provided]:
+        """Who says, and proves, that it has what a place stands for: each once. Fails where nobody answers at all."""
+        asked = await at_all_positions(lambda position: self._provider_at(place, position))
+        answered = [one.value for one in asked if one.error is None]
+        if not answered:
+            raise asked[0].error or BitDustError("no-answer", "the DHT does not answer")
+        return list({one.device_key: one for one in answered if one is not None}.values())
+
+    async def _provider_at(self, place: bytes, position: int) -> Provided | None:
+        record = await self._node.get(Provider.KIND, provider_subject(place, position))
         if record is None or record.certificate is None:
             return None
         certificate = DeviceCertificate.from_body(record.certificate)
@@ -295,6 +309,12 @@ def _newest_claims(records: Iterable[DHTRecord]) -> list[Claim]:
             if known is None or known.nickname.time < nickname.time:
                 newest[nickname.owner] = Claim(nickname, DeviceCertificate.from_body(record.certificate).key)
     return list(newest.values())
+
+
+async def at_all_positions(ask: Callable[[int], Coroutine[Any, Any, Any]]) -> list[Outcome]:
+    """What lies at each position of a place: whoever was at one before may be gone, and one that cannot be asked about
+    hides no other."""
+    return await outcomes(Deferred.fromCoroutine(ask(position)) for position in range(POSITIONS))
 
 
 def is_held(put: Outcome) -> bool:

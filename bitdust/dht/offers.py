@@ -11,14 +11,14 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from bitdust.dht.directory import STALE, is_held
+from bitdust.dht.directory import STALE, at_all_positions, is_held
 from bitdust.dht.node import DHTNode
 from bitdust.identity.me import Me
 from bitdust.outcome import outcome, outcomes
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.offers import MOST_PARTS, PART, PlacedOffer, blinded
-from bitdust.wire.providers import POSITIONS, subject
+from bitdust.wire.providers import subject
 from bitdust.wire.schema import U63
 from bitdust.wire.signed import Signed
 
@@ -162,9 +162,8 @@ class Offers:
         return [one.value if one.error is None else _Part((), (), one.error) for one in read]
 
     async def _part(self, key: bytes) -> _Part:
-        """At any position: whoever was at one before may be gone, and its record with it. One that cannot be asked
-        about is not free, and hides no other."""
-        found = await outcomes(Deferred.fromCoroutine(self._at(key, position)) for position in range(POSITIONS))
+        """A position that cannot be asked about is not free."""
+        found = await at_all_positions(lambda position: self._at(key, position))
         free = [position for position, one in enumerate(found) if one.error is None and one.value is None]
         error = found[0].error if all(one.error is not None for one in found) else None
         return _Part(tuple(one.value for one in found if one.value is not None), tuple(free), error)

@@ -14,10 +14,9 @@ from twisted.logger import Logger
 
 from bitdust.crypt.device import device_id
 from bitdust.folders.folder import Folder
-from bitdust.outcome import outcomes
+from bitdust.outcome import outcome
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.providers import POSITIONS
 
 PREFERENCE = "use_dht"
 DAY = 86_400
@@ -30,11 +29,11 @@ Met = Callable[[Folder, str, bytes], None]
 class FolderDirectory(Protocol):
     """The hash table, as far as folders use it; `bitdust.dht.directory.Directory` is it."""
 
-    def put_provider(self, key: bytes, position: int, time: int, /) -> Awaitable[bool]:
-        """Say that I have something at one position of a place."""
+    def provide(self, place: bytes, time: int, /) -> Awaitable[bool]:
+        """Say that I have what a place stands for; whether there was a position for it."""
 
-    def provider_at(self, key: bytes, position: int, /) -> Coroutine[Any, Any, Any]:
-        """Who has; None where nobody says so."""
+    def providers(self, place: bytes, /) -> Coroutine[Any, Any, list[Any]]:
+        """Who says so."""
 
     def addresses_of_device(self, fingerprint: bytes, device: bytes, /) -> Awaitable[list[str]]:
         """Where a device may be reached."""
@@ -87,7 +86,7 @@ class DhtSearch:
 
     def _failed(self, failure: Any) -> None:
         if failure.check(BitDustError, CancelledError) is None:
-            self.log.failure("peers of folders could not be searched in the DHT", failure)
+            self.log.failure("peers of a folder could not be searched in the DHT", failure)
 
     def _over(self, _: object) -> None:
         self._is_busy = False
@@ -95,17 +94,18 @@ class DhtSearch:
             self._later(EVERY)
 
     async def _search(self) -> None:
-        today = int(self._around.world.wall()) // DAY
         for folder in self._wanting():
-            for day in (today, today - 1):
-                await self._look_at(folder, _place(folder, day))
-            await self._say(_place(folder, today))
+            await Deferred.fromCoroutine(self._search_for(folder)).addErrback(self._failed)
+
+    async def _search_for(self, folder: Folder) -> None:
+        today = int(self._around.world.wall()) // DAY
+        for day in (today, today - 1):
+            await self._look_at(folder, _place(folder, day))
+        await self._say(_place(folder, today))
 
     async def _look_at(self, folder: Folder, place: bytes) -> None:
-        """At any position: whoever was at one before may be gone, and one that cannot be asked about hides no other."""
-        at = self._directory.provider_at
-        asked = await outcomes(Deferred.fromCoroutine(at(place, position)) for position in range(POSITIONS))
-        for found in [one.value for one in asked if one.value is not None]:
+        asked = await outcome(Deferred.fromCoroutine(self._directory.providers(place)))
+        for found in asked.value or ():
             device = device_id(found.device_key)
             if found.device_key == self._around.me.device.public or device in folder.peers:
                 continue
@@ -117,13 +117,8 @@ class DhtSearch:
         now = self._clock.seconds()
         if not self._around.me.present or now - self._said.get(place, -SAY_AGAIN) < SAY_AGAIN:
             return
-        for position in range(POSITIONS):
-            found = await self._directory.provider_at(place, position)
-            if found is not None and found.device_key != self._around.me.device.public:
-                continue
-            if await self._directory.put_provider(place, position, int(self._around.world.wall() * 1000)):
-                self._said[place] = now
-                return
+        if await self._directory.provide(place, int(self._around.world.wall() * 1000)):
+            self._said[place] = now
 
 
 def _place(folder: Folder, day: int) -> bytes:

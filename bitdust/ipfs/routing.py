@@ -7,7 +7,6 @@ where it must be, and shows itself. Who has a block stands in records under a bl
 from collections.abc import AsyncIterator
 
 from attrs import frozen
-from twisted.internet.defer import Deferred
 
 from bitdust.crypt.device import device_id
 from bitdust.dht.contact import Contact
@@ -19,7 +18,7 @@ from bitdust.ipfs.peerids import device_key, multiaddrs, my_id, peer_id
 from bitdust.ipld.cid import Cid
 from bitdust.ipld.multiaddr import Multiaddr
 from bitdust.ipld.peerid import PeerId
-from bitdust.outcome import outcome, outcomes
+from bitdust.outcome import outcome
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.providers import POSITIONS, blinded
 
@@ -60,17 +59,9 @@ class Routing:
     # who has a block
 
     async def providers(self, cid: Cid, most: int = POSITIONS) -> AsyncIterator[Provided]:
-        """Who says that it has a block, each once; this node too, where it does.
-
-        At any position: whoever was at one before may be gone, and one that cannot be asked about hides no other. Fails
-        where that is so of all.
-        """
-        key, at = blinded(cid.multihash), self._directory.provider_at
-        asked = await outcomes(Deferred.fromCoroutine(at(key, position)) for position in range(POSITIONS))
-        if all(one.error is not None for one in asked):
-            raise asked[0].error or BitDustError("no-answer", "the DHT does not answer")
-        found = {one.value.device_key: one.value for one in asked if one.value is not None}
-        for one in list(found.values())[:most]:
+        """Who says that it has a block, each once; this node too, where it does. Fails where nobody answers at all."""
+        found: list[Provided] = await self._directory.providers(blinded(cid.multihash))
+        for one in found[:most]:
             yield one
 
     async def addresses_of(self, provided: Provided) -> FoundPeer:
@@ -106,11 +97,6 @@ class Routing:
 
         Raises ``no-identity``, ``taken`` where so many others have it that there is no place, ``not-stored``.
         """
-        mine, key = self._me.device.public, blinded(cid.multihash)
-        for position in range(POSITIONS):
-            found = await self._directory.provider_at(key, position)
-            if found is not None and found.device_key != mine:
-                continue
-            if await self._directory.put_provider(key, position, int(self._world.wall() * 1000)):
-                return
-        raise BitDustError("taken", f"{POSITIONS} others say that they have {cid}: there is no place for one more")
+        if not await self._directory.provide(blinded(cid.multihash), int(self._world.wall() * 1000)):
+            others = f"{POSITIONS} others say that they have {cid}"
+            raise BitDustError("taken", f"{others}: there is no place for one more")

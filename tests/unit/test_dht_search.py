@@ -1,4 +1,4 @@
-"""Peers of folders in the hash table: all positions of a place are asked."""
+"""Peers of folders in the hash table."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.device import DeviceKey, device_id
 from bitdust.dht.directory import Provided
-from bitdust.folders.dht_search import SOON, DhtSearch
+from bitdust.folders.dht_search import DAY, SOON, DhtSearch
 from bitdust.testing.world import START
 from bitdust.wire.errors import BitDustError
 
@@ -16,14 +16,15 @@ BOB, CAROL, ME = (DeviceKey(letter * 32) for letter in (b"b", b"c", b"m"))
 
 
 class Table:
-    """A position with nobody is empty; one with an error cannot be asked about."""
+    """Who is at which place; one with an error cannot be asked about."""
 
     def __init__(self) -> None:
-        self.there: dict[int, Any] = {}
-        self.put: list[int] = []
+        self.there: dict[bytes, Any] = {}
+        self.put: list[bytes] = []
+        self.refusing: BaseException | None = None
 
-    async def provider_at(self, key: bytes, position: int) -> Any:
-        found = self.there.get(position)
+    async def providers(self, place: bytes) -> Any:
+        found = self.there.get(place, [])
         if isinstance(found, BaseException):
             raise found
         return found
@@ -31,8 +32,11 @@ class Table:
     async def addresses_of_device(self, fingerprint: bytes, device: bytes) -> list[str]:
         return [f"tcp://{device.hex()}:1"]
 
-    async def put_provider(self, key: bytes, position: int, time: int) -> bool:
-        self.put.append(position)
+    async def provide(self, place: bytes, time: int) -> bool:
+        if self.refusing is not None:
+            refusing, self.refusing = self.refusing, None
+            raise refusing
+        self.put.append(place)
         return True
 
 
@@ -43,13 +47,16 @@ class DhtSearchTests(SynchronousTestCase):
         world = SimpleNamespace(clock=clock, wall=lambda: START + clock.seconds())
         around: Any = SimpleNamespace(world=world, me=SimpleNamespace(present=True, device=ME))
         config = SimpleNamespace(wants=lambda name: True)
-        keys = SimpleNamespace(proof=lambda what, day: what.encode() + day)
-        folder: Any = SimpleNamespace(
-            is_meeting=True, config=config, peers={}, store=SimpleNamespace(keys=keys)
-        )  # fmt: skip
+        self.folders: list[Any] = [
+            SimpleNamespace(is_meeting=True, config=config, peers={}, store=SimpleNamespace(keys=keys))
+            for keys in (SimpleNamespace(proof=lambda what, day, name=name: name + day) for name in (b"1", b"2"))
+        ]
         self.met: list[str] = []
         met: Any = lambda folder, address, whose: self.met.append(address)  # noqa: E731
-        self.search = DhtSearch(around, lambda: [folder], self.table, met)
+        self.search = DhtSearch(around, lambda: self.folders, self.table, met)
+
+    def at(self, name: bytes, days_ago: int = 0) -> bytes:
+        return name + (int(START + SOON) // DAY - days_ago).to_bytes(8, "big")
 
     def place(self, key: DeviceKey) -> Provided:
         return Provided(b"o" * 32, key.public)
@@ -60,8 +67,19 @@ class DhtSearchTests(SynchronousTestCase):
         self.search.stop()
         return set(self.met)
 
-    def test_behind_an_empty_position(self) -> None:
-        """Whoever is at a position behind one that is empty, or that cannot be asked about, is found as well."""
-        self.table.there = {1: BitDustError("no-answer", "nobody answers"), 3: self.place(BOB), 7: self.place(CAROL)}
+    def test_today_and_yesterday(self) -> None:
+        """Whoever has said so since yesterday is found, this device is not called, and says at today's place that it
+        has the folder; where one day cannot be asked about, the other is."""
+        self.table.there = {self.at(b"1"): [self.place(BOB), self.place(ME)], self.at(b"1", 1): [self.place(CAROL)]}
         self.assertEqual(self.found(), {f"tcp://{device_id(one.public).hex()}:1" for one in (BOB, CAROL)})
-        self.assertEqual(self.table.put, [0])
+        self.assertEqual(self.table.put, [self.at(b"1"), self.at(b"2")])
+        self.table.there[self.at(b"1")] = BitDustError("no-answer", "nobody answers")
+        self.met.clear()
+        self.assertEqual(self.found(), {f"tcp://{device_id(CAROL.public).hex()}:1"})
+
+    def test_one_folder_cannot_be_said(self) -> None:
+        """A folder of which nothing can be said, as after a step of the clock back, keeps no other from being found."""
+        self.table.refusing = BitDustError("stale", "this node has a newer record of that subject")
+        self.table.there = {self.at(b"2"): [self.place(BOB)]}
+        self.assertEqual(self.found(), {f"tcp://{device_id(BOB.public).hex()}:1"})
+        self.assertEqual(self.table.put, [self.at(b"2")])
