@@ -8,7 +8,7 @@ from bitdust.automats.kernel import Machine, Registry
 
 
 class ReencodingPort(Protocol):
-    """What the machine acts on; `bitdust.storage.keeping.reencode.PackMove` implements it for each pack."""
+    """What the machine acts on; `bitdust.storage.keeping.pack_move.PackMove` implements it for each pack."""
 
     def make(self) -> "Deferred[Any]":
         """Bring the pack here, code it by the present scheme, and keep the new pieces; fires when they are durable."""

@@ -9,44 +9,22 @@ catalog: a killed node goes on where it was.
 The weakest packs go first, few at a time, at the pace of the setting, and slowly while files go up or come down.
 """
 
-import sqlite3
 from collections import deque
-from typing import Any, Protocol
+from typing import Any
 
-from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from bitdust.automats.reencoding import Reencoding
-from bitdust.formats.operations import Op, move_op, pack_op_of_row, tombstone_op
 from bitdust.signal import Signal
-from bitdust.storage.catalog.database import PackState
-from bitdust.storage.catalog.moves import current
-from bitdust.storage.catalog.pack_rows import give_up_pack
-from bitdust.storage.keeping.moving_pace import MovingPace, bytes_of
-from bitdust.storage.keeping.reencode_rows import (
-    Found,
-    Left,
-    find_packs,
-    half_way,
-    is_delivered,
-    is_unwanted,
-    record_new,
-    undelivered,
-)
-from bitdust.storage.log.writer import LogWriter
-from bitdust.storage.packs.erasure import Coders
-from bitdust.storage.packs.pack import SealedPack, reseal
-from bitdust.storage.pieces.fetch import Fetcher
-from bitdust.storage.pieces.locations import PackSource, PackSources
+from bitdust.storage.keeping.pack_move import Mover, PackMove, Workshop
+from bitdust.storage.keeping.reencode_rows import Found, Left, find_packs, half_way, undelivered
 from bitdust.storage.pieces.pack_store import PackStore
 from bitdust.storage.pieces.queues import SupplierQueues
-from bitdust.storage.pieces.spool import SMALL
 from bitdust.storage.ports import Ports
 from bitdust.surroundings import Connected
-from bitdust.wire.errors import BitDustError
-from bitdust.wire.records import Family, Scheme
+from bitdust.wire.records import Family
 
 LOOK = 1.0
 """Seconds between two looks at what is to be done, while packs move or are about to."""
@@ -65,58 +43,6 @@ REPORT, CLEAN = 5.0, 20.0
 """Seconds between two reports of progress, and between two orders to delete what has moved."""
 
 
-class Mover(Protocol):
-    """What moving packs needs of the whole storage; `bitdust.storage.core.Core` is it."""
-
-    @property
-    def log_writer(self) -> LogWriter: ...
-
-    @property
-    def pace(self) -> MovingPace: ...
-
-    @property
-    def pack_sources(self) -> PackSources: ...
-
-    @property
-    def fetcher(self) -> Fetcher: ...
-
-    def secrets(self, alias: str, epoch: int, /) -> tuple[bytes, ...]:
-        """The storage secrets of a name."""
-
-    def is_busy(self) -> bool:
-        """Whether files go up or come down."""
-
-
-@frozen
-class PackMove:
-    """The port of one `reencoding` machine: ``pack`` moves to ``new``."""
-
-    reencoder: "Reencoder"
-    pack: bytes
-    new: bytes
-
-    def make(self) -> "Deferred[Any]":
-        return Deferred.fromCoroutine(self.reencoder.make(self))
-
-    def is_unwanted(self) -> bool:
-        return self.reencoder.is_unwanted(self)
-
-    def is_delivered(self) -> bool:
-        return self.reencoder.is_delivered(self)
-
-    def log_move(self) -> "Deferred[Any]":
-        return self.reencoder.log_move(self)
-
-    def drop(self) -> "Deferred[Any]":
-        return self.reencoder.drop(self)
-
-    def note_failure(self, reason: Any) -> None:
-        self.reencoder.note_failure(self, reason)
-
-    def report(self) -> None:
-        self.reencoder.ended(self)
-
-
 class Reencoder:
     """I own the machines. ``moved`` is emitted when old pieces may be deleted."""
 
@@ -127,12 +53,12 @@ class Reencoder:
         self._clock = around.world.clock
         self._registry = around.registry
         self._events = around.events
-        self._store = store
+        self._run_in_thread = store.run_in_coding_thread
         self._catalog = store.catalog
         self._queues = queues
         self._ports = ports
         self._mover = mover
-        self._coders = Coders()
+        self._shop = Workshop(around.world, store, queues, ports, mover)
         self._moving: dict[bytes, Reencoding] = {}
         self._waiting: deque[bytes] = deque()
         self._failed: dict[bytes, float] = {}
@@ -206,7 +132,10 @@ class Reencoder:
         self._is_looking = True
         looking: Deferred[None] = Deferred.fromCoroutine(self._look_at(family))
         looking.addErrback(lambda failure: self.log.failure("packs of another size cannot be moved", failure))
-        looking.addBoth(lambda _: setattr(self, "_is_looking", False))
+        looking.addBoth(self._has_looked)
+
+    def _has_looked(self, _: object) -> None:
+        self._is_looking = False
 
     async def _look_at(self, family: Family) -> None:
         for pack, new in half_way(self._catalog.read):
@@ -228,7 +157,7 @@ class Reencoder:
 
     async def _find(self, family: Family) -> None:
         now, left_out = self._clock.seconds(), frozenset(self._failed)
-        found: Found = await self._store.run_in_coding_thread(
+        found: Found = await self._run_in_thread(
             self._catalog.read_apart, lambda database: find_packs(database, family.n, left_out)
         )
         if found.left.packs < self.left.packs:
@@ -271,7 +200,8 @@ class Reencoder:
         return [(new, seats[number] if number < len(seats) else None) for new, number in rows]
 
     def _new(self, pack: bytes, new: bytes) -> Reencoding:
-        machine = self._moving[pack] = Reencoding(self._registry, pack.hex()[:8], PackMove(self, pack, new))
+        move = PackMove(self._shop, pack, new, self._pack_failed, self._pack_ended)
+        machine = self._moving[pack] = Reencoding(self._registry, pack.hex()[:8], move)
         return machine
 
     def _check(self) -> None:
@@ -279,87 +209,16 @@ class Reencoder:
         for machine in list(self._moving.values()):
             machine.send("check")
 
-    # one pack
-
-    async def make(self, move: PackMove) -> None:
-        """Raises `BitDustError` ``not-enough-pieces``, ``disk-full`` and others."""
-        family = self._ports.family()
-        if family is None:
-            raise BitDustError("not-enough-suppliers", "there is no family of suppliers any more")
-        scheme = Scheme(family.k, family.n)
-        source = await self._mover.pack_sources.of(move.pack)
-        if source.record.pack != move.pack:
-            raise BitDustError("not-found", "the pack was moved meanwhile")
-        self._mover.pace.spend(bytes_of(source.record, scheme, scheme.n))
-        pieces = await self._mover.fetcher.enough(source)
-        made: SealedPack = await self._store.run_in_coding_thread(self._make, source, pieces, move.new, scheme)
-        small, time = made.record.piece_size <= SMALL, int(self._world.wall())
-        recorded = await self._catalog.change(lambda database: record_new(database, move.pack, made, small, time))
-        if not recorded:
-            raise BitDustError("not-found", "the pack is wanted no more")
-        for index in range(scheme.n):
-            self._queues.add(move.new, index, made.record.piece_size)
-
-    def _make(self, source: PackSource, pieces: dict[int, bytes], new: bytes, scheme: Scheme) -> SealedPack:
-        record = source.record
-        secrets = self._mover.secrets(source.key, source.epoch)
-        coders = (self._coders.of(record.scheme), self._coders.of(scheme))
-        made = reseal(pieces, record, secrets, new, coders)
-        spool = self._store.spool
-        spool.need_room(made.record.piece_size * scheme.n)
-        if made.record.piece_size > SMALL:
-            spool.write(new, made.pieces)
-            spool.sync(new, range(scheme.n))
-        return made
-
-    def is_unwanted(self, move: PackMove) -> bool:
-        """Whether the new pack is of no use any more."""
-        family = self._ports.family()
-        return family is not None and is_unwanted(self._catalog.read, move.pack, move.new, family.n)
-
-    def is_delivered(self, move: PackMove) -> bool:
-        """Whether every supplier has its new piece."""
-        return is_delivered(self._catalog.read, move.new)
-
-    def log_move(self, move: PackMove) -> "Deferred[Any]":
-        """One entry: the new pack, that it takes the old one's place, and that the old one may go."""
-        now = int(self._world.wall() * 1000)
-
-        def ops(database: sqlite3.Connection) -> list[Op]:
-            wanted = "SELECT 1 FROM packs WHERE pack=? AND state=?"
-            if database.execute(wanted, (move.pack, PackState.HELD)).fetchone() is None:
-                return []
-            row = database.execute(
-                "SELECT record, key, epoch, names, lengths FROM packs WHERE pack=?", (move.new,)
-            ).fetchone()
-            return [pack_op_of_row(*row), move_op(move.pack, move.new), tombstone_op([], [move.pack], now)]
-
-        def also(database: sqlite3.Connection) -> None:
-            if current(database, move.pack) != move.new:
-                give_up_pack(database, move.new)
-            database.execute("DELETE FROM recodings WHERE pack=?", (move.pack,))
-
-        return self._mover.log_writer.write(ops, also)
-
-    def drop(self, move: PackMove) -> "Deferred[Any]":
-        """Let go of the new pack; its pieces are cleaned away like those of any other that was given up."""
-
-        def dropped(database: sqlite3.Connection) -> None:
-            give_up_pack(database, move.new)
-            database.execute("DELETE FROM recodings WHERE pack=? AND new=?", (move.pack, move.new))
-
-        return self._catalog.change(dropped)
-
-    def note_failure(self, move: PackMove, reason: Any) -> None:
+    def _pack_failed(self, pack: bytes, reason: Any) -> None:
         """It is tried again later."""
-        self._failed[move.pack] = self._clock.seconds()
+        self._failed[pack] = self._clock.seconds()
         error = getattr(reason, "value", reason)
         self.reason = str(error or "a supplier does not answer")
-        self.log.warn("pack {pack} cannot be moved now: {e}", pack=move.pack.hex()[:16], e=self.reason)
+        self.log.warn("pack {pack} cannot be moved now: {e}", pack=pack.hex()[:16], e=self.reason)
 
-    def ended(self, move: PackMove) -> None:
+    def _pack_ended(self, pack: bytes) -> None:
         """A machine has come to its end."""
-        machine = self._moving.pop(move.pack, None)
+        machine = self._moving.pop(pack, None)
         if machine is not None and machine.state == "DONE":
             self.moved_packs += 1
             self.reason = ""
