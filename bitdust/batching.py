@@ -3,7 +3,8 @@ moment.
 """
 
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredLock, maybeDeferred
@@ -19,11 +20,27 @@ class InTurn:
     def __init__(self) -> None:
         self._locks: dict[object, DeferredLock] = {}
 
-    def run(self, about: object, call: Callable[[], Coroutine[Any, Any, T]]) -> "Deferred[T]":
-        """Call when all that was called about the same thing has ended; ends as the call does."""
+    @asynccontextmanager
+    async def of(self, about: object) -> AsyncIterator[None]:
+        """Begins when all that was begun about the same thing has ended."""
         lock = self._locks.setdefault(about, DeferredLock())
-        waiting: Deferred[T] = lock.run(lambda: Deferred.fromCoroutine(call()))
-        return waiting
+        try:
+            await lock.acquire()
+            try:
+                yield
+            finally:
+                lock.release()
+        finally:
+            if not lock.locked and not lock.waiting:
+                del self._locks[about]
+
+    def run(self, about: object, call: Callable[[], Awaitable[T]]) -> "Deferred[T]":
+        """Call when all that was called about the same thing has ended; ends as the call does."""
+        return Deferred.fromCoroutine(self._run(about, call))
+
+    async def _run(self, about: object, call: Callable[[], Awaitable[T]]) -> T:
+        async with self.of(about):
+            return await call()
 
 
 class Batcher(Generic[T]):

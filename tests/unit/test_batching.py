@@ -25,6 +25,24 @@ class InTurnTests(SynchronousTestCase):
             ends[name].callback(name)
             self.assertEqual(self.successResultOf(waiting), name)
 
+    def test_given_up(self) -> None:
+        """Who gives up while others are before it is not called, and holds nobody up; nothing is left in the end."""
+        turns, called, ends = InTurn(), [], [Deferred(), Deferred()]
+
+        async def call(number: int) -> None:
+            called.append(number)
+            await ends.pop(0)
+
+        first, second, third = (turns.run("a", lambda number=number: call(number)) for number in range(3))
+        second.cancel()
+        self.failureResultOf(second, CancelledError)
+        first.cancel()
+        self.failureResultOf(first, CancelledError)
+        self.assertEqual(called, [0, 2])
+        third.cancel()
+        self.failureResultOf(third, CancelledError)
+        self.assertEqual(turns._locks, {})
+
 
 class BatcherTests(SynchronousTestCase):
     def setUp(self) -> None:

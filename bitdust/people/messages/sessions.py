@@ -3,11 +3,12 @@
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 from attrs import frozen
-from twisted.internet.defer import DeferredLock
 
+from bitdust.batching import InTurn
 from bitdust.crypt.ratchet.agreement import Bundle, Party, Start, answer, begin
 from bitdust.crypt.ratchet.chains import Header, When
 from bitdust.crypt.ratchet.session import Sealed, Sessions, answered, begun
@@ -39,7 +40,7 @@ class SessionBook:
         self._store = store
         self._prekeys = prekeys
         self._sessions: OrderedDict[Device, Sessions] = OrderedDict()
-        self._locks: dict[Device, tuple[DeferredLock, int]] = {}
+        self._turns = InTurn()
 
     def clear(self) -> None:
         """Forget what is in memory."""
@@ -49,9 +50,9 @@ class SessionBook:
         """The disk did not take what is in memory: read it again."""
         self._sessions.pop(device, None)
 
-    def lock(self, device: Device) -> "Holding":
+    def lock(self, device: Device) -> AbstractAsyncContextManager[None]:
         """Use as ``async with``."""
-        return Holding(self._locks, device)
+        return self._turns.of(device)
 
     async def load(self, device: Device) -> Sessions:
         """The sessions with a device."""
@@ -126,25 +127,3 @@ class SessionBook:
         me = Party(self._me.fingerprint, self._me.device.public)
         agreed = answer(self._me.device, me, them, start, signed, once)
         return sessions.with_new(answered(agreed, start, signed.private, int(self._world.wall())))
-
-
-class Holding:
-    """Holds the lock of one device; locks that nobody waits for are forgotten."""
-
-    def __init__(self, locks: dict[Device, tuple[DeferredLock, int]], device: Device) -> None:
-        self._locks = locks
-        self._device = device
-
-    async def __aenter__(self) -> None:
-        lock, users = self._locks.get(self._device, (None, 0))
-        lock = lock or DeferredLock()
-        self._locks[self._device] = (lock, users + 1)
-        await lock.acquire()
-
-    async def __aexit__(self, *details: object) -> None:
-        lock, users = self._locks[self._device]
-        if users == 1:
-            del self._locks[self._device]
-        else:
-            self._locks[self._device] = (lock, users - 1)
-        lock.release()

@@ -5,9 +5,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import define, field, frozen
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
+from bitdust.batching import InTurn
 from bitdust.crypt.merkle import check_proof, leaf_size, leaves_of
 from bitdust.crypt.possession import NONCE, NOTHING, LeafChain
 from bitdust.formats.proof import ANSWER, MAX_ANSWER, MISSING, MOST_PIECES, MOST_READ, LeafProof, parse_proofs, question
@@ -87,12 +88,11 @@ class Prover:
         self._catalog = catalog
         self._ports = ports
         self._ways: dict[bytes, float] = {}
-        self._turns: dict[bytes, DeferredLock] = {}
+        self._turns = InTurn()
 
     def keep(self, suppliers: Collection[bytes]) -> None:
         """Forget how far others are."""
         self._ways = {who: way for who, way in self._ways.items() if who in suppliers}
-        self._turns = {who: turn for who, turn in self._turns.items() if who in suppliers or turn.locked}
 
     def measure(self, supplier: bytes) -> "Deferred[float]":
         """Seconds there and back, now."""
@@ -114,8 +114,7 @@ class Prover:
 
     def ask(self, supplier: bytes, sought: Sequence[Sought]) -> "Deferred[Asked]":
         """Ask for proofs of at most as many pieces as one question may name, after all questions before it."""
-        turn = self._turns.setdefault(supplier, DeferredLock())
-        return turn.run(self._send, supplier, sought)
+        return self._turns.run(supplier, lambda: self._send(supplier, sought))
 
     def _send(self, supplier: bytes, sought: Sequence[Sought]) -> "Deferred[Asked]":
         clock, pieces = self._world.clock, [one.piece for one in sought]
