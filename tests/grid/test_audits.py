@@ -89,7 +89,8 @@ class AuditTests(GridCase):
         self.assertEqual((self.base / "back" / "file").read_bytes(), self.data)
 
     def test_who_stays_away_is_doubted(self) -> None:
-        """A supplier that has proved nothing for a whole period counts no longer, until it is back and proves it."""
+        """A supplier that has proved nothing for a whole period counts no longer, until it proves something: within a
+        minute of its return, though its services answer only after it is there."""
         away, book = self.suppliers[0], self.alice.rooms.storage.core.audits.book
         self.grid.network.cut = lambda one, other: away.address in (one, other)
         self.grid.until(lambda: not self.alice.rooms.peers.presence.is_online(away.fingerprint), 300, "its absence")
@@ -100,7 +101,8 @@ class AuditTests(GridCase):
         self.assertEqual((self.share(), self.doctor()["audits"]), (83, "warn"))
         self.assertEqual(self.alice.rooms.storage.core.audits.row(away.fingerprint)["failed"], 0)
         self.grid.network.cut = lambda one, other: False
-        self.grid.until(lambda: self.share() == 100, 600, "the proof")
+        self.grid.until(lambda: self.alice.rooms.peers.presence.is_online(away.fingerprint), 300, "its return")
+        self.grid.until(lambda: self.share() == 100, 60, "the proof")
 
     def test_a_supplier_reports_its_own_rot(self) -> None:
         """A piece that rots on a supplier's disk is reported by its own walk, and made again before anybody reads."""

@@ -1,5 +1,6 @@
 """Suppliers that lie about what they have: found out within one round, remembered, and made good."""
 
+import itertools
 import os
 from pathlib import Path
 
@@ -103,6 +104,22 @@ class HonestTests(AuditCase):
         self.node.storage.core.suppliers_changed()
         self.node.pass_time(2 * HOUR, 20)
         self.assertEqual([self.row(number)["passed"] for number in range(4)], [1] * 4)
+
+    def test_who_cannot_answer_yet(self) -> None:
+        """Who is there before its services answer is asked again within a minute, and then ever more rarely."""
+        asked: list[float] = []
+
+        def busy(reply, fields):
+            asked.append(self.node.clock.seconds())
+            raise PeerFailed({"code": "unknown-command", "text": "no service of this node answers Retrieve"})
+
+        self.answers(1, busy)
+        self.node.pass_time(3 * HOUR, 10)
+        pauses = [later - sooner for sooner, later in itertools.pairwise(asked)]
+        self.assertLess(pauses[0], 60)
+        self.assertEqual(pauses[:3], sorted(pauses[:3]))
+        self.assertGreaterEqual(min(pauses[2:]), 300)
+        self.assertEqual(self.row(1)["failed"], 0)
 
     def test_no_audits(self) -> None:
         """With a period of 0 nobody is asked, and nobody is doubted."""

@@ -17,8 +17,9 @@ from bitdust.wire.records import PieceRef, Scheme
 LEAST_PAUSE = 20.0
 LONGEST_PAUSE = 600.0
 """Seconds between two looks whether it is time: a clock may be set."""
-SOON = 300.0
-"""Seconds until the next try after the supplier was busy or went away."""
+SOON, LATER = 20.0, 300.0
+"""Seconds until the next try after the supplier was busy or went away, and in the end; in between they grow fourfold.
+Who has just come back may answer before its services do."""
 MOST = 1024
 """Pieces of one round, where more and more of them are not proved."""
 MORE = 16
@@ -78,6 +79,7 @@ class Audit:
         self._round = Round()
         self._seen: set[PieceRef] = set()
         self._not_before = 0.0
+        self._postponed = 0
         self._chance = self._roll()
         self.machine = SupplierAudit(registry, supplier.hex()[:8], self)
 
@@ -89,7 +91,7 @@ class Audit:
         """When the next round is due, in seconds since the epoch."""
         due = self._work.book.due(self.supplier, self._chance)
         # What was postponed by a clock that was ahead is due when that is right.
-        return max(due, self._not_before) if self._not_before - self._work.wall() <= 2 * SOON else due
+        return max(due, self._not_before) if self._not_before - self._work.wall() <= 2 * LATER else due
 
     # the machine's port
 
@@ -164,9 +166,12 @@ class Audit:
         if self._round.failed:  # going away in time does not save who has failed already
             self.finish()
             return
-        self._not_before = self._work.wall() + SOON * (1.0 + self._chance)
+        pause = min(SOON * 4**self._postponed, LATER)
+        self._postponed = min(self._postponed + 1, 8)
+        self._not_before = self._work.wall() + pause * (1.0 + self._chance)
 
     def _end(self) -> None:
+        self._postponed = 0
         self._chance = self._roll()
         self._work.ended(self.supplier, self._round)
 
