@@ -15,13 +15,14 @@ from bitdust.batching import InTurn
 from bitdust.crypt.keyring import RingKey
 from bitdust.crypt.shares import GivenShare
 from bitdust.groups.keeping import Keeping
-from bitdust.groups.opened import MyGroup, TheirGroup, conversation_of
+from bitdust.groups.opened import FOLDER, MyGroup, TheirGroup, conversation_of
 from bitdust.groups.ports import GroupPeople
 from bitdust.outcome import outcome
 from bitdust.shares.opened import open_active
 from bitdust.shares.ports import MyFamily
 from bitdust.shares.room import SharesRoom
 from bitdust.signal import Signal
+from bitdust.storage.shared.member_log import end_in_file
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.keepers import Keepers
@@ -237,9 +238,12 @@ class GroupsRoom:
         return all(one.opened is not None and one.opened.knows_end_of(device) for one in self.all() if one.active)
 
     def said_by(self, device: bytes) -> int:
-        """Entries of the longest part of a device in any group that is open."""
+        """Entries of the longest part of a device in any group that is open, or that was left, as far as it was read
+        here."""
         logs = [one.log for one in self._opened.values() if one.log.catalog.is_open]
-        return max((log.end_of(device) for log in logs), default=0)
+        here, files = {log.catalog.path for log in logs}, (self._around.world.home / FOLDER).glob("*.db")
+        left = [end_in_file(path, device) for path in files if path not in here]
+        return max([*(log.end_of(device) for log in logs), *left], default=0)
 
     # what the person decides
 

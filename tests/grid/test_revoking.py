@@ -51,6 +51,30 @@ class RevokedInGroups(GroupsCase, RevokingCase):
         self.invite(key, carl)
         self.all_hear(key, [carl], texts | {"again"})
 
+    def test_a_group_that_was_left(self) -> None:
+        """What a device had said in a group that its person has left counts still: who joins later hears it."""
+        key = self.create()
+        bob, carl = self.members
+        self.invite(key, bob)
+        texts = {str(number) for number in range(12)}
+        for text in texts:
+            self.say(key, self.alice, text)
+        self.all_hear(key, [bob], texts)
+        other = self.recover(self.key_file(self.alice), "alice-too")
+        self.grid.until(lambda: self.api(other, "groups_list"), MINUTE, "the group")
+        self.all_hear(key, [other], texts, MINUTE)
+        self.api(other, "group_leave", group_key_id=key)
+        self.alice.kill()
+        device = self.alice.rooms.identity.me.device.id
+        revocations = other.rooms.identity.revocations
+        revocations.revoke(revocations.find(device.hex()))
+        self.grid.until(lambda: self.is_settled(other), 20 * MINUTE, "the end of what counts")
+        self.assertEqual(other.rooms.identity.me.document.device(device).sequence, len(texts))
+        self.api(other, "group_join", group_key_id=key)
+        self.alice = other
+        self.invite(key, carl)
+        self.all_hear(key, [carl], texts)
+
 
 class RevokedWithFiles(RevokingCase):
     def stored(self) -> tuple[GridNode, Path, bytes]:

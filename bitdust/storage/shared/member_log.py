@@ -6,7 +6,7 @@ can write for somebody else, leave something out, or change the order. It is a c
 
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from attrs import frozen
@@ -18,8 +18,8 @@ from bitdust.formats.operations import Op
 from bitdust.outcome import Outcome, outcome, outcomes
 from bitdust.replication import Replicas, keepers
 from bitdust.signal import Signal
-from bitdust.storage.catalog.catalog import Catalog, begin_of
-from bitdust.storage.catalog.database import meta, set_meta
+from bitdust.storage.catalog.catalog import Catalog, begin_of, log_end
+from bitdust.storage.catalog.database import connect, meta, set_meta
 from bitdust.storage.log.recovery import SeenHead, read_head
 from bitdust.storage.log.requests import LogRequests
 from bitdust.storage.log.riders import Riders
@@ -63,6 +63,14 @@ class Gap:
     device: bytes
     first: int
     last: int
+
+
+def end_in_file(path: Path, device: bytes) -> int:
+    """The last entry of a device's part in the file of a log that is closed; 0 where that cannot be read."""
+    with suppress(sqlite3.Error), closing(connect(path)) as database:
+        rows = database.execute("SELECT DISTINCT key FROM entries UNION SELECT key FROM bases").fetchall()
+        return max((log_end(database, key, device).sequence for (key,) in rows), default=0)
+    return 0
 
 
 class MemberLog:
