@@ -31,7 +31,8 @@ class InTurn:
             finally:
                 lock.release()
         finally:
-            if not lock.locked and not lock.waiting:
+            # Who was let in may have ended already, and taken the lock away.
+            if not lock.locked and not lock.waiting and self._locks.get(about) is lock:
                 del self._locks[about]
 
     def run(self, about: object, call: Callable[[], Awaitable[T]]) -> "Deferred[T]":

@@ -43,6 +43,25 @@ class InTurnTests(SynchronousTestCase):
         self.failureResultOf(third, CancelledError)
         self.assertEqual(turns._locks, {})
 
+    def test_at_once(self) -> None:
+        """A call that was waiting may end while the one before it lets it begin."""
+        turns, end, called = InTurn(), Deferred(), []
+
+        async def first() -> None:
+            await end
+
+        async def at_once() -> None:
+            called.append(turns.run("b", at_last))
+
+        async def at_last() -> None:
+            called.append("at last")
+
+        waiting = [turns.run("a", first), turns.run("a", at_once)]
+        end.callback(None)
+        for one in waiting:
+            self.assertIsNone(self.successResultOf(one))
+        self.assertEqual((called[0], turns._locks), ("at last", {}))
+
 
 class BatcherTests(SynchronousTestCase):
     def setUp(self) -> None:
