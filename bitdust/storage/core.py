@@ -328,7 +328,7 @@ class Core:
 
     def waits_no_more(self) -> bool:
         """Whether of the suppliers of another life that have not listed their pieces each is silent for a month; not
-        where all have."""
+        where all have. Guests who have stepped aside are not asked about: they wait for the room that those take."""
         unlisted = [who for who in self.ports.of_other_lives() if not self.has_listed(who)]
         return bool(unlisted) and all(map(self.silence.is_over, unlisted))
 

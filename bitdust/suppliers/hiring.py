@@ -206,6 +206,7 @@ class Hiring:
     def compare(self) -> None:
         """Note who is lost or back, and what the settings want and cannot have."""
         self._lost.observe(self._connectors.connected())
+        self._replacements.note_read()
         has_data = self.has_data()
         lost = [who for who in self._resizing.to_come() if self._is_gone(who)]
         try:

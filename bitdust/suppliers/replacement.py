@@ -137,7 +137,7 @@ class Replacements:
         """The record, a departure, or what others know has changed."""
         if not self._is_open or self._me.awaits(FAMILY):
             return
-        self._note_read()
+        self.note_read()
         self._forget_the_gone()
         self._machines = {place: one for place, one in self._machines.items() if one.state not in one.final}
         family = self._family.current
@@ -154,7 +154,11 @@ class Replacements:
         self._machines[position] = machine
         return machine
 
-    def _note_read(self) -> None:
+    def note_read(self) -> None:
+        """Note what of other lives is known by now, and whose end has come; guests come back where there is room. To be
+        called now and then: nothing else may happen for long, and others wait for what is noted here."""
+        if not self._is_open or self._me.awaits(FAMILY):
+            return
         try:
             self._family.note_read(self.pieces)
             self._family.take_again()

@@ -343,3 +343,33 @@ class ReplacedTests(ForgedCase):
         self.town.requests.replace(family.members[0], None)
         self.town.clock.pump([1] * 120)
         self.assertEqual(before - {*family.holders}, set())
+
+    def joined(self, suppliers: list[bytes]) -> MyFamily:
+        """The family of today with one of a device that counts."""
+        self.me.document.devices[self.other.id] = FakeDevice(self.other.public)
+        self.assertTrue(self.town.family.adopt(self.record(self.other, suppliers)))
+        return self.town.family
+
+    def test_an_end_that_comes_while_nothing_happens(self) -> None:
+        """Guests who have stepped aside are waited for no longer than a month, though nobody else comes or goes."""
+        everybody = [who for number in (2, 11, 12, 13) for who in people(number)]
+        self.town.unread = self.town.unlisted = {*everybody}
+        for number in (11, 12, 13):
+            self.assertTrue(self.town.family.take_guests(self.forged(number)))
+        family = self.joined(people(2))
+        self.town.clock.pump([1] * 120)
+        self.assertTrue(family.has_guests_aside)
+        self.town.past = START + (GUEST_DAYS + 1) * DAY
+        self.town.clock.pump([1] * 120)
+        self.assertFalse(family.has_guests_aside)
+
+    def test_lists_that_come_while_nothing_happens(self) -> None:
+        """A life whose suppliers all have places again is waited for until they have listed their pieces."""
+        family = self.town.family
+        self.town.unlisted = {*family.members}
+        self.joined(family.members)
+        self.town.clock.pump([1] * 120)
+        self.assertEqual({*family.of_other_lives()}, {*family.members})
+        self.town.unlisted = set()
+        self.town.clock.pump([1] * 120)
+        self.assertEqual(family.of_other_lives(), [])
