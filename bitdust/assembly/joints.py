@@ -180,7 +180,8 @@ class StorageJoint:
 
         However long that takes: an end that was fixed before would cut off all that a revoked device had stored there.
         """
-        return self._suppliers.former.is_searching or bool(self.of_other_lives()) or self.are_some_aside()
+        is_unread = bool(self._suppliers.replacements.unread())
+        return self._suppliers.former.is_searching or is_unread or self.are_some_aside()
 
     def are_some_aside(self) -> bool:
         """Whether suppliers of a family that was found wait for room beside mine, and are not asked meanwhile."""

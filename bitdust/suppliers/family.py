@@ -196,11 +196,19 @@ class MyFamily:
             if not self._me.awaits(FAMILY):
                 check_near(family.revision, self.current.revision, "my family")
         write_safely(self._marker, b"")
+        self._note_strangers(family, signed)
         self._note_before(family, signed)
         self._keep(family, signed)
         if not self._me.awaits(FAMILY):
             self.confirm()
         return True
+
+    def _note_strangers(self, family: Family, signed: Signed) -> None:
+        """Who leaves a place and is new here may have what was stored in another life, or is a guest: nobody but the
+        device that has let it in knows that. And of what is new altogether nothing was read or listed here."""
+        leave = {*family.departing, *((family.beyond or ()) if family.former is not None else ())} - {None}
+        if self.current is None or self._me.awaits(FAMILY) or not leave.issubset(self.holders):
+            self._others.note(signed, guests=())
 
     def _note_before(self, family: Family, signed: Signed) -> None:
         """Another device of mine puts others in the places of my suppliers."""
@@ -332,6 +340,7 @@ class MyFamily:
         if going is not None:
             places = merged(self._without(going, mine), self._without(going, theirs))
         write_safely(self._marker, b"")
+        self._note_strangers(theirs, signed)
         self._note_before(theirs, signed)
         self._others.step_aside(going or ())
         if Places.of(theirs).says_the_same(places) and is_lower:

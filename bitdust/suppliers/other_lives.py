@@ -28,7 +28,7 @@ from twisted.logger import Logger
 
 from bitdust.crypt.files import remove_safely, write_safely
 from bitdust.suppliers.family_before import MAX_RECORD, family_of
-from bitdust.wire.records import Family
+from bitdust.wire.records import MAX_SUPPLIERS, Family, Scheme
 from bitdust.wire.signed import Signed
 
 MOST = 32
@@ -254,18 +254,35 @@ def _life(row: Any) -> Life:
 def _is_read(family: Family | None, reading: Reading, holders: Collection[bytes]) -> bool:
     """Any k places of a family include one that holds each log that was safe; nobody waits for who is no holder.
 
-    Who names no log but mine may have lost its disk: it counts where all have answered alike.
+    Who names no log but mine may have lost its disk: it counts where all have answered alike. While a family changes
+    its size what was safe in the larger one counts as well.
     """
     if family is None:
         return all(map(reading.has_read, holders))
-    places = _places(family, holders)
-    return all(map(reading.has_read, chain(*places))) or _telling(places, reading) >= family.k
+    asked = [*_places(family, holders), *_beyond(family, holders)]
+    return all(map(reading.has_read, chain(*asked))) or _lacking(family, reading, holders) <= 0
+
+
+def _lacking(family: Family, reading: Reading, holders: Collection[bytes]) -> int:
+    """How many more places have to be read."""
+    places, beyond = _places(family, holders), _beyond(family, holders)
+    lacking = family.k - _telling(places, reading)
+    if not beyond:
+        return lacking
+    larger = Scheme.for_family(min(family.n + len(beyond), MAX_SUPPLIERS)).k
+    return max(lacking, larger - _telling([*places, *beyond], reading))
 
 
 def _places(family: Family, holders: Collection[bytes]) -> list[list[bytes]]:
     """Of each place those who can be asked, where there is anybody."""
     known = map(family.holders_of, range(family.n))
     return [there for place in known if (there := [who for who in place if who in holders])]
+
+
+def _beyond(family: Family, holders: Collection[bytes]) -> list[list[bytes]]:
+    """The same of places of a larger family that was."""
+    known = (family.beyond or ()) if family.former is not None else ()
+    return [[who] for who in known if who is not None and who in holders]
 
 
 def _telling(places: Iterable[Collection[bytes]], reading: Reading) -> int:
@@ -276,6 +293,5 @@ def _telling(places: Iterable[Collection[bytes]], reading: Reading) -> int:
 
 def _unread(life: Life, reading: Reading, holders: Collection[bytes]) -> Unread:
     silent = [who for who in holders if life.has(who) and not reading.has_read(who)]
-    family = life.family
-    needed = family.k - _telling(_places(family, holders), reading) if family is not None else len(silent)
+    needed = _lacking(life.family, reading, holders) if life.family is not None else len(silent)
     return Unread(silent, min(needed, len(silent)), life.until)

@@ -42,11 +42,11 @@ class WrittenLogsTests(SynchronousTestCase):
         """One that is searched for, or not read yet, leaves it open however long that takes."""
         suppliers = mock.Mock()
         joint = StorageJoint(self.around, mock.Mock(), suppliers, mock.Mock(), mock.Mock())
-        cases = ((True, [], False), (False, [b"supplier"], False), (False, [], True), (False, [], False))
+        cases = ((True, [], False), (False, ["life"], False), (False, [], True), (False, [], False))
         for is_searching, others, is_aside in cases:
             suppliers.family.has_guests_aside = is_aside
             suppliers.former.is_searching = is_searching
-            suppliers.family.of_other_lives.return_value = others
+            suppliers.replacements.unread.return_value = others
             self.around.world.wall.return_value = MADE + LONGEST_WAIT + 1
             self.assertEqual(joint.awaits_others(), is_searching or bool(others) or is_aside)
 
