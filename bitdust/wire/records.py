@@ -15,7 +15,7 @@ from bitdust.wire.schema import Bytes, Choice, Int, ListOf, Optional, Schema, St
 
 MAX_SUPPLIERS = 64
 MIN_SUPPLIERS = 2
-MAX_ROOTS = 8
+MAX_ROOTS = 32
 MAX_ALSO = 8
 ECC_CODE = "isa_l_rs_cauchy"
 SCHEME_VERSION = 2

@@ -218,6 +218,18 @@ class DevicesTests(SynchronousTestCase):
         one.write(family.suppliers, [None] * 4, [None, *family.leaving[1:]])
         self.assertEqual((one.current.leaving[0], len(one.current.also)), (second[0], 3))
 
+    def test_a_person_who_has_started_over_ten_times(self) -> None:
+        """Each of the families is joined once, however many there were: one that is shown again changes nothing."""
+        one = self.device(b"1")[0]
+        one.write([A, B, C, D], [None] * 4)
+        for number in range(10):
+            key = DeviceKey.from_seed(bytes([100 + number]) * 32)
+            one._me.document.devices[key.id] = FakeDevice(key.public)
+            other = Family(OWNER, 7, 2, 4, START, [A, B, C, D], roots=[key.id])
+            signed = key.sign_record(other.KIND, other.to_body())
+            self.assertEqual([one.adopt(signed), one.adopt(signed)], [True, False])
+        self.assertEqual(len(one.current.roots), 11)
+
     def test_more_than_a_record_has_room_for(self) -> None:
         """Where so many leave a place that somebody would have to be forgotten, nobody is joined yet."""
         one, other = self.device(b"1")[0], self.other_life(1)
