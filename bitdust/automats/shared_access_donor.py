@@ -26,7 +26,10 @@ class SharedAccessDonorPort(Protocol):
 
 
 class SharedAccessDonor(Machine):
-    """DELIVERED when the holder has the newest; who is away is tried again in growing pauses, and when it comes."""
+    """DELIVERED when the holder has the newest; who is away is tried again in growing pauses, and when it comes.
+
+    Who has just come may not take it yet: its pauses begin anew.
+    """
 
     table = """
       # state     event        guard       next       actions
@@ -35,17 +38,18 @@ class SharedAccessDonor(Machine):
       DELIVERY?   failed       is_refusal  REFUSED    report_failed
       DELIVERY?   failed       -           WAITING    report_failed
       DELIVERY?   changed      -           DELIVERY?  deliver
+      DELIVERY?   holder-came  -           =          forget_tries
       DELIVERY?   timer-1min   -           WAITING    report_failed
-      WAITING     holder-came  -           DELIVERY?  deliver
+      WAITING     holder-came  -           DELIVERY?  forget_tries deliver
       WAITING     changed      -           DELIVERY?  deliver
-      WAITING     timer-1min   -           DELIVERY?  deliver
+      WAITING     timer-5sec   -           DELIVERY?  deliver
       DELIVERED   changed      -           DELIVERY?  deliver
       REFUSED     changed      -           DELIVERY?  deliver
       *           shutdown     -           CLOSED     -
     """
     ignore = """
       AT_STARTUP  holder-came changed delivered failed
-      DELIVERY?   start holder-came
+      DELIVERY?   start
       WAITING     start delivered failed
       DELIVERED   start holder-came delivered failed
       REFUSED     start holder-came delivered failed
@@ -75,6 +79,9 @@ class SharedAccessDonor(Machine):
     def report_delivered(self, payload: Any) -> None:
         self._tries = 0
         self._port.report_delivered()
+
+    def forget_tries(self, payload: Any) -> None:
+        self._tries = 0
 
     def report_failed(self, payload: Any) -> None:
         self._port.report_failed(payload)

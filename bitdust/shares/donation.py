@@ -8,7 +8,8 @@ from bitdust.automats.kernel import Registry
 from bitdust.automats.shared_access_donor import SharedAccessDonor
 from bitdust.outcome import outcome
 
-REFUSALS = ("not-allowed", "bad-signature", "bad-field", "too-many-shares", "too-many-keys", "unknown-command")
+REFUSALS = ("not-allowed", "bad-signature", "bad-field", "too-many-shares", "too-many-keys")
+"""Codes after which asking again would not help. Who does not know the command is starting, or takes no keys now."""
 
 
 class Bringing(Protocol):

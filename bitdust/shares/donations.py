@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
+from bitdust.automats.kernel import doubled
 from bitdust.crypt.keyring import MASTER, RingKey
 from bitdust.crypt.shares import GivenShare, Grant
 from bitdust.outcome import outcomes
@@ -38,6 +39,8 @@ RENEWED_BEFORE = 60 * DAY
 """So long before its end a capability that has no end of its own is given again."""
 LOOK_AGAIN = 600.0
 """Seconds after which what everybody has is compared again: a clock may have been set right."""
+LOOK_SOON = 10.0
+"""The same where a device did not take it; the pause doubles while that is so."""
 READER = (Right.READ, Right.LIST)
 Place = tuple[str, bytes]
 """Alias of the key and holder."""
@@ -62,6 +65,7 @@ class Donations:
         self.changed: Signal[[str]] = Signal()
         """Somebody was let into a key with this alias, or shut out."""
         self._timer: IDelayedCall | None = None
+        self._looks = 0
         self._publishing = Publishing(around.world)
 
     def start(self) -> None:
@@ -209,6 +213,7 @@ class Donations:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = self._around.world.clock.callLater(LOOK_AGAIN, self.refresh)
+        self._looks *= any(map(self._is_behind, self._running.values()))
         self._note_devices()
         wanted = dict(self._wanted())
         for place, donation in list(self._running.items()):
@@ -223,6 +228,13 @@ class Donations:
                 begun.machine.send("start")
             elif self.digest(known) != known.delivered or self._is_behind(known):
                 known.machine.send("changed")
+
+    def _look_soon(self) -> None:
+        """A device did not take what another one has: it may be starting."""
+        now, pause = self._around.world.clock.seconds(), doubled(LOOK_SOON, self._looks, LOOK_AGAIN)
+        self._looks += 1
+        if self._timer is not None and self._timer.active() and self._timer.getTime() > now + pause:
+            self._timer.reset(pause)
 
     def _is_behind(self, donation: Donation) -> bool:
         """Whether a device of the holder is here that has not taken what another one has."""
@@ -305,6 +317,8 @@ class Donations:
             if end.error is None:
                 donation.at[session.peer.device] = digest
         failed = [end.error for end in ends if end.error is not None]
+        if failed:
+            self._look_soon()
         if any(donation.at.get(one.peer.device) == digest for one in found):  # its person has it, and uses it there
             failed = [error for error in failed if not donation.is_refusal(error)]
         if failed and len(failed) == len(ends):

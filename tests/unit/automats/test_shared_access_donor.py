@@ -47,7 +47,7 @@ class SharedAccessDonorTests(RowTests):
     def test_away(self) -> None:
         """Who is away is tried again after pauses that grow to an hour; a success lets them begin anew."""
         self.wait()
-        for pause in (60, 120, 240, 480, 960, 1920, 3600, 3600):
+        for pause in (5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600):
             self.passes(pause, "DELIVERY?", ("deliver",))
             self.port.fail("deliver")
             self.asked("WAITING", ("report_failed", ANY))
@@ -57,7 +57,27 @@ class SharedAccessDonorTests(RowTests):
         self.drive("changed", None, "DELIVERY?", ("deliver",))
         self.port.fail("deliver")
         self.asked("WAITING", ("report_failed", ANY))
-        self.passes(60, "DELIVERY?", ("deliver",))
+        self.passes(5, "DELIVERY?", ("deliver",))
+
+    def test_comes_and_cannot_take_it_yet(self) -> None:
+        """However long somebody was away, when it comes pauses begin anew: it may be starting."""
+        self.wait()
+        for pause in (5, 10, 20, 40):
+            self.passes(pause, "DELIVERY?", ("deliver",))
+            self.port.fail("deliver")
+            self.asked("WAITING", ("report_failed", ANY))
+        self.drive("holder-came", None, "DELIVERY?", ("deliver",))
+        self.port.fail("deliver")
+        self.asked("WAITING", ("report_failed", ANY))
+        for pause in (5, 10):
+            self.passes(pause, "DELIVERY?", ("deliver",))
+            self.port.fail("deliver")
+            self.asked("WAITING", ("report_failed", ANY))
+        self.passes(20, "DELIVERY?", ("deliver",))
+        self.drive("holder-came", None, "DELIVERY?")
+        self.port.fail("deliver")
+        self.asked("WAITING", ("report_failed", ANY))
+        self.passes(5, "DELIVERY?", ("deliver",))
 
     def test_changed_while_away(self) -> None:
         """A change is a reason to try."""
