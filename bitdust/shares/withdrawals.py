@@ -3,9 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
+from bitdust.automats.kernel import doubled
 from bitdust.outcome import outcome
+from bitdust.ports import Session
 from bitdust.shares.ports import MyFamily
 from bitdust.signal import Signal
 from bitdust.surroundings import Connected
@@ -14,11 +17,14 @@ from bitdust.wire.packet import Command
 
 KIND = "capability"
 SECONDS = 15.0
+SOON, LONGEST = 5.0, 3600.0
+"""Seconds until suppliers that are there and did not take one are told again, first and in the end: who has just come
+may be starting."""
 
 
 class Withdrawals:
     """Grants that were taken back stand in the key ring until they end; a supplier is told once in a run of the node,
-    when it is connected, and again after each failure when it comes back."""
+    when it is connected, and after a failure again in pauses that grow, and when it comes back."""
 
     log = Logger()
 
@@ -29,6 +35,8 @@ class Withdrawals:
         self._told: set[tuple[bytes, bytes]] = set()
         self._on_the_way: set[tuple[bytes, bytes]] = set()
         self._removers: list[Callable[[], None]] = []
+        self._call: IDelayedCall | None = None
+        self._failures = 0
         self.told: Signal[[]] = Signal()
         """A supplier has learnt of one more."""
 
@@ -36,7 +44,7 @@ class Withdrawals:
         """Tell them from now on."""
         self._removers = [
             self._family.changed.connect(self.tell),
-            self._around.sessions.on_session(lambda session, up: self._tell(session.peer.fingerprint) if up else None),
+            self._around.sessions.on_session(self._session),
         ]
         self.tell()
 
@@ -45,6 +53,25 @@ class Withdrawals:
         removers, self._removers = self._removers, []
         for remove in removers:
             remove()
+        self._cancel()
+
+    def _session(self, session: Session, up: bool) -> None:
+        """Somebody comes: pauses begin anew."""
+        if up:
+            self._failures = 0
+            self._cancel()
+            self.tell()
+
+    def _cancel(self) -> None:
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+        self._call = None
+
+    def _tell_later(self) -> None:
+        if self._removers and (self._call is None or not self._call.active()):
+            pause = doubled(SOON, self._failures, LONGEST)
+            self._call = self._around.world.clock.callLater(pause, self.tell)
+            self._failures += 1
 
     def tell(self) -> None:
         """Tell all that are connected what they do not know yet."""
@@ -93,3 +120,4 @@ class Withdrawals:
             self.told.emit()
         else:
             self.log.info("a supplier has not taken a revocation yet: {why}", why=answer.error)
+            self._tell_later()

@@ -46,3 +46,16 @@ class SharesTests(LateCase):
         self.comes_back(self.bob, "key_exchange", self.alice)
         self.grid.until(lambda: bool(self.api(self.bob, "shares_list")), SOON, "the key")
         self.assertEqual(stopped, [])
+
+    def test_a_key_is_taken_back(self) -> None:
+        """A supplier that was away when somebody was shut out learns it soon, though it keeps nothing for anybody yet
+        when it is back."""
+        key, away, withdrawals = self.create(), self.suppliers[0], self.alice.rooms.shares.withdrawals
+        self.put(self.alice, key, "cake")
+        self.grant(key)
+        self.lose(away, 60)
+        self.envelope(self.alice, "share_revoke", key_id=key, trusted_user_id=self.name(self.bob))
+        self.lose(away)
+        self.assertEqual(withdrawals.waiting(), 1)
+        self.comes_back(away, "supplier", self.alice)
+        self.grid.until(lambda: not withdrawals.waiting(), SOON, "the revocation")
