@@ -45,11 +45,15 @@ class MessageCourierPort(Protocol):
 
 
 class MessageCourier(Machine):
-    """What is acknowledged by the device itself is done; what mailboxes have is sent again when the device is there."""
+    """What is acknowledged by the device itself is done; what mailboxes have is sent again when the device is there.
+
+    Who comes may not take messages yet: whatever failed before, pauses begin anew.
+    """
 
     table = """
       # state      event         guard            next        actions
       RESTING      work          -                CALLING     call
+      CALLING      online        -                =           forget_failures
       CALLING      called        has_unsealed     PREPARING   prepare
       CALLING      called        -                SENDING     send_next
       CALLING      not-called    has_unsealed     PREPARING   prepare
@@ -58,6 +62,7 @@ class MessageCourier(Machine):
       CALLING      timer-30sec   has_unsealed     PREPARING   prepare
       CALLING      timer-30sec   has_undeposited  DEPOSITING  deposit
       CALLING      timer-30sec   -                AWAY        -
+      PREPARING    online        -                =           forget_failures
       PREPARING    prepared      is_connected     SENDING     send_next
       PREPARING    prepared      has_undeposited  DEPOSITING  deposit
       PREPARING    prepared      -                AWAY        -
@@ -70,12 +75,13 @@ class MessageCourier(Machine):
       SENDING      not-sent      -                AWAY        count_failure
       SENDING      timer-60sec   has_undeposited  DEPOSITING  deposit
       SENDING      timer-60sec   -                AWAY        count_failure
+      DEPOSITING   online        -                =           forget_failures
       DEPOSITING   deposited     has_unsealed     PREPARING   prepare
       DEPOSITING   deposited     has_undeposited  DEPOSITING  deposit
       DEPOSITING   deposited     -                AWAY        count_failure
       DEPOSITING   not-deposited -                AWAY        count_failure
       DEPOSITING   timer-60sec   -                AWAY        count_failure
-      AWAY         online        -                CALLING     call
+      AWAY         online        -                CALLING     forget_failures call
       AWAY         work          has_unsealed     PREPARING   prepare
       AWAY         work          has_undeposited  DEPOSITING  deposit
       AWAY         timer-5sec    -                CALLING     call
@@ -83,10 +89,10 @@ class MessageCourier(Machine):
     """
     ignore = """
       RESTING      online called not-called prepared not-prepared sent not-sent deposited not-deposited
-      CALLING      work online prepared not-prepared sent not-sent deposited not-deposited
-      PREPARING    work online called not-called sent not-sent deposited not-deposited
+      CALLING      work prepared not-prepared sent not-sent deposited not-deposited
+      PREPARING    work called not-called sent not-sent deposited not-deposited
       SENDING      work online called not-called prepared not-prepared deposited not-deposited
-      DEPOSITING   work online called not-called prepared not-prepared sent not-sent
+      DEPOSITING   work called not-called prepared not-prepared sent not-sent
       AWAY         work called not-called prepared not-prepared sent not-sent deposited not-deposited
     """
     initial = "RESTING"

@@ -2,6 +2,8 @@
 
 from bitdust.outcome import outcome
 from bitdust.testing.grid import GridNode
+from tests.grid.test_main_job import GridCase
+from tests.grid.test_messages import MailboxCase, MessagesCase
 from tests.grid.test_shares import SharesCase
 
 SOON = 60.0
@@ -10,29 +12,34 @@ LATE = 15.0
 """Seconds for which a session stands before the service behind it is ON."""
 
 
-class LateCase(SharesCase):
-    """Alice and Bob have four suppliers."""
+class Late(GridCase):
+    """What keeps a service from its peers for longer than its node."""
 
     def lose(self, node: GridNode, seconds: float = 3600.0) -> None:
         """A node is cut off for an hour, and others count what they have tried in vain."""
         self.grid.network.cut = lambda one, other: node.address in (one, other)
         self.grid.pass_time(seconds)
 
-    def comes_back(self, node: GridNode, service: str, *to: GridNode) -> None:
-        """It is connected to these again, and one of its services starts a while later."""
-        key = f"services/{service.replace('_', '-')}/enabled"
-        node.node.settings.set(key, False)
-        self.grid.until(lambda: not node.is_on(service), 60, "the end of the service")
+    def comes_back(self, node: GridNode, service: str, to: GridNode) -> None:
+        """It is connected to another one again, and one of its services starts a while later."""
+        self.switch(node, service, False)
         self.grid.network.cut = lambda one, other: False
-        for other in to:
-            while not other.rooms.gateway.connected(node.fingerprint):
-                self.grid.wait(outcome(other.rooms.gateway.session_to(node.fingerprint)), 300)
+        self.meet(node, to)
         self.grid.run(LATE)
-        node.node.settings.set(key, True)
-        self.grid.until(lambda: node.is_on(service), 60, "the service")
+        self.switch(node, service, True)
+
+    def switch(self, node: GridNode, service: str, is_on: bool) -> None:
+        node.node.settings.set(f"services/{service.replace('_', '-')}/enabled", is_on)
+        self.grid.until(lambda: node.is_on(service) is is_on, 60, service)
+
+    def meet(self, node: GridNode, to: GridNode) -> None:
+        while not to.rooms.gateway.connected(node.fingerprint):
+            self.grid.wait(outcome(to.rooms.gateway.session_to(node.fingerprint)), 300)
 
 
-class SharesTests(LateCase):
+class SharesTests(Late, SharesCase):
+    """Alice and Bob have four suppliers."""
+
     def test_a_key_is_given(self) -> None:
         """Who was let in while away gets the key, though its node does not take keys yet when it is back; no service
         of the owner has to start again for that."""
@@ -59,3 +66,33 @@ class SharesTests(LateCase):
         self.assertEqual(withdrawals.waiting(), 1)
         self.comes_back(away, "supplier", self.alice)
         self.grid.until(lambda: not withdrawals.waiting(), SOON, "the revocation")
+
+
+class MessagesTests(Late, MessagesCase):
+    """Nobody keeps mailboxes."""
+
+    def test_a_message(self) -> None:
+        """What was written to somebody who was away for an hour arrives soon, though its node takes no messages yet
+        when it is back."""
+        alice, bob = self.person("alice"), self.person("bob")
+        self.introduce(alice, bob)
+        self.lose(bob, 60)
+        self.send(alice, bob, text="hello")
+        self.lose(bob)
+        self.comes_back(bob, "private_messages", alice)
+        self.grid.until(lambda: self.stored(bob) == ["hello"], SOON, "the message")
+
+
+class MailboxTests(Late, MailboxCase):
+    def test_a_visit(self) -> None:
+        """What mailboxes have comes soon, though those who keep them, back after an hour, do not keep any yet."""
+        self.bob.crash()
+        self.assertEqual(self.grid.wait(self.send(self.alice, self.bob, text="hello").arrived, 300), "kept")
+        self.alice.crash()
+        dave, carol = self.keepers[1], self.keepers[0]
+        dave.crash()
+        self.lose(carol, 60)
+        bob = self.again(self.bob, "10.0.0.20")
+        self.lose(carol)
+        self.comes_back(carol, "private_messages", bob)
+        self.grid.until(lambda: self.stored(bob) == ["hello"], SOON, "the message")

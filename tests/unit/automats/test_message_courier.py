@@ -198,6 +198,36 @@ class MessageCourierTests(RowTests):
         self.passes(60, "AWAY")
         self.assertEqual(self.machine.failures, 2)
 
+    def test_who_comes_may_not_take_it_yet(self) -> None:
+        """Whoever comes, or comes while it is called, is asked again soon, however often nothing came of it before."""
+        self.away()
+        for is_called in (False, True):
+            if is_called:
+                self.passes(5, "CALLING", CALL)
+            self.machine.failures = 50
+            self.drive("online", None, "CALLING", *([] if is_called else [CALL]))
+            self.port.succeed("call")
+            self.asked("SENDING", SEND)
+            self.port.fail("send")
+            self.asked("AWAY")
+        self.passes(5, "CALLING", CALL)
+
+    def test_who_comes_meanwhile(self) -> None:
+        """The same while something is sealed for it, or deposited."""
+        self.preparing()
+        self.machine.failures = 50
+        self.drive("online", None, "PREPARING")
+        self.port.fail("prepare")
+        self.asked("AWAY")
+        self.passes(5, "CALLING", CALL)
+        self.port.fail("call")
+        self.asked("DEPOSITING", DEPOSIT)
+        self.machine.failures = 50
+        self.drive("online", None, "DEPOSITING")
+        self.port.fail("deposit")
+        self.asked("AWAY")
+        self.passes(5, "CALLING", CALL)
+
     def test_the_end(self) -> None:
         """It ends from wherever it is."""
         self.sending()
