@@ -4,9 +4,10 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from bitdust.automats.kernel import Machine, Registry
+from bitdust.automats.kernel import Machine, Registry, doubled
 
 SHARE = 0.5
+LONGEST_PAUSE = 900.0
 
 
 class MailboxVisitPort(Protocol):
@@ -32,31 +33,37 @@ class MailboxVisitPort(Protocol):
 
 
 class MailboxVisit(Machine):
-    """Goes when it is called, and every quarter of an hour. What cannot be opened yet stays there."""
+    """Goes when it is called, and every quarter of an hour. What cannot be opened yet stays there.
+
+    Whoever keeps it and has just come may not answer yet: after a failure it goes again soon.
+    """
 
     table = """
       # state      event          guard          next        actions
       WAITING      go             -              FETCHING    fetch
       WAITING      timer-15min    -              FETCHING    fetch
-      FETCHING     fetched        found_nothing  WAITING     -
+      PAUSED       go             -              FETCHING    forget_failures fetch
+      PAUSED       timer-20sec    -              FETCHING    fetch
+      FETCHING     fetched        found_nothing  WAITING     forget_failures
       FETCHING     fetched        -              TAKING      take
       FETCHING     go             -              =           note_call
-      FETCHING     not-fetched    -              WAITING     -
-      FETCHING     timer-1min     -              WAITING     -
+      FETCHING     not-fetched    -              PAUSED      count_failure
+      FETCHING     timer-1min     -              PAUSED      count_failure
       TAKING       taken          -              CONFIRMING  confirm
       TAKING       go             -              =           note_call
-      TAKING       not-taken      -              WAITING     -
-      TAKING       timer-1min     -              WAITING     -
+      TAKING       not-taken      -              PAUSED      count_failure
+      TAKING       timer-1min     -              PAUSED      count_failure
       CONFIRMING   confirmed      is_called      FETCHING    forget_call fetch
       CONFIRMING   confirmed      has_more       FETCHING    fetch
-      CONFIRMING   confirmed      -              WAITING     -
+      CONFIRMING   confirmed      -              WAITING     forget_failures
       CONFIRMING   go             -              =           note_call
-      CONFIRMING   not-confirmed  -              WAITING     -
-      CONFIRMING   timer-1min     -              WAITING     -
+      CONFIRMING   not-confirmed  -              PAUSED      count_failure
+      CONFIRMING   timer-1min     -              PAUSED      count_failure
       *            stop           -              CLOSED      -
     """
     ignore = """
       WAITING      fetched not-fetched taken not-taken confirmed not-confirmed
+      PAUSED       fetched not-fetched taken not-taken confirmed not-confirmed
       FETCHING     taken not-taken confirmed not-confirmed
       TAKING       fetched not-fetched confirmed not-confirmed
       CONFIRMING   fetched not-fetched taken not-taken
@@ -67,12 +74,17 @@ class MailboxVisit(Machine):
     def __init__(self, registry: Registry, ident: str, port: MailboxVisitPort) -> None:
         self._port = port
         self.called = False
+        self.failures = 0
         super().__init__(registry, ident)
 
     def timer_seconds(self, event: str) -> float:
-        """Not all go at the same time."""
+        """Not all go at the same time; the pause after a failure doubles with each one."""
         seconds = super().timer_seconds(event)
-        return seconds * (1 - SHARE + 2 * SHARE * self._port.jitter()) if event == "timer-15min" else seconds
+        if event == "timer-20sec":
+            seconds = doubled(seconds, self.failures, LONGEST_PAUSE)
+        elif event != "timer-15min":
+            return seconds
+        return seconds * (1 - SHARE + 2 * SHARE * self._port.jitter())
 
     def found_nothing(self, payload: Any) -> bool:
         return self._port.found_nothing()
@@ -94,6 +106,13 @@ class MailboxVisit(Machine):
 
     def note_call(self, payload: Any) -> None:
         self.called = True
+        self.failures = 0
+
+    def count_failure(self, payload: Any) -> None:
+        self.failures += 1
+
+    def forget_failures(self, payload: Any) -> None:
+        self.failures = 0
 
     def forget_call(self, payload: Any) -> None:
         self.called = False

@@ -35,9 +35,10 @@ class MailboxVisitTests(RowTests):
 
     def test_times_differ(self) -> None:
         """By chance it goes half as soon, or half as late."""
-        for jitter, seconds in ((0.0, 450), (1.0, 1350)):
+        for jitter, seconds, soon in ((0.0, 450, 10), (1.0, 1350, 30)):
             self.port.answers["jitter"] = jitter
             self.assertEqual(self.machine.timer_seconds("timer-15min"), seconds)
+            self.assertEqual(self.machine.timer_seconds("timer-20sec"), soon)
 
     def test_an_empty_mailbox(self) -> None:
         """Where nothing is there is nothing to confirm."""
@@ -68,25 +69,43 @@ class MailboxVisitTests(RowTests):
             self.asked("FETCHING", FETCH)
             self.assertFalse(self.machine.called)
             self.port.fail("fetch")
-            self.asked("WAITING")
+            self.asked("PAUSED")
 
     def test_failures(self) -> None:
-        """What fails is tried at the next visit."""
-        self.fetching()
-        self.port.fail("fetch")
-        self.asked("WAITING")
-        self.taking()
-        self.port.fail("take")
-        self.asked("WAITING")
-        self.confirming()
-        self.port.fail("confirm")
-        self.asked("WAITING")
+        """What fails, or hangs for a minute, is tried again, and counts."""
+        for state, step in ((self.fetching, "fetch"), (self.taking, "take"), (self.confirming, "confirm")):
+            for hangs in (True, False):
+                state()
+                if hangs:
+                    self.passes(60, "PAUSED")
+                else:
+                    self.port.fail(step)
+                    self.asked("PAUSED")
+                self.assertEqual(self.machine.failures, 1)
 
-    def test_what_hangs(self) -> None:
-        """Nothing is waited for longer than a minute."""
-        for state in (self.fetching, self.taking, self.confirming):
-            state()
-            self.passes(60, "WAITING")
+    def test_asked_again_soon(self) -> None:
+        """After a visit of which nothing came it goes again soon, and ever more rarely; pauses begin anew when it is
+        called, and when it came to the end of what is there."""
+        self.fetching()
+        for pause in (20, 40, 80, 160, 320, 640, 900, 900):
+            self.port.fail("fetch")
+            self.asked("PAUSED")
+            self.passes(pause, "FETCHING", FETCH)
+        self.port.fail("fetch")
+        self.asked("PAUSED")
+        self.drive("go", None, "FETCHING", FETCH)
+        self.drive("go", None, "FETCHING")
+        self.port.fail("fetch")
+        self.asked("PAUSED")
+        self.passes(20, "FETCHING", FETCH)
+        for is_empty in (True, False):
+            self.machine.failures, self.machine.called = 5, False
+            self.port.answers["found_nothing"] = is_empty
+            for step in ("fetch",) if is_empty else ("fetch", "take", "confirm"):
+                self.port.succeed(step)
+            self.calls.clear()
+            self.assertEqual((self.machine.state, self.machine.failures), ("WAITING", 0))
+            self.passes(900, "FETCHING", FETCH)
 
     def test_the_end(self) -> None:
         """It ends from wherever it is."""
