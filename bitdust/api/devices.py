@@ -71,22 +71,30 @@ def _row(device: Device, mine: bytes) -> dict[str, Any]:
         Param("device", help="its number or id, as `identity_devices` shows them", example="1"),
         Param("private_key_source", default=None, help=f"{DETACHED}: the text of your key file", secret=True),
         Param("passphrase", default=None, help="of the key file", secret=True),
+        Param("end_now", Kind.FLAG, False, help="of one that is revoked: nothing counts but what is known of it now"),
     ),
     returns=DEVICES,
-    errors=("no-identity", "locked", "not-found", "not-allowed", "key-needed", *KEY_ERRORS),
+    errors=("no-identity", "locked", "not-found", "not-allowed", "not-ready", "key-needed", *KEY_ERRORS),
 )
 async def identity_device_revoke(
-    context: Context, device: str, private_key_source: str | None, passphrase: str | None
+    context: Context, device: str, private_key_source: str | None, passphrase: str | None, end_now: bool
 ) -> Envelope:
     """A device was lost or stolen: from now on nobody takes its word.
 
     Its sessions end wherever your newest identity document arrives, which your suppliers are brought at once. What it
     stored until now stays, and so do your other devices. Everything new is sealed under secrets that it does not know.
+
+    How much it had stored is not known while a family of suppliers of before is looked for, or was not read: until then
+    all that it writes counts. With ``end_now``, for one that is revoked already, you say that it ends here; what it had
+    stored at suppliers that were not heard does not come back then.
     """
     revocations = context.revocations
     found = revocations.find(device)
     if private_key_source is not None:
         revocations.lend(await _master(context, private_key_source, passphrase))
+    if end_now:
+        revocations.end(found)
+        return ok(await _rows(context), message="of what it wrote nothing counts but what is known now")
     revocations.revoke(found)
     if context.storage.is_open:
         await context.storage.sync()

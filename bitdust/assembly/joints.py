@@ -79,11 +79,11 @@ class WrittenLogs:
         self._storage = storage
         self._groups = groups
 
-    def length(self, device: bytes) -> int | None:
+    def length(self, device: bytes, is_patient: bool = True) -> int | None:
         """Entries of the longest one; None while there may be more. A group that nobody keeps any more is not waited
         for longer than two days after my document was made."""
-        known = self._storage.length(device)
-        if known is None or not (self._groups.were_read(device) or _is_late(self._around)):
+        known = self._storage.length(device, is_patient)
+        if known is None or not (self._groups.were_read(device) or _is_late(self._around) or not is_patient):
             return None
         return max(known, self._groups.said_by(device))
 

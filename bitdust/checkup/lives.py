@@ -29,6 +29,6 @@ def open_ends(devices: Sequence[int], has_key: bool) -> list[Finding]:
     names = few([str(number) for number in devices], 3)
     text = f"how much revoked devices had written is not known yet: {names}; all that they write counts until it is"
     if has_key:
-        return [ok("revoked devices", text)]
+        return [ok("revoked devices", f"{text}; to wait no longer: bitdust identity revoke {devices[0]} --end-now")]
     again = f"bitdust identity revoke {devices[0]} --key-file FILE"
     return [warn("revoked devices", f"{text}, and saying it needs your private key", again)]

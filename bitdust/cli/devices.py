@@ -38,20 +38,30 @@ def _show(session: Session, rows: list[dict[str, Any]]) -> None:
 @click.argument("device")
 @click.option("--key-file", type=KEY_FILE, help="Where this device does not keep your private key: your key file.")
 @PASSPHRASE_FILE
+@click.option("--end-now", is_flag=True, help="It is revoked, and you wait no longer for what it may have stored.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
-def revoke(session: Session, device: str, key_file: Path | None, passphrase_file: str | None, yes: bool) -> None:
+def revoke(
+    session: Session, device: str, key_file: Path | None, passphrase_file: str | None, end_now: bool, yes: bool
+) -> None:
     """DEVICE, by its number or id, was lost or stolen: nobody takes its word any more.
 
     What it stored stays yours. A device that is revoked does not come back: recover on it from your key file to use it
     again. Whoever has a copy of your key file too can undo this.
+
+    While suppliers of before are looked for nobody knows how much it had stored, and all that it writes counts; bitdust
+    doctor says so. With --end-now nothing counts but what is known now. What it had stored at suppliers that were not
+    heard is lost then.
     """
-    sure(yes, f"Revoke device {device} for good?")
-    key = _key(key_file, passphrase_file) if key_file is not None else {}
-    rows = session.call("identity_device_revoke", device=device, **key)
+    lost = ": what it had stored at suppliers that were not heard is lost" if end_now else ""
+    sure(yes, f"End what counts of device {device} here{lost}?" if end_now else f"Revoke device {device} for good?")
+    arguments: dict[str, Any] = dict(_key(key_file, passphrase_file)) if key_file is not None else {}
+    if end_now:
+        arguments["end_now"] = True
+    found = session.envelope("identity_device_revoke", device=device, **arguments)
     if not session.as_json:
-        click.echo("it is revoked; whoever hears of it takes its word no more", err=True)
-    _show(session, rows)
+        click.echo(found.get("message", "done"), err=True)
+    _show(session, found["result"])
 
 
 def _key(file: Path, passphrase_file: str | None) -> dict[str, str]:

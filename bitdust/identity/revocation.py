@@ -27,8 +27,9 @@ LENT_FOR = 3 * 86_400.0
 class KnownLogs(Protocol):
     """What the catalog knows."""
 
-    def length(self, device: bytes, /) -> int | None:
-        """Entries of the longest log of a device; None while there may be more that are safe."""
+    def length(self, device: bytes, /, is_patient: bool = True) -> int | None:
+        """Entries of the longest log of a device; None while there may be more that are safe. Who is not ``is_patient``
+        waits neither for a family of before nor for groups."""
 
 
 def check_key(me: Me, master: MasterKey) -> None:
@@ -104,6 +105,21 @@ class Revocations:
             finally:
                 if renewed:
                     self._events.send("my-keys-renewed", {})
+
+    def end(self, device: Device) -> None:
+        """On the person's word: of a revoked device so much counts as is known now. What it had stored at suppliers
+        that were not heard is lost.
+
+        Raises `BitDustError` ``not-allowed`` where that is known already, ``not-ready`` before own logs were compared
+        since it was revoked, ``key-needed``.
+        """
+        if device.sequence != OPEN_END:
+            raise BitDustError("not-allowed", f"it is not open how much device {device.number} had written")
+        length = self.logs.length(device.id, is_patient=False)
+        if length is None:
+            raise BitDustError("not-ready", "what it had stored is still compared with your suppliers; say it again")
+        self._me.replace_document(self._signed(with_revoked(self._me.document, [device.id], length)))
+        self.settle()
 
     def settle(self) -> None:
         """Say how much the revoked ones had written, where that was not known and now is."""

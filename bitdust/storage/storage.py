@@ -135,9 +135,9 @@ class Storage:
             return True
         return not (replicas.is_alone() or replicas.has_compared())
 
-    def length(self, device: bytes) -> int | None:
+    def length(self, device: bytes, is_patient: bool = True) -> int | None:
         """Entries of the longest log of a revoked device of mine; None while more may be safe, or was before."""
-        core, waits = self._core, self._ports.awaits_others()
+        core, waits = self._core, is_patient and self._ports.awaits_others()
         if core is None or not core.catalog.is_open or not core.log_replicas.knows_end_of(device) or waits:
             return None
         return max((head.sequence for head in self.heads() if head.device == device), default=0)

@@ -38,7 +38,11 @@ class DevicesCase(NounCase):
         catalog = Anything(is_open=True, read_in_thread=lambda call: succeed(self.stored))
         self.context.storage = Anything(is_open=True, sync=self.sync, core=Anything(catalog=catalog))
         self.length: int | None = None
-        self.revocations.logs = Anything(length=lambda device: self.length)
+        self.known: int | None = None
+        self.revocations.logs = Anything(length=self.length_of)
+
+    def length_of(self, device: bytes, is_patient: bool = True) -> int | None:
+        return self.length if is_patient else self.known
 
     def sync(self) -> "Deferred[None]":
         self.syncs.append(1)
@@ -76,6 +80,18 @@ class DevicesTests(DevicesCase):
         self.revocations.settle()
         self.result("identity_device_revoke", device="1")
         self.assertEqual((self.states()[1], self.me.document.revision), ((1, "revoked", LENGTH, False), 4))
+
+    def test_an_end_on_the_persons_word(self) -> None:
+        """What is known of a revoked device counts, and no more; not of one that is not revoked, nor before anything is
+        known, nor twice."""
+        ended = {"device": "1", "end_now": True}
+        self.assertEqual(self.code("identity_device_revoke", **ended), "not-allowed")
+        self.result("identity_device_revoke", device="1")
+        self.assertEqual(self.code("identity_device_revoke", **ended), "not-ready")
+        self.known = LENGTH
+        self.result("identity_device_revoke", **ended)
+        self.assertEqual(self.states()[1], (1, "revoked", LENGTH, False))
+        self.assertEqual(self.code("identity_device_revoke", **ended), "not-allowed")
 
     def test_a_revocation_that_is_cut_off(self) -> None:
         """Whichever write fails, a revoked device has none of the secrets that seal from then on; the person says it

@@ -140,6 +140,26 @@ class RevokedLogTests(OtherDeviceCase):
         self.revocations.settle()
         self.assertEqual(self.end(), OPEN_END)
 
+    def test_an_end_on_the_persons_word(self) -> None:
+        """While a family of before is searched for the end stays open; the owner may fix it, once it was compared."""
+        self.node.reunited = [b"supplier of before"]
+        self.thief.create("unread")
+        self.revoke()
+        device = lambda: self.me.document.device(self.thief.me.device.id)  # noqa: E731
+        refused = self.assertRaises(BitDustError, self.revocations.end, device())
+        self.assertEqual(refused.code, "not-ready")
+        self.compare()
+        self.revocations.settle()
+        self.assertEqual(self.end(), OPEN_END)
+        self.revocations.end(device())
+        self.assertLess(self.end(), OPEN_END)
+        self.thief.create("after")
+        self.compare()
+        self.assertIn("unread", self.names())
+        self.assertNotIn("after", self.names())
+        refused = self.assertRaises(BitDustError, self.revocations.end, device())
+        self.assertEqual(refused.code, "not-allowed")
+
     def end(self) -> int | None:
         return self.me.document.device(self.thief.me.device.id).sequence
 

@@ -106,6 +106,8 @@ class IdentityTests(NodeCase):
         self.prints_json("identity devices", rows)
         self.asks("identity revoke ab12 --yes", ("identity_device_revoke", {"device": "ab12"}))
         self.prints_json("identity revoke 1 --yes", rows)
+        ended = {"device": "1", "end_now": True}
+        self.asks("identity revoke 1 --end-now --yes", ("identity_device_revoke", ended))
         self.refuses("identity revoke 1", "nobody can be asked here; give --yes", 2)
 
     def test_the_key_elsewhere(self) -> None:

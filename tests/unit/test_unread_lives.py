@@ -100,7 +100,8 @@ class ToldTests(CheckupCase):
         self.assertEqual((self.verdicts(findings), "97, 98" in found.found), (["warn"], True))
         self.assertIn("bitdust identity revoke 97 --key-file FILE", found.hint)
         me.held_master = object()
-        self.assertEqual(self.verdicts(running._open_ends(me)), ["ok"])
+        (found,) = findings = running._open_ends(me)
+        self.assertEqual((self.verdicts(findings), "revoke 97 --end-now" in found.found), (["ok"], True))
         document.open_ends = set()
         self.assertEqual(running._open_ends(me), [])
         me.present = False

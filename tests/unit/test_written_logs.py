@@ -38,6 +38,13 @@ class WrittenLogsTests(SynchronousTestCase):
         self.storage.length.return_value = None
         self.assertIsNone(self.length())
 
+    def test_who_waits_no_longer(self) -> None:
+        """Groups that were not read, and suppliers of before, are not waited for then."""
+        self.groups.were_read.return_value = False
+        self.storage.length.side_effect = lambda device, is_patient: None if is_patient else 3
+        written = WrittenLogs(self.around, self.storage, self.groups)
+        self.assertEqual((written.length(DEVICE), written.length(DEVICE, is_patient=False)), (None, 12))
+
     def test_a_family_of_before(self) -> None:
         """One that is searched for, or not read yet, leaves it open however long that takes."""
         suppliers = mock.Mock()
