@@ -1,53 +1,133 @@
-"""What a keeper holds of a folder that it cannot read: sealed chunks by name, in the folder's own place.
+"""What a keeper holds of a folder that it cannot read: sealed chunks by name, in segments in the folder's own place.
 
-It knows which records name a chunk, so it removes those that none names any more; and it checks each by its name, so
-that it neither takes nor gives what is something else.
+Where each is stands in the journal. Each is checked by its name when it is read, so that a keeper neither takes nor
+gives what is something else. `bitdust.folders.tidying` removes what no record names any more.
 """
 
 import contextlib
+import errno
 import os
+import sqlite3
 from collections.abc import Iterable
-from itertools import groupby
 
-from bitdust.crypt.files import write_all
 from bitdust.disk.reserve import Reserve
 from bitdust.folders.fetching import Wanted
 from bitdust.folders.journal import Journal
 from bitdust.folders.keys import sealed_name
-from bitdust.folders.paths import parent
-from bitdust.folders.tree import BLIND, TEMPORARY, Tree, sync_all
+from bitdust.folders.segments import FULL, SegmentReader, Segments, Spot
+from bitdust.folders.tree import BLIND, Special, Tree
 
-AT_ONCE = 128
-"""Chunks that are synced together."""
+FORMER = 0
+"""The segment of a chunk that is in a file of its own, as all were in former versions."""
+MOST_DOUBTED = 10_000
 
 
-def place_of(name: bytes) -> str:
-    """Where a sealed chunk is."""
+def former_place(name: bytes) -> str:
+    """Where such a file is."""
     text = name.hex()
     return f"{BLIND}/{text[:2]}/{text[2:]}"
 
 
-def _folder_of(name: bytes) -> str:
-    return parent(place_of(name))
+class Kept:
+    """Chunks as one thread reads them; the segment that the last one was in stays open until the end of a ``with``."""
+
+    def __init__(self, tree: Tree, database: sqlite3.Connection | None, doubted: set[bytes]) -> None:
+        self._tree = tree
+        self._database = database
+        self._doubted = doubted
+        self._segments = SegmentReader(tree, BLIND)
+
+    def __enter__(self) -> "Kept":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing is open any more."""
+        self._segments.close()
+
+    def read(self, name: bytes) -> bytes | None:
+        """A chunk, None where it is not here, or damaged; it may move to another segment meanwhile."""
+        before, spot = None, self._spot(name)
+        while spot != before:
+            with contextlib.suppress(OSError):
+                data = self.look(name, spot) if spot is not None else None
+                if data is not None:
+                    return data
+            self._segments.close()
+            before, spot = spot, self._spot(name)
+        if spot is not None and len(self._doubted) < MOST_DOUBTED:
+            self._doubted.add(name)
+        return None
+
+    def _spot(self, name: bytes) -> Spot | None:
+        return spot_of(self._database, name) if self._database is not None else None
+
+    def look(self, name: bytes, spot: Spot) -> bytes | None:
+        """The chunk that is there; None where it is certainly not there. Raises `OSError` where that cannot be told."""
+        try:
+            data = self._former(name, spot.size) if spot.segment == FORMER else self._segments.read(spot)
+        except (FileNotFoundError, NotADirectoryError, Special):
+            return None
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                return None
+            raise
+        return data if sealed_name(data) == name else None
+
+    def _former(self, name: bytes, size: int) -> bytes:
+        with self._tree.file(former_place(name)) as descriptor:
+            return os.pread(descriptor, size, 0)
+
+
+def spot_of(database: sqlite3.Connection, name: bytes) -> Spot | None:
+    """Where a chunk is, as far as the journal knows."""
+    row = database.execute("SELECT segment, offset, size FROM kept WHERE name=?", (name,)).fetchone()
+    return Spot(*row) if row is not None else None
+
+
+def note(database: sqlite3.Connection, places: Iterable[tuple[bytes, Spot]]) -> None:
+    """Chunks are at these places, in the order of a segment."""
+    ends: dict[int, int] = {}
+    rows = []
+    for name, spot in places:
+        rows.append((name, spot.size, spot.segment, spot.offset))
+        ends[spot.segment] = spot.end
+    database.executemany("INSERT OR REPLACE INTO kept(name, size, segment, offset) VALUES(?, ?, ?, ?)", rows)
+    database.executemany("INSERT OR REPLACE INTO segments VALUES(?, ?)", ends.items())
 
 
 class Blind:
-    """My methods block; `read` is for any thread."""
+    """My methods block, in the folder's thread; what `kept` gives is for any thread."""
 
     def __init__(self, tree: Tree, journal: Journal, reserve: Reserve) -> None:
         self._tree = tree
         self._reserve = reserve
         self._journal = journal
+        self.segments = Segments(tree, BLIND)
+        self.doubted: set[bytes] = set()
+        """Chunks that could not be read."""
+
+    def open(self) -> None:
+        """Find the last segment; to one that is not as the journal has it nothing is added. No number comes twice.
+
+        Raises `OSError`.
+        """
+        found, database = self.segments.sizes(), self._journal.database
+        known = dict(database.execute("SELECT number, size FROM segments"))
+        (last,) = database.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name='segments'").fetchone()
+        last = max(last, *found) if found else last
+        self.segments.go_on(last, known[last] if last in known and found.get(last) == known[last] else FULL)
+
+    def kept(self, database: sqlite3.Connection | None) -> Kept:
+        """To read some chunks, one after the other, in the thread of a connection."""
+        return Kept(self._tree, database, self.doubted)
 
     def read(self, name: bytes) -> bytes | None:
         """A chunk, None where it is not here, or damaged."""
-        try:
-            with self._tree.file(place_of(name)) as descriptor:
-                size = os.fstat(descriptor).st_size
-                data = os.read(descriptor, size)
-        except OSError:
-            return None
-        return data if sealed_name(data) == name else None
+        with self.kept(self._journal.database) as kept:
+            return kept.read(name)
 
     def wanted(self, most: int, after: bytes) -> list[Wanted]:
         """Chunks that are named and not here, in the order of their names, from after one of them."""
@@ -59,45 +139,9 @@ class Blind:
         return [Wanted(name, length) for name, length in rows]
 
     def keep(self, chunks: list[tuple[bytes, bytes]]) -> None:
-        """Chunks that have come and fit their names. Raises `BitDustError` ``disk-full``."""
+        """Chunks that have come and fit their names, or move. Raises `BitDustError` ``disk-full``, `OSError`."""
         self._reserve.check(self._tree.root, sum(len(one) for _, one in chunks), "a folder's chunks do not fit")
-        for at in range(0, len(chunks), AT_ONCE):
-            self._write(chunks[at : at + AT_ONCE])
-        with self._journal.change() as database:
-            database.executemany("INSERT OR REPLACE INTO kept VALUES(?, ?)", [(name, len(one)) for name, one in chunks])
-
-    def _write(self, chunks: list[tuple[bytes, bytes]]) -> None:
-        with self._tree.folder(TEMPORARY) as temporary:
-            self._complete(temporary, chunks)
-            with self._tree.together():
-                for above, names in groupby(sorted(name for name, _ in chunks), _folder_of):
-                    self._place(temporary, above, names)
-
-    @staticmethod
-    def _complete(temporary: int, chunks: list[tuple[bytes, bytes]]) -> None:
-        """They are on the disk, under temporary names."""
-        with contextlib.ExitStack() as opened:
-            descriptors = []
-            for name, sealed in chunks:
-                flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-                descriptors.append(os.open(name.hex(), flags, 0o600, dir_fd=temporary))
-                opened.callback(os.close, descriptors[-1])
-                write_all(descriptors[-1], sealed)
-            sync_all(descriptors)
-
-    def _place(self, temporary: int, above: str, names: Iterable[bytes]) -> None:
-        """Those of one folder are there, each in the place of a damaged one."""
-        with self._tree.folder(above, make=True) as folder:
-            for name in names:
-                os.replace(name.hex(), os.path.basename(place_of(name)), src_dir_fd=temporary, dst_dir_fd=folder)
-            self._tree.sync(folder)
-
-    def collect(self) -> int:
-        """Remove what no record names any more; how many chunks."""
-        with self._journal.change() as database:
-            rows = database.execute("SELECT name FROM kept WHERE name NOT IN (SELECT name FROM pieces)").fetchall()
-            for (name,) in rows:
-                with contextlib.suppress(OSError):
-                    self._tree.remove(place_of(name))
-            database.executemany("DELETE FROM kept WHERE name=?", rows)
-        return len(rows)
+        if chunks:
+            spots = self.segments.add(chunks)
+            with self._journal.change() as database:
+                note(database, [(name, spot) for (name, _), spot in zip(chunks, spots, strict=True)])

@@ -11,7 +11,8 @@ items       what readers know of a path; ``todo``: it is not yet so on the disk;
 bases       the record that the disk shows of an item whose ``todo`` is set: what a local change follows
 local       what was seen on the disk: a change of any of these numbers makes the file be read again
 pieces      where a chunk can be read on this disk; a path that begins with ``.sync/`` is in the folder's own place
-kept        a sealed chunk that a keeper holds
+kept        a sealed chunk that a keeper holds: where its data is in a segment; segment 0: in a file of its own
+segments    how long a segment is, as far as its records were committed: see `bitdust.folders.segments`
 peers       up to which number of which life a device's heads are known here
 changes     who made which path what, the newest
 ==========  ========================================================================================================
@@ -21,14 +22,20 @@ by the next scan, what is lost of others' comes again, because the number up to 
 """
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bitdust.disk.disk import own_disk_error
 from bitdust.wire.errors import BitDustError
 
-FORMAT = 2
+FORMAT = 3
 JOURNAL = "journal.db"
-_SCHEMA = """
+_SEGMENTS = """
+CREATE INDEX kept_by_segment ON kept(segment, offset, size);
+CREATE TABLE segments(number INTEGER PRIMARY KEY AUTOINCREMENT, size INTEGER NOT NULL);
+"""
+_SCHEMA = f"""
 CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE heads(seq INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL, raw BLOB NOT NULL,
     origin BLOB NOT NULL DEFAULT x'');
@@ -50,21 +57,31 @@ CREATE INDEX local_by_parent ON local(parent);
 CREATE TABLE pieces(name BLOB NOT NULL, path BLOB NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,
     id BLOB NOT NULL, PRIMARY KEY(name, path, offset)) WITHOUT ROWID;
 CREATE INDEX pieces_by_path ON pieces(path);
-CREATE TABLE kept(name BLOB PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE kept(name BLOB PRIMARY KEY, size INTEGER NOT NULL, segment INTEGER NOT NULL DEFAULT 0,
+    offset INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+{_SEGMENTS}
 CREATE TABLE peers(device BLOB PRIMARY KEY, epoch BLOB NOT NULL, seq INTEGER NOT NULL, synced INTEGER NOT NULL,
     name TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE changes(number INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL, what TEXT NOT NULL,
     writer BLOB NOT NULL, time INTEGER NOT NULL, size INTEGER NOT NULL);
 """
+_UPGRADES = {
+    2: f"""
+ALTER TABLE kept ADD COLUMN segment INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE kept ADD COLUMN offset INTEGER NOT NULL DEFAULT 0;
+{_SEGMENTS}
+"""
+}
+"""By the format that they begin with: nobody else may have what such a journal has, so it is changed in its place."""
 
 
 class _Former(sqlite3.DatabaseError):
-    """A journal of a former format: another scan, and the peers, tell the same."""
+    """A journal of a format before those that are changed: another scan, and the peers, tell the same."""
 
 
 def open_database(path: Path) -> sqlite3.Connection:
-    """A connection for one thread at a time; a file that cannot be read, or is of a former format, is put aside and
-    made anew.
+    """A connection for one thread at a time; a file that cannot be read, or is of a format that is too old to be
+    changed, is put aside and made anew.
 
     Raises `BitDustError` ``disk-full``, ``disk-error``, ``newer-index``.
     """
@@ -94,6 +111,8 @@ def _open(path: Path) -> sqlite3.Connection:
         elif version > FORMAT:
             text = f"{path} has format {version}; this program reads {FORMAT} at most: install the newer BitDust again"
             raise BitDustError("newer-index", text)
+        elif version in _UPGRADES:
+            connection.executescript(f"BEGIN IMMEDIATE;{_UPGRADES[version]}PRAGMA user_version={FORMAT};COMMIT;")
         elif version < FORMAT:
             raise _Former(f"{path} has format {version}")
         connection.execute("SELECT 1 FROM meta, heads, items, local, pieces, peers LIMIT 1").fetchone()
@@ -101,6 +120,16 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+@contextmanager
+def durably(connection: sqlite3.Connection) -> Iterator[None]:
+    """Transactions within are on the disk when they have ended, and all those before them."""
+    connection.execute("PRAGMA synchronous=FULL")
+    try:
+        yield
+    finally:
+        connection.execute("PRAGMA synchronous=NORMAL")
 
 
 def read_only(path: Path) -> sqlite3.Connection:

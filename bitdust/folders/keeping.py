@@ -2,17 +2,19 @@
 
 import contextlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from bitdust.folders.fetching import MOST_NAMES, Fetcher, Wanted
 from bitdust.folders.store import Store
 from bitdust.outcome import Outcome, outcome
 
 AT_ONCE = 2 * MOST_NAMES
+_END = object()
 LANES = 3
 """So many times chunks are fetched, or wait for the disk, at a time."""
 
@@ -27,6 +29,7 @@ class Keeping:
         self._fetcher = fetcher
         self._missing: set[bytes] = set()
         self._running: Deferred[Any] | None = None
+        self._tidying: Deferred[Any] | None = None
         self.is_behind = False
         """Whether chunks are missing that nobody had when they were asked for."""
 
@@ -48,16 +51,34 @@ class Keeping:
     def stop(self) -> None:
         """Fetch nothing any more."""
         self._fetcher.drop(self)
-        if self._running is not None:
-            self._running.cancel()
+        for work in (self._running, self._tidying):
+            if work is not None:
+                work.cancel()
 
     async def _run(self) -> bool:
+        await self._through(self._store.tidying.mend())
         has_come = False
         while await self._once():
             has_come = True
         self.is_behind = bool(self._missing)
-        await self._store.run(self._store.blind.collect)
+        self._tidy()
         return has_come
+
+    async def _through(self, portions: Iterator[None]) -> None:
+        """Do all portions, between which others may use the folder's thread."""
+        while await self._store.run(next, portions, _END) is not _END:
+            pass
+
+    def _tidy(self) -> None:
+        """It may take long, and nobody waits for it."""
+        if self._tidying is None:
+            self._tidying = Deferred.fromCoroutine(self._through(self._store.tidying.collect()))
+            self._tidying.addBoth(self._tidied)
+
+    def _tidied(self, result: Any) -> None:
+        self._tidying = None
+        if isinstance(result, Failure) and not result.check(CancelledError):
+            self.log.warn("what a keeper needs no more was not removed now: {why}", why=result.getErrorMessage())
 
     async def _once(self) -> bool:
         """Everything that is missing, in the order of names; whether anything has come."""

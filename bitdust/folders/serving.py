@@ -9,7 +9,7 @@ from weakref import WeakSet
 from attrs import frozen
 from twisted.internet.defer import Deferred, succeed
 
-from bitdust.folders.blind import Blind
+from bitdust.folders.blind import Blind, Kept
 from bitdust.folders.fetching import MISSING, REQUEST
 from bitdust.folders.items import Items, Place
 from bitdust.folders.keys import TAG, FolderKeys
@@ -63,16 +63,16 @@ class Serving:
 
     def chunks(self) -> "Chunks":
         """To read some of them, one after the other."""
-        return Chunks(self._tree, self._keys, self._blind)
+        return Chunks(self._tree, self._keys, self._blind.kept(self.reader))
 
 
 class Chunks:
     """Sealed chunks, one after the other; the file that the last one was in stays open until the end of a ``with``."""
 
-    def __init__(self, tree: Tree, keys: FolderKeys, blind: Blind) -> None:
+    def __init__(self, tree: Tree, keys: FolderKeys, kept: Kept) -> None:
         self._tree = tree
         self._keys = keys
-        self._blind = blind
+        self._kept = kept
         self._opened = ExitStack()
         self._file: tuple[str, int] = ("", -1)
 
@@ -81,12 +81,13 @@ class Chunks:
 
     def __exit__(self, *_: object) -> None:
         self._opened.close()
+        self._kept.close()
 
     def read(self, planned: Planned) -> bytes | None:
         """The sealed chunk, None where it is another one by now."""
         place = planned.place
         if place is None:
-            return self._blind.read(planned.name)
+            return self._kept.read(planned.name)
         try:
             if self._file[0] != place.path:
                 self._opened.close()

@@ -24,6 +24,7 @@ from bitdust.folders.packing import unpack
 from bitdust.folders.placing import AT_ONCE, Call, Placed, each, place_all
 from bitdust.folders.portions import Taken
 from bitdust.folders.serving import ChunkSource, Serving
+from bitdust.folders.tidying import Tidying
 from bitdust.folders.tree import TEMPORARY, Tree
 from bitdust.folders.wishes import Wishes
 from bitdust.folders.writing import Writer
@@ -53,6 +54,7 @@ class Store:
         self._percent = 0
         self.reserve = Reserve(lambda: self._percent)
         self.blind = Blind(self.tree, self.journal, self.reserve)
+        self.tidying = Tidying(self.tree, self.ident, self.journal, self.blind, world.wall)
         self._work = ThreadQueue(world.run_in_thread)
         self._small: Batcher[Call] = Batcher(lambda calls: self.run(each, calls), AT_ONCE)
         self._placing: Batcher[Transfer] = Batcher(lambda transfers: self.run(place_all, self, transfers), AT_ONCE)
@@ -86,6 +88,8 @@ class Store:
         self.tree.check(self.ident)
         if self.keys.secret.may_read:
             self._finish()
+        else:
+            self.blind.open()
 
     def _finish(self) -> None:
         """What was replaced or deleted when a process died is between its place and the archive: it goes on."""

@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 
 from bitdust.automats.kernel import Registry
 from bitdust.folders import secrets
+from bitdust.folders.blind import spot_of
 from bitdust.folders.fetching import Fetcher, parted
 from bitdust.folders.ignoring import IgnoreList
 from bitdust.folders.keeping import Keeping
@@ -17,9 +18,11 @@ from bitdust.folders.packing import pack
 from bitdust.folders.records import origin_of
 from bitdust.folders.scanning import Found, Scan
 from bitdust.folders.secrets import Secret
+from bitdust.folders.segments import Spot, name_of
 from bitdust.folders.serving import ChunkSource
 from bitdust.folders.store import Store
 from bitdust.folders.transfer import Transfer
+from bitdust.folders.tree import BLIND
 from bitdust.testing.network import MemoryNetwork
 from bitdust.testing.world import fake_world
 
@@ -48,6 +51,23 @@ def tree_of(root: Path) -> dict[str, object]:
         else:
             found[relative] = None if path.is_dir() else path.read_bytes()
     return found
+
+
+def kept_at(replica: "Replica", name: bytes) -> tuple[Path, Spot]:
+    """The segment that a keeper has a chunk in, and where."""
+    spot = spot_of(replica.store.journal.database, name)
+    assert spot is not None
+    return replica.root / BLIND / name_of(spot.segment), spot
+
+
+def damage(replica: "Replica", name: bytes) -> None:
+    """One byte of a sealed chunk on a keeper's disk is another one."""
+    path, spot = kept_at(replica, name)
+    with path.open("r+b") as file:
+        file.seek(spot.end - 1)
+        last = file.read(1)[0]
+        file.seek(spot.end - 1)
+        file.write(bytes([last ^ 1]))
 
 
 class Replica:

@@ -1,4 +1,4 @@
-"""Chunks of a folder on their way: cut out of an answer, read ahead for one, and brought to a keeper's disk."""
+"""Chunks of a folder on their way: cut out of an answer, and read ahead for one."""
 
 import errno
 import os
@@ -12,11 +12,10 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.folders import serving
-from bitdust.folders.blind import place_of
 from bitdust.folders.fetching import MISSING, Parting, parted
 from bitdust.folders.keys import sealed_name
 from bitdust.folders.serving import ChunkSource
-from bitdust.folders.tree import BLIND, SYNCS, TEMPORARY, sync_all
+from bitdust.folders.tree import SYNCS, sync_all
 from bitdust.wire.errors import BitDustError
 from tests.unit.folder_kit import Replica, encrypted_secret
 
@@ -112,53 +111,6 @@ class AheadTests(SynchronousTestCase):
             at += len(parts[-1])
         self.assertEqual([offset for offset, _ in self.asked[1:]], list(range(100_000, source.size, 100_000)))
         self.assertEqual(len(self.alice.store.serving.ahead), 0)
-
-
-class BlindTests(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.keeper = Replica(Path(self.mktemp()), "keeper", encrypted_secret().weaker()[1])
-        self.addCleanup(self.keeper.close)
-
-    def test_in_place_of_a_damaged_one(self) -> None:
-        """Chunks of many folders get their places together, each in the place of what is there."""
-        chunks = [(sealed_name(one), one) for one in (os.urandom(100) for _ in range(40))]
-        blind = self.keeper.store.blind
-        blind.keep(chunks)
-        for name, _ in chunks[::3]:
-            (self.keeper.root / place_of(name)).write_bytes(b"damaged")
-        self.assertEqual([blind.read(name) is None for name, _ in chunks[:4]], [True, False, False, True])
-        blind.keep(list(reversed(chunks)))
-        self.assertEqual([blind.read(name) for name, _ in chunks], [one for _, one in chunks])
-        self.assertEqual(list((self.keeper.root / TEMPORARY).iterdir()), [])
-
-    def test_a_link_is_in_the_way(self) -> None:
-        """Where somebody has put a link in the place of a folder for chunks, nothing is written behind it."""
-        elsewhere = self.keeper.base / "elsewhere"
-        elsewhere.mkdir()
-        (self.keeper.root / BLIND).symlink_to(elsewhere.absolute())
-        chunk = os.urandom(100)
-        self.assertRaises(OSError, self.keeper.store.blind.keep, [(sealed_name(chunk), chunk)])
-        self.assertEqual(list(elsewhere.iterdir()), [])
-
-    def test_synced_before_they_have_names(self) -> None:
-        """Every chunk is on the disk before one of them has its name, and the folders of names after that."""
-        steps: list[str] = []
-        fsync, replace = os.fsync, os.replace
-
-        def synced(descriptor: int) -> None:
-            steps.append("file" if os.path.isfile(f"/dev/fd/{descriptor}") else "folder")
-            fsync(descriptor)
-
-        def replaced(*names: Any, **folders: int) -> None:
-            steps.append("name")
-            replace(*names, **folders)
-
-        chunks = [(sealed_name(one), one) for one in (os.urandom(100) for _ in range(20))]
-        self.keeper.store.blind.keep(chunks[:1])  # the folder of all of them is made, and synced, at once
-        with mock.patch.object(os, "fsync", synced), mock.patch.object(os, "replace", replaced):
-            self.keeper.store.blind.keep(chunks[1:])
-        self.assertEqual(steps[:38], ["file"] * 19 + ["name"] * 19)
-        self.assertEqual(set(steps[38:]), {"folder"})
 
 
 class SyncTests(SynchronousTestCase):

@@ -8,10 +8,9 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.folders import keeping, listing
-from bitdust.folders.blind import place_of
 from bitdust.folders.fetching import QUESTIONS, Wanted
 from bitdust.folders.secrets import Secret
-from tests.unit.folder_kit import Replica, encrypted_secret, plain_secret, settle
+from tests.unit.folder_kit import Replica, damage, encrypted_secret, plain_secret, settle
 
 CANARY = b"the canary sings in the mine"
 
@@ -70,8 +69,7 @@ class KeeperTests(SynchronousTestCase):
         self.alice.write("a", os.urandom(10_000))
         self.kept()
         (row,) = self.keeper.store.journal.database.execute("SELECT name FROM kept").fetchall()
-        path = self.keeper.root / place_of(row[0])
-        path.write_bytes(path.read_bytes()[:-1] + b"x")
+        damage(self.keeper, row[0])
         self.assertIsNone(self.keeper.store.blind.read(row[0]))
         reader = self.replica("reader", self.reader)
         reader.pull(self.keeper)
@@ -79,6 +77,21 @@ class KeeperTests(SynchronousTestCase):
         self.assertEqual(reader.tree(), {})
         reader.apply(self.keeper, self.alice)
         self.assertEqual(reader.tree(), self.alice.tree())
+
+    def test_case_49_fetched_again(self) -> None:
+        """A keeper fetches again what could not be read on its disk, from whoever has it, and nothing else."""
+        self.alice.write("a", os.urandom(500_000))
+        self.kept()
+        names = [name for (name,) in self.keeper.store.journal.database.execute("SELECT name FROM kept")]
+        damage(self.keeper, names[1])
+        self.assertEqual(self.keeper.give(names[:3])[1], bytes(len(self.keeper.give(names[:3])[1] or b"")))
+        self.alice.fetched.clear()
+        self.keeper.keep()
+        self.assertTrue(self.keeper.keeping.is_behind)
+        self.assertEqual([chunk is None for chunk in self.keeper.give(names[:3])], [False, True, False])
+        self.keeper.keep(self.alice)
+        self.assertEqual((self.alice.fetched, self.keeper.keeping.is_behind), ([names[1]], False))
+        self.assertEqual(self.keeper.give(names), self.alice.give(names))
 
     def test_renames_and_inserts_are_cheap(self) -> None:
         """A rename moves no chunk to a keeper, and an insertion a few."""

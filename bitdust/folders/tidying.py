@@ -1,0 +1,232 @@
+"""A keeper's segments are put in order, a portion at a time: other work of the folder goes on in between.
+
+`Tidying.mend` compares them with the journal. What is not there any more leaves the journal, so that it is fetched
+again; what is there and was forgotten, because a power cut took the last transactions back, is known again.
+`Tidying.collect` removes what no record names, copies segments that have much of that, and moves chunks that are in
+files of their own. Nothing is removed before the journal's word that it is not needed is on the disk.
+"""
+
+import contextlib
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from bitdust.folders.blind import FORMER, Blind, Kept, former_place, note, spot_of
+from bitdust.folders.database import durably
+from bitdust.folders.journal import DAY, Journal
+from bitdust.folders.keys import sealed_name
+from bitdust.folders.segments import HEAD, MAGIC, SegmentReader, Spot
+from bitdust.folders.tree import BLIND, Tree
+
+ROWS = 5000
+"""Chunks that are looked at in one portion."""
+COPIED = 8 * 1024 * 1024
+"""Bytes that are copied in one portion."""
+REMOVED = 64
+"""Segments that are removed in one."""
+Places = list[tuple[bytes, Spot]]
+_FOLDER, _FILE = re.compile("[0-9a-f]{2}"), re.compile("[0-9a-f]{30}")
+
+
+class Tidying:
+    """I work in the folder's thread; each step of what my methods give is one portion."""
+
+    def __init__(self, tree: Tree, ident: bytes, journal: Journal, blind: Blind, wall: Callable[[], float]) -> None:
+        self._tree = tree
+        self._ident = ident
+        self._journal = journal
+        self._blind = blind
+        self._wall = wall
+        self._found = float("-inf")
+        """When chunks were found that the journal did not know: the records that name them may come within a day."""
+
+    # as it is on the disk
+
+    def mend(self) -> Iterator[None]:
+        """What has gone or is damaged leaves the journal; what it has forgotten is known again. Raises `OSError`,
+        `bitdust.folders.tree.Missing`."""
+        found = self._blind.segments.sizes()
+        self._let_go_of_lost(found)
+        self._let_go_of_doubted()
+        yield
+        for segment, length in found.items():
+            if length > self._known().get(segment, -1):
+                with contextlib.suppress(OSError):
+                    self._look_into(segment)
+                yield
+
+    def _known(self) -> dict[int, int]:
+        return dict(self._journal.database.execute("SELECT number, size FROM segments"))
+
+    def _let_go_of_lost(self, found: dict[int, int]) -> None:
+        """Chunks of segments that have gone, or were cut."""
+        cut = [(found.get(one, 0), one) for one, size in self._known().items() if found.get(one, 0) < size]
+        if cut:
+            self._tree.check(self._ident)
+            with self._journal.change() as database:
+                database.executemany("DELETE FROM kept WHERE offset+size>? AND segment=?", cut)
+                database.executemany("UPDATE segments SET size=? WHERE number=?", cut)
+                database.execute("DELETE FROM segments WHERE size=0")
+
+    def _let_go_of_doubted(self) -> None:
+        """Those that somebody could not read."""
+        names = [self._blind.doubted.pop() for _ in range(len(self._blind.doubted))]
+        self._let_go(name for name in names if self._has_gone(name))
+
+    def _reader(self) -> Kept:
+        return self._blind.kept(self._journal.database)
+
+    def _has_gone(self, name: bytes) -> bool:
+        """Whether a chunk is certainly not where the journal says."""
+        spot = spot_of(self._journal.database, name)
+        with contextlib.suppress(OSError), self._reader() as kept:
+            return spot is None or kept.look(name, spot) is None
+        return False
+
+    def _let_go(self, names: Iterable[bytes]) -> None:
+        """These are not here any more. Raises `bitdust.folders.tree.Missing` where that is the whole folder."""
+        rows = [(name,) for name in names]
+        if rows:
+            self._tree.check(self._ident)
+            with self._journal.change() as database:
+                database.executemany("DELETE FROM kept WHERE name=?", rows)
+
+    def _look_into(self, segment: int) -> None:
+        """Chunks behind what the journal knows of a segment."""
+        begin = self._known().get(segment, len(MAGIC))
+        reader = SegmentReader(self._tree, BLIND)
+        with contextlib.closing(reader):
+            head = reader.head(segment)
+            if head != MAGIC and head.strip(b"\0") and not MAGIC.startswith(head):
+                return
+            found, end = [], begin
+            for name, spot in reader.records(segment, begin) if head == MAGIC else ():
+                end = spot.end
+                if sealed_name(reader.read(spot)) == name and self._has_gone(name):
+                    found.append((name, spot))
+        if found:
+            self._found = self._wall()
+        with self._journal.change() as database:
+            note(database, found)
+            database.execute("INSERT OR REPLACE INTO segments VALUES(?, ?)", (segment, end))
+
+    # as it is to be
+
+    def collect(self) -> Iterator[None]:
+        """Remove what no record names any more, and put together what is left. Raises `OSError`, `BitDustError`."""
+        while self._drop():
+            yield
+        empty, sparse = self._wasteful()
+        for at in range(0, len(empty), REMOVED):
+            self._remove(empty[at : at + REMOVED])
+            yield
+        for segment in sparse:
+            yield from self._rewrite(segment)
+        yield from self._move_former()
+
+    def _drop(self) -> int:
+        if 0 <= self._wall() - self._found < DAY:
+            return 0
+        with self._journal.change() as database:
+            query = "SELECT name FROM kept WHERE name NOT IN (SELECT name FROM pieces) LIMIT ?"
+            return database.execute(f"DELETE FROM kept WHERE name IN ({query})", (ROWS,)).rowcount
+
+    def _wasteful(self) -> tuple[list[int], list[int]]:
+        """Segments without a chunk that is needed; those of which more than a quarter is not, the emptiest first."""
+        rows = self._journal.database.execute(
+            "SELECT number, segments.size, coalesce(sum(kept.size + ?), 0) AS live"
+            " FROM segments LEFT JOIN kept ON segment=number GROUP BY number ORDER BY live, number",
+            (HEAD.size,),
+        ).fetchall()
+        empty = [number for number, _, live in rows if not live]
+        sparse = [number for number, size, live in rows if live and (size - len(MAGIC) - live) * 4 > size]
+        return empty, [number for number in sparse if number != self._blind.segments.open_one]
+
+    def _remove(self, segments: Sequence[int]) -> None:
+        """Remove those that still have no chunk that is needed."""
+        database = self._journal.database
+        query = "DELETE FROM segments WHERE number=? AND number NOT IN (SELECT segment FROM kept WHERE segment=number)"
+        with durably(database), self._journal.change():
+            gone = [one for one in segments if database.execute(query, (one,)).rowcount]
+        for one in gone:
+            self._blind.segments.remove(one)
+
+    def _rewrite(self, segment: int) -> Iterator[None]:
+        """Copy what is needed to the end of the last one. What cannot be read now stays, and its segment with it."""
+        query = "SELECT name, offset, size FROM kept WHERE segment=? AND offset>? ORDER BY offset LIMIT ?"
+        after = 0
+        while rows := self._journal.database.execute(query, (segment, after, ROWS)).fetchall():
+            part = _portion([(name, Spot(segment, offset, size)) for name, offset, size in rows])
+            self._blind.keep(self._read(part)[0])
+            after = part[-1][1].offset
+            yield
+        self._remove([segment])
+
+    def _read(self, places: Places) -> tuple[list[tuple[bytes, bytes]], set[bytes]]:
+        """Chunks that can be read, and names of those that may be read another time. Others leave the journal."""
+        chunks: list[tuple[bytes, bytes]] = []
+        left: set[bytes] = set()
+        gone: list[bytes] = []
+        with self._reader() as kept:
+            for name, spot in places:
+                try:
+                    data = kept.look(name, spot)
+                except OSError:
+                    left.add(name)
+                    continue
+                if data is None:
+                    gone.append(name)
+                else:
+                    chunks.append((name, data))
+        self._let_go(gone)
+        return chunks, left
+
+    # chunks in files of their own
+
+    def _move_former(self) -> Iterator[None]:
+        """Move them into segments; files and folders go afterwards."""
+        for folder, _ in self._below(BLIND, _FOLDER):
+            place = f"{BLIND}/{folder}"
+            files = [(bytes.fromhex(folder + name), Spot(FORMER, 0, size)) for name, size in self._below(place, _FILE)]
+            while files:
+                part = _portion(files)
+                self._move(part)
+                del files[: len(part)]
+                yield
+            with contextlib.suppress(OSError):
+                self._tree.remove_folder(place)
+        query = "SELECT name FROM kept WHERE segment=? LIMIT ?"
+        rows = self._journal.database.execute(query, (FORMER, ROWS)).fetchall()
+        self._let_go(name for (name,) in rows if self._has_gone(name))
+
+    def _below(self, place: str, pattern: re.Pattern[str]) -> list[tuple[str, int]]:
+        """Files and folders of such names, and their sizes."""
+        try:
+            with self._tree.folder(place) as folder, os.scandir(folder) as entries:
+                found = [entry for entry in entries if pattern.fullmatch(entry.name)]
+                return [(entry.name, entry.stat(follow_symlinks=False).st_size) for entry in found]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def _move(self, places: Places) -> None:
+        known = {name: spot_of(self._journal.database, name) for name, _ in places}
+        here = [(name, spot) for name, spot in places if (known[name] or spot).segment == FORMER]
+        chunks, left = self._read(here)
+        if any(known[name] is None for name, _ in chunks):
+            self._found = self._wall()
+        with durably(self._journal.database):
+            self._blind.keep(chunks)
+        for name, _ in places:
+            if name not in left:
+                with contextlib.suppress(OSError):
+                    self._tree.remove(former_place(name))
+
+
+def _portion(places: Places) -> Places:
+    """As many as are copied at once."""
+    size = 0
+    for count, (_, spot) in enumerate(places, 1):
+        size += spot.size
+        if size >= COPIED:
+            return places[:count]
+    return places
