@@ -127,9 +127,14 @@ class Tidying:
     def _drop(self) -> int:
         if 0 <= self._wall() - self._found < DAY:
             return 0
-        with self._journal.change() as database:
-            query = "SELECT name FROM kept WHERE name NOT IN (SELECT name FROM pieces) LIMIT ?"
-            return database.execute(f"DELETE FROM kept WHERE name IN ({query})", (ROWS,)).rowcount
+        database = self._journal.database
+        query = "SELECT name, segment FROM kept WHERE name NOT IN (SELECT name FROM pieces) LIMIT ?"
+        rows = database.execute(query, (ROWS,)).fetchall()
+        former = [name for name, segment in rows if segment == FORMER]
+        with durably(database) if former else contextlib.nullcontext(), self._journal.change():
+            database.executemany("DELETE FROM kept WHERE name=?", [(name,) for name, _ in rows])
+        self._remove_former(former)
+        return len(rows)
 
     def _wasteful(self) -> tuple[list[int], list[int]]:
         """Segments without a chunk that is needed; those of which more than a quarter is not, the emptiest first."""
@@ -216,10 +221,12 @@ class Tidying:
             self._found = self._wall()
         with durably(self._journal.database):
             self._blind.keep(chunks)
-        for name, _ in places:
-            if name not in left:
-                with contextlib.suppress(OSError):
-                    self._tree.remove(former_place(name))
+        self._remove_former(name for name, _ in places if name not in left)
+
+    def _remove_former(self, names: Iterable[bytes]) -> None:
+        for name in names:
+            with contextlib.suppress(OSError):
+                self._tree.remove(former_place(name))
 
 
 def _portion(places: Places) -> Places:
