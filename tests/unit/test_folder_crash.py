@@ -1,6 +1,7 @@
 """A folder whose process dies at every change of its disk: files are whole under their names, and all that was written
 is there when the next process has gone on."""
 
+import random
 import shutil
 from collections.abc import Callable
 from typing import Any
@@ -42,15 +43,15 @@ class Life:
         if self.count != self.at or self.is_over:
             self.unsynced.see(change)
             return None
-        return Fault(Crash(str(change)), HOWS[self.how], self.die)
+        return Fault(Crash(str(change)), HOWS.get(self.how, 0.0), self.die)
 
     def die(self) -> None:
         self.is_over = True
         for folder in (self.bob.base / self.bob.name, self.bob.root):
             self.disks.leave(folder)
-        if self.how == "power":
+        if self.how in ("power", "torn"):
             with self.disks.outside():
-                self.unsynced.cut(None)
+                self.unsynced.cut(random.Random(self.at) if self.how == "torn" else None)
 
     def run(self, live: Callable[[], None]) -> list[str]:
         """The kinds of changes that there were."""

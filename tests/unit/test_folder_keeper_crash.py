@@ -1,0 +1,165 @@
+"""A keeper whose process dies, or loses its power, at every change of its disk: no chunk that it had is lost, none that
+was kept is fetched twice, and the next process goes on."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.folders import segments, tidying
+from bitdust.folders.blind import former_place
+from bitdust.folders.journal import DAY
+from bitdust.folders.keeping import Keeping
+from bitdust.folders.segments import HEAD
+from bitdust.folders.tree import BLIND
+from bitdust.testing.faulty_disk import SYNC
+from tests.unit.folder_kit import Replica, encrypted_secret
+from tests.unit.test_folder_crash import HOWS, ONLY, Life
+
+WAYS = [*HOWS, "torn"]
+ONLY_AT = ONLY | {"torn": SYNC}
+FULL, SMALL = 3000, 400
+
+
+class KeeperCrashTests(SynchronousTestCase):
+    every = 3
+    """Of many changes each so-many-th in each way, and another one in the next way."""
+
+    def setUp(self) -> None:
+        self.patch(segments, "FULL", FULL)
+        self.patch(tidying, "COPIED", 1500)
+        base = Path(self.mktemp()).absolute()
+        secret = encrypted_secret()
+        self.alice = Replica(base, "alice", secret)
+        self.keeper = Replica(base, "keeper", secret.weaker()[1])
+        for one in (self.alice, self.keeper):
+            self.addCleanup(one.close)
+        self.kept: set[bytes] = set()
+        """What the keeper has, as it was answered."""
+
+    def write(self, *numbers: int) -> None:
+        for number in numbers:
+            self.alice.write(f"{number}", os.urandom(SMALL))
+        self.alice.scan()
+
+    def bring(self) -> None:
+        """What a keeper does when a peer has news; what it has kept is noted."""
+        blind = self.keeper.store.blind
+        keep = blind.keep
+
+        def noted(chunks: list[tuple[bytes, bytes]]) -> None:
+            keep(chunks)
+            self.kept.update(name for name, _ in chunks)
+
+        blind.keep = noted
+        self.keeper.pull(self.alice)
+        self.keeper.sources = [self.alice]
+        failures: list[Failure] = []
+        Keeping(self.keeper.store, self.keeper.fetcher).run().addErrback(failures.append)
+        for failure in failures:
+            failure.raiseException()
+
+    def lives(self, live: Callable[[], None], least: int) -> None:
+        """Let a process die at its changes in each way."""
+        before = self.names("kept")
+        self.keeper.close()
+        places = self.keeper.base / self.keeper.name, self.keeper.root
+        for place in places:
+            shutil.copytree(place, f"{place}.before", symlinks=True)
+        kinds = Life(self.keeper, 0, "before").run(live)
+        self.assertGreater(len(kinds), least)
+        for shift, how in enumerate(WAYS):
+            for at, kind in enumerate(kinds, 1):
+                if ONLY_AT.get(how, kind) == kind and (at + shift) % self.every == 0:
+                    for place in places:
+                        shutil.rmtree(place)
+                        shutil.copytree(f"{place}.before", place, symlinks=True)
+                    self.kept = set(before)
+                    life = Life(self.keeper, at, how)
+                    life.run(live)
+                    try:
+                        self.judge()
+                    except Exception as error:
+                        raise AssertionError(f"{how} {at}, {life.last}: {error}") from error
+        self.keeper.open()
+
+    def names(self, table: str) -> set[bytes]:
+        return {name for (name,) in self.keeper.store.journal.database.execute(f"SELECT name FROM {table}")}
+
+    def readable(self, names: set[bytes]) -> None:
+        lost = [name for name in names if self.keeper.store.blind.read(name) is None]
+        self.assertEqual(lost, [], "chunks that cannot be read")
+
+    def judge(self) -> None:
+        """What was kept, and is needed, is there with nobody's help; the rest comes, and what is not needed goes."""
+        self.keeper.open()
+        self.keeper.keep()
+        self.readable(self.kept & self.names("pieces"))
+        self.alice.fetched.clear()
+        self.keeper.pull(self.alice)
+        self.keeper.keep(self.alice)
+        self.assertEqual(set(self.alice.fetched) & self.kept, set(), "fetched though they were kept")
+        needed = self.names("pieces")
+        self.assertEqual((self.keeper.keeping.is_behind, len(needed)), (False, len(self.alice.tree())))
+        self.readable(needed)
+        self.keeper.clock.advance(DAY)
+        for _ in range(2):
+            self.keeper.keep(self.alice)
+        self.assertEqual(self.names("kept"), needed)
+        self.readable(needed)
+        files = [path for path in (self.keeper.root / BLIND).rglob("*") if path.is_file()]
+        self.assertEqual({path.suffix for path in files}, {".seg"})
+        size = sum(path.stat().st_size for path in files)
+        self.assertLess(size, len(needed) * (SMALL + HEAD.size + 20) * 4 / 3 + FULL + SMALL + 500)
+        self.keeper.close()
+
+    def test_while_it_keeps(self) -> None:
+        """New chunks come, into the segment that is open and into new ones."""
+        self.write(*range(4))
+        self.bring()
+        self.write(*range(4, 16))
+        self.lives(self.bring, 10)
+
+    def test_while_it_collects(self) -> None:
+        """Some are not needed any more: segments are removed, and others written anew."""
+        self.write(*range(40))
+        self.bring()
+        rows = self.keeper.store.journal.database.execute("SELECT name, segment FROM kept").fetchall()
+        where = dict(rows)
+        chunks = {path: self.names_of(path) for path in self.alice.tree()}
+        for number, path in enumerate(sorted(chunks, key=lambda one: where[chunks[one]])):
+            if number < 7 or number % 3:
+                self.alice.remove(path)
+        self.alice.scan()
+        self.lives(self.bring, 20)
+
+    def names_of(self, path: str) -> bytes:
+        query = "SELECT name FROM pieces WHERE path=?"
+        ((name,),) = self.alice.store.journal.database.execute(query, (path.encode(),))
+        return bytes(name)
+
+    def test_while_it_moves(self) -> None:
+        """A former version has left a journal of format 2, and a file for each chunk."""
+        self.write(*range(10))
+        self.bring()
+        database = self.keeper.store.journal.database
+        rows = database.execute("SELECT name, size FROM kept").fetchall()
+        for name, _ in rows:
+            path = self.keeper.root / former_place(name)
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(self.keeper.store.blind.read(name) or b"")
+        for path in (self.keeper.root / BLIND).glob("*.seg"):
+            path.unlink()
+        with self.keeper.store.journal.change():
+            for change in ("DROP TABLE segments", "DROP TABLE kept", "PRAGMA user_version=2",
+                           "CREATE TABLE kept(name BLOB PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID"):  # fmt: skip
+                database.execute(change)
+            database.executemany("INSERT INTO kept VALUES(?, ?)", rows)
+        self.keeper.close()
+        self.keeper.open()
+        self.alice.remove("3")
+        self.write(20)
+        self.lives(self.bring, 20)
