@@ -9,7 +9,7 @@ from pathlib import Path
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.folders import segments, tidying
+from bitdust.folders import keeping, segments, tidying
 from bitdust.folders.blind import former_place
 from bitdust.folders.journal import DAY
 from bitdust.folders.keeping import Keeping
@@ -25,12 +25,13 @@ FULL, SMALL = 3000, 400
 
 
 class KeeperCrashTests(SynchronousTestCase):
-    every = 3
+    every = 2
     """Of many changes each so-many-th in each way, and another one in the next way."""
 
     def setUp(self) -> None:
         self.patch(segments, "FULL", FULL)
         self.patch(tidying, "COPIED", 1500)
+        self.patch(keeping, "AT_ONCE", 3)
         base = Path(self.mktemp()).absolute()
         secret = encrypted_secret()
         self.alice = Replica(base, "alice", secret)
