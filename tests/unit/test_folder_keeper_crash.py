@@ -1,8 +1,11 @@
-"""A keeper whose process dies, or loses its power, at every change of its disk: no chunk that it had is lost, none that
-was kept is fetched twice, and the next process goes on."""
+"""A keeper whose disk fails, whose process dies, or whose power goes, at every change of its disk: no chunk that it had
+is lost, none that was kept is fetched twice, and the next process goes on."""
 
+import contextlib
+import errno
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,13 +18,34 @@ from bitdust.folders.journal import DAY
 from bitdust.folders.keeping import Keeping
 from bitdust.folders.segments import HEAD
 from bitdust.folders.tree import BLIND
-from bitdust.testing.faulty_disk import SYNC
+from bitdust.testing.faulty_disk import SYNC, Change, Fault
+from bitdust.wire.errors import BitDustError
 from tests.unit.folder_kit import Replica, encrypted_secret
+from tests.unit.keeper_kit import to_format_2
 from tests.unit.test_folder_crash import HOWS, ONLY, Life
 
-WAYS = [*HOWS, "torn"]
+WAYS = [*HOWS, "torn", "fails"]
 ONLY_AT = ONLY | {"torn": SYNC}
+FAILURES = (OSError, sqlite3.Error, BitDustError)
 FULL, SMALL = 3000, 400
+
+
+class FailingLife(Life):
+    """A disk that fails once, under a process that goes on."""
+
+    def judge(self, change: Change) -> Fault | None:
+        fault = super().judge(change)
+        return Fault(OSError(errno.EIO, "the disk failed"), fault.done) if fault is not None else None
+
+    def run(self, live: Callable[[], None]) -> list[str]:
+        def again() -> None:
+            with contextlib.suppress(*FAILURES):
+                live()
+            live()
+
+        with contextlib.suppress(*FAILURES):
+            return super().run(again)
+        return self.kinds
 
 
 class KeeperCrashTests(SynchronousTestCase):
@@ -79,7 +103,7 @@ class KeeperCrashTests(SynchronousTestCase):
                         shutil.rmtree(place)
                         shutil.copytree(f"{place}.before", place, symlinks=True)
                     self.kept = set(before)
-                    life = Life(self.keeper, at, how)
+                    life = (FailingLife if how == "fails" else Life)(self.keeper, at, how)
                     life.run(live)
                     try:
                         self.judge()
@@ -143,7 +167,7 @@ class KeeperCrashTests(SynchronousTestCase):
         return bytes(name)
 
     def test_while_it_moves(self) -> None:
-        """A former version has left a journal of format 2, and a file for each chunk."""
+        """A former version has left a journal of format 2, which is changed first, and a file for each chunk."""
         self.write(*range(10))
         self.bring()
         database = self.keeper.store.journal.database
@@ -154,13 +178,7 @@ class KeeperCrashTests(SynchronousTestCase):
             path.write_bytes(self.keeper.store.blind.read(name) or b"")
         for path in (self.keeper.root / BLIND).glob("*.seg"):
             path.unlink()
-        with self.keeper.store.journal.change():
-            for change in ("DROP TABLE segments", "DROP TABLE kept", "PRAGMA user_version=2",
-                           "CREATE TABLE kept(name BLOB PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID"):  # fmt: skip
-                database.execute(change)
-            database.executemany("INSERT INTO kept VALUES(?, ?)", rows)
-        self.keeper.close()
-        self.keeper.open()
+        to_format_2(self.keeper, rows)
         self.alice.remove("3")
         self.write(20)
         self.lives(self.bring, 20)

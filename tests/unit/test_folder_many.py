@@ -21,6 +21,7 @@ from bitdust.folders.tree import Missing
 from bitdust.folders.writing import Changed
 from bitdust.wire.encoding import WireError, encode
 from tests.unit.folder_kit import Replica, encrypted_secret, settle
+from tests.unit.keeper_kit import to_format_2
 
 
 class ManyTests(SynchronousTestCase):
@@ -245,6 +246,23 @@ class ManyTests(SynchronousTestCase):
         self.alice.scan()
         self.bob.sync(self.alice)
         self.assertEqual(self.bob.tree(), {"folder": b"a file"})
+
+    def test_a_journal_of_format_2(self) -> None:
+        """A journal of format 2 is changed in its place, of a reader too: it knows all that it knew."""
+        self.write(3)
+        self.bob.sync(self.alice)
+        journal = self.alice.store.journal
+        before = [journal.last, journal.epoch, journal.digest(), self.alice.tree()]
+        to_format_2(self.alice, [])
+        self.alice.close()
+        self.alice.open()
+        journal = self.alice.store.journal
+        self.assertEqual([journal.last, journal.epoch, journal.digest(), self.alice.tree()], before)
+        self.assertEqual(journal.database.execute("PRAGMA user_version").fetchone(), (3,))
+        self.assertEqual(list((self.base / "alice").glob("*-journal.db*")), [])
+        self.alice.write("folder/new", b"new")
+        settle(self.alice, self.bob)
+        self.assertEqual(self.bob.tree(), self.alice.tree())
 
     def test_a_journal_of_a_former_format(self) -> None:
         """A journal of a former format is put aside, and another look at the disk brings the same about."""

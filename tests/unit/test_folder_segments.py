@@ -12,13 +12,7 @@ from bitdust.folders import segments
 from bitdust.folders.keys import sealed_name
 from bitdust.folders.segments import HEAD, MAGIC, SegmentReader, Segments, Spot, name_of
 from bitdust.folders.tree import BLIND, Tree
-
-Chunk = tuple[bytes, bytes]
-
-
-def chunks(count: int, size: int = 100) -> list[Chunk]:
-    """So many, each of which is another one, with their names."""
-    return [(sealed_name(data), data) for data in (os.urandom(size) for _ in range(count))]
+from tests.unit.keeper_kit import chunks
 
 
 class SegmentCase(SynchronousTestCase):
