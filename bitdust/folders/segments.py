@@ -58,6 +58,8 @@ class Segments:
         self._tree = tree
         self._place = place
         self._last, self._end = 0, FULL
+        self.spoilt: set[int] = set()
+        """Segments that could not be written: what the system did not bring to the disk then, it has forgotten."""
 
     def sizes(self) -> dict[int, int]:
         """How long the files are that are called like segments. Raises `OSError` where the place is no folder."""
@@ -141,19 +143,20 @@ class Segments:
                 before.append((self._last, 0))
                 return descriptor
 
-    @staticmethod
-    def _take_back(folder: int, before: list[tuple[int, int]]) -> None:
-        """Give the room back that was taken; where that fails too, it is as if the process had died."""
+    def _take_back(self, folder: int, before: list[tuple[int, int]]) -> None:
+        """New ones go; nothing more is added to others, and what is behind their ends is not to be trusted."""
         for segment, size in before:
-            with contextlib.suppress(OSError):
-                if not size:
+            self.spoilt.add(segment)
+            if not size:
+                with contextlib.suppress(OSError):
                     os.unlink(name_of(segment), dir_fd=folder)
-                    continue
-                descriptor = os.open(name_of(segment), _FLAGS, dir_fd=folder)
-                try:
-                    os.ftruncate(descriptor, size)
-                finally:
-                    os.close(descriptor)
+
+    def sync(self, segment: int) -> None:
+        """What is in a segment is on the disk: whoever wrote it may have died before. Raises `OSError`."""
+        with self._tree.file(f"{self._place}/{name_of(segment)}") as descriptor:
+            os.fsync(descriptor)
+        with self._tree.folder(self._place) as folder:
+            os.fsync(folder)
 
     def remove(self, segment: int) -> None:
         """Remove one that has nothing that counts."""

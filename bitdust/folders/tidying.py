@@ -38,7 +38,7 @@ class Tidying:
         self._blind = blind
         self._wall = wall
         self._found = float("-inf")
-        """When chunks were found that the journal did not know: the records that name them may come within a day."""
+        """When chunks were found that neither the journal nor a record knows: such a record may come within a day."""
 
     # as it is on the disk
 
@@ -49,8 +49,8 @@ class Tidying:
         self._let_go_of_lost(found)
         self._let_go_of_doubted()
         yield
-        for segment, length in found.items():
-            if length > self._known().get(segment, -1):
+        for segment, length in sorted(found.items()):
+            if length > self._known().get(segment, -1) and segment not in self._blind.segments.spoilt:
                 with contextlib.suppress(OSError):
                     self._look_into(segment)
                 yield
@@ -105,10 +105,17 @@ class Tidying:
                 if sealed_name(reader.read(spot)) == name and self._has_gone(name):
                     found.append((name, spot))
         if found:
-            self._found = self._wall()
+            self._blind.segments.sync(segment)
+            self._wait_for_records(name for name, _ in found)
         with self._journal.change() as database:
             note(database, found)
             database.execute("INSERT OR REPLACE INTO segments VALUES(?, ?)", (segment, end))
+
+    def _wait_for_records(self, names: Iterable[bytes]) -> None:
+        """These were not known; where no record names one, it may have been forgotten as well."""
+        query = "SELECT 1 FROM pieces WHERE name=? LIMIT 1"
+        if any(self._journal.database.execute(query, (name,)).fetchone() is None for name in names):
+            self._found = self._wall()
 
     # as it is to be
 
@@ -205,20 +212,17 @@ class Tidying:
         self._let_go(name for (name,) in rows if self._has_gone(name))
 
     def _below(self, place: str, pattern: re.Pattern[str]) -> list[tuple[str, int]]:
-        """Files and folders of such names, and their sizes."""
-        try:
-            with self._tree.folder(place) as folder, os.scandir(folder) as entries:
-                found = [entry for entry in entries if pattern.fullmatch(entry.name)]
-                return [(entry.name, entry.stat(follow_symlinks=False).st_size) for entry in found]
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+        """Files and folders of such names, and their sizes; nothing where there is no folder."""
+        with contextlib.suppress(OSError), self._tree.folder(place) as folder, os.scandir(folder) as entries:
+            found = [entry for entry in entries if pattern.fullmatch(entry.name)]
+            return [(entry.name, entry.stat(follow_symlinks=False).st_size) for entry in found]
+        return []
 
     def _move(self, places: Places) -> None:
         known = {name: spot_of(self._journal.database, name) for name, _ in places}
         here = [(name, spot) for name, spot in places if (known[name] or spot).segment == FORMER]
         chunks, left = self._read(here)
-        if any(known[name] is None for name, _ in chunks):
-            self._found = self._wall()
+        self._wait_for_records(name for name, _ in chunks if known[name] is None)
         with durably(self._journal.database):
             self._blind.keep(chunks)
         self._remove_former(name for name, _ in places if name not in left)

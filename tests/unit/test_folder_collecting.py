@@ -304,11 +304,18 @@ class FormerTests(KeeperCase):
         self.all_here(self.chunks)
 
     def test_other_files(self) -> None:
-        """What somebody else has put there stays, and ends nothing."""
+        """What somebody else has put there stays, links are not followed, and the rest is moved."""
         folder = self.place / self.chunks[0][0].hex()[:2]
         (folder / "mine").write_text("mine")
         (self.place / "ff").mkdir(exist_ok=True)
         (self.place / "zz").mkdir()
+        elsewhere = self.keeper.base / "elsewhere" / self.chunks[0][0].hex()[2:]
+        elsewhere.parent.mkdir()
+        elsewhere.write_bytes(b"a file of somebody's")
+        for number in range(256):
+            if not (link := self.place / f"{number:02x}").exists():
+                link.symlink_to(elsewhere.parent.absolute())
         self.steps()
+        self.assertEqual(elsewhere.read_bytes(), b"a file of somebody's")
         self.assertEqual((folder / "mine").read_text(), "mine")
         self.all_here(self.chunks)

@@ -135,18 +135,18 @@ class FailureTests(SegmentCase):
         return mock.patch.object(os, name, call)
 
     def test_taken_back(self) -> None:
-        """When something cannot be written, or synced, no segment is longer than before, and the next is a new one."""
-        (first,) = kept = self.segments.add(chunks(1))
-        before = self.segments.sizes()
+        """When something cannot be written, or synced, new segments go, and nothing is added to one that was there."""
         for name, at in (("write", 0), ("write", 1), ("write", 2), ("fsync", 0), ("fsync", 1), ("fsync", 2)):
-            self.segments.go_on(first.segment, first.end)
+            (first,) = kept = self.segments.add(chunks(1))
+            before = self.segments.sizes()
             with self.failing(name, at):
                 error = self.assertRaises(OSError, self.segments.add, chunks(20))
-            self.assertEqual((error.errno, self.segments.sizes()), (errno.ENOSPC, before), f"{name} {at}")
-            self.assertEqual(self.segments.open_one, 0)
-        (second,) = self.segments.add(chunks(1))
-        self.assertGreater(second.segment, first.segment)
-        self.assertEqual(len(self.read([*kept, second])), 2)
+            self.assertEqual((error.errno, list(self.segments.sizes())), (errno.ENOSPC, list(before)), f"{name} {at}")
+            self.assertEqual((self.segments.open_one, first.segment in self.segments.spoilt), (0, True))
+            (second,) = self.segments.add(chunks(1))
+            self.assertGreater(second.segment, first.segment)
+            self.assertEqual(len(self.read([*kept, second])), 2)
+            self.segments.remove(second.segment)
 
     def test_half_a_write(self) -> None:
         """A disk may take less than it was given; the rest comes behind that."""

@@ -159,6 +159,29 @@ class ForgottenTests(KeeperCase):
         self.steps()
         self.all_here(self.before + self.after)
 
+    def test_synced_before(self) -> None:
+        """They are synced before they are known again: who wrote them may have died before that."""
+        self.cut(lambda: self.keep(self.after))
+        self.name(self.before, self.after)
+        steps: list[tuple[str, int]] = []
+        real = os.fsync
+
+        def synced(descriptor: int) -> None:
+            steps.append((os.path.basename(os.readlink(f"/dev/fd/{descriptor}")), len(self.wanted())))
+            real(descriptor)
+
+        with mock.patch.object(os, "fsync", synced):
+            self.steps(self.mend)
+        files = [(name_of(1), 40), (name_of(2), 28), (name_of(3), 11)]
+        self.assertEqual(steps, [step for name, count in files for step in ((name, count), ("chunks", count))])
+
+    def test_named_by_records(self) -> None:
+        """Where records name all of them nobody has to wait for one: what is not needed goes at once."""
+        self.cut(lambda: self.keep(self.after))
+        self.name(self.before[:2], self.after)
+        self.steps()
+        self.assertEqual(self.here(self.before), [True, True, False, False, False])
+
     def test_records_forgotten_too(self) -> None:
         """Where the records that name them were forgotten as well, chunks stay for a day: the records may come."""
         self.cut(lambda: self.keep(self.after))
@@ -212,6 +235,17 @@ class ForgottenTests(KeeperCase):
         self.steps()
         self.assertEqual(self.wanted(), [self.after[2][0]])
         self.assertEqual(kept_at(self.keeper, self.after[3][0]), paths[self.after[3][0]])
+
+    def test_not_synced(self) -> None:
+        """What could not be synced is not known again by the process that has met that: it may be in memory alone."""
+        with mock.patch.object(os, "fsync", side_effect=OSError(errno.EIO, "the disk failed")):
+            self.assertRaises(OSError, self.keep, self.after)
+        self.steps()
+        self.assertEqual(self.here(self.before + self.after), [True] * 5 + [False] * 40)
+        self.assertEqual(len(self.wanted()), 40)
+        self.keeper.store.blind.keep(self.after)
+        self.steps()
+        self.all_here(self.before + self.after)
 
     def test_moved_meanwhile(self) -> None:
         """Nothing is removed before the disk has the journal's word that it is not needed: see the crash tests. What
