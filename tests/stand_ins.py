@@ -41,6 +41,7 @@ class StoredAsSaid:
     def __init__(self) -> None:
         self.data = False
         self.resized = False
+        self.whole = True
         self.unmoved: set[tuple[int, bytes]] = set()
         self.needed: set[tuple[int, bytes]] = set()
         self.without_log: set[bytes] = set()
@@ -101,6 +102,9 @@ class StoredAsSaid:
 
     def is_resized(self, since: float | None) -> bool:
         return self.resized
+
+    def is_whole(self) -> bool:
+        return self.whole
 
 
 pieces: StoredPieces = StoredAsSaid()

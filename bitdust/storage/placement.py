@@ -61,9 +61,14 @@ class Placement:
         core = self._core()
         if core is None:
             return not self.has_data()
-        is_all = not core.waits_no_more()
-        sources = None if is_all else self._sources()
-        return self._is_complete(core.catalog, position, supplier, sources) and self._is_whole(core.catalog, is_all)
+        sources = None if not core.waits_no_more() else self._sources()
+        return self._is_complete(core.catalog, position, supplier, sources) and self.is_whole()
+
+    def is_whole(self) -> bool:
+        """Whether no piece lacks anywhere; unknown counts as no. When all who may bring more were silent for a month,
+        what nobody has does not count."""
+        core = self._core()
+        return core is not None and self._is_whole(core.catalog, not core.waits_no_more())
 
     def _is_whole(self, catalog: Catalog, is_all: bool) -> bool:
         """Reads all packs, and is asked as often."""

@@ -44,6 +44,9 @@ class StoredPacks(Reading, Protocol):
         """Whether no pack of another size than the family's is left, the log that says so is safe, and no other device
         of mine may have been uploading for another size since a moment; None where nobody is to go."""
 
+    def is_whole(self) -> bool:
+        """Whether no piece lacks anywhere, of those that can come back at all."""
+
 
 class Resizing:
     """I am the port of `family_resize`, from `start` to `stop`; ``searching`` asks for suppliers for places to come."""
@@ -182,6 +185,9 @@ class Resizing:
     def is_over(self) -> bool:
         family = self._family.current
         if family is None or self._family.has_unread(self.packs):
+            return False
+        gone = [who for who in family.seats[family.size_to_come :] if who is not None]
+        if any(self._family.is_unlisted(who, self.packs) for who in gone) and not self.packs.is_whole():
             return False
         return self.packs.is_resized(family.time if family.beyond else None) and self._publication.is_safe()
 

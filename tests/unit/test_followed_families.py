@@ -72,6 +72,19 @@ class LivingTests(FollowedCase):
         self.pass_time()
         self.assertEqual(self.holders() & {*STRANGERS, *further}, set())
 
+    def test_guests_beyond_who_have_not_listed(self) -> None:
+        """Those who stand beyond the family may have a piece that lacks anywhere, until they have said what they have,
+        or none lacks."""
+        for is_listed in (True, False):
+            self.town.unlisted, self.town.whole, self.town.resized = {STRANGERS[0]}, False, True
+            revision = self.town.family.current.revision + 1
+            self.follow(evolve(self.mine, revision=revision, beyond=[None, STRANGERS[0]], former=4))
+            self.pass_time()
+            self.assertIn(STRANGERS[0], self.holders())
+            self.town.unlisted, self.town.whole = set() if is_listed else {STRANGERS[0]}, not is_listed
+            self.pass_time()
+            self.assertNotIn(STRANGERS[0], self.holders())
+
     def test_a_change_of_the_same_moment(self) -> None:
         """The same where both devices have changed the family."""
         self.town.unread = {*STRANGERS}
