@@ -1,6 +1,7 @@
 """Changing who keeps whose pieces: replacing suppliers, ending contracts, giving notice."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from bitdust.api.arguments import Kind
@@ -10,6 +11,7 @@ from bitdust.api.jobs import addressed
 from bitdust.api.people import NO_PERSON, find_person
 from bitdust.api.table import Param, Route, method
 from bitdust.customers.retirement import DEFAULT_DAYS
+from bitdust.peers.shown import SHORT
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.sizes import in_words
 
@@ -35,13 +37,18 @@ async def the_supplier(context: Context, position: int | None, supplier_id: str 
         position, supplier_id = int(supplier_id), None
     if supplier_id is not None:
         named = [*rows, *context.suppliers.leaving()]
-        known = [row["fingerprint"] for row in named if supplier_id in (row["global_id"], row["idurl"])]
+        known = [row["fingerprint"] for row in named if row["fingerprint"] and supplier_id in _called(row)]
         return bytes.fromhex(known[0]) if known else (await find_person(context, supplier_id)).fingerprint
     if position is None:
         raise BitDustError("bad-argument", "say which supplier is meant, by position or by supplier_id")
     if position >= len(rows) or not rows[position]["fingerprint"]:
         raise BitDustError("not-found", f"there is no supplier at position {position}; you have {len(rows)} places")
     return bytes.fromhex(rows[position]["fingerprint"])
+
+
+def _called(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """All that a supplier is called in lists and by the doctor; nobody may know the name of one that never came."""
+    return row["global_id"], row["idurl"], row["fingerprint"], row["fingerprint"][:SHORT]
 
 
 @method(

@@ -7,6 +7,9 @@ from attrs import frozen
 from bitdust.identity.document import IdentityDocument
 from bitdust.wire.records import Contract
 
+SHORT = 16
+"""Digits of a fingerprint that stand for a peer whose name is not known."""
+
 
 class Documents(Protocol):
     """The identity documents of peers; `IdentityCache` is one."""
@@ -31,7 +34,7 @@ class Names:
 
 def show_name(documents: Documents, fingerprint: bytes) -> str:
     """The global id of a peer, or the beginning of its fingerprint."""
-    return Names.of(documents, fingerprint).global_id or fingerprint.hex()[:16]
+    return Names.of(documents, fingerprint).global_id or fingerprint.hex()[:SHORT]
 
 
 def show_idurl(documents: Documents, fingerprint: bytes) -> str:

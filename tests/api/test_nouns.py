@@ -483,7 +483,7 @@ class ContactTests(NounCase):
 
     def test_ending_contracts(self) -> None:
         """Refused while files are stored, unless said otherwise; ending all of them stops hiring. Whoever has left its
-        place can be named as well."""
+        place can be named as well, though nobody knows more of it than what is shown."""
         rows = [
             {"fingerprint": "ab" * 32, "global_id": "bob@x", "idurl": "http://x/bob.xml"},
             {"fingerprint": "cd" * 32, "global_id": "", "idurl": ""},
@@ -506,6 +506,10 @@ class ContactTests(NounCase):
         left.append({"fingerprint": "ef" * 32, "global_id": "eve@x", "idurl": "http://x/eve.xml"})
         found = self.result("contracts_end", supplier_id="eve@x", lose_data=1)
         self.assertEqual((found["ended"], ended[-1]), (["eve@x"], [b"\xef" * 32]))
+        left.append({"fingerprint": "0a" * 32, "global_id": "", "idurl": ""})
+        for shown in ("0a" * 8, "0a" * 32):
+            found = self.result("contracts_end", supplier_id=shown, lose_data=1)
+            self.assertEqual((found["ended"], ended[-1]), (["0a" * 8], [b"\x0a" * 32]))
         left.clear()
         self.assertTrue(self.context.settings.get("services/employer/enabled"))
         data[0] = False
