@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -181,6 +182,29 @@ class LaneTests(SynchronousTestCase):
         self.assertEqual((work.is_running, self.kept()), (False, 0))
         self.keeper.keep(self.alice)
         self.assertEqual((self.kept(), self.keeper.keeping.is_behind), (6, False))
+
+    def test_tidying_goes_on(self) -> None:
+        """Nobody waits until what is not needed has gone: a run ends, the next one comes, and work goes on in between;
+        when all is given up that ends as well."""
+        store, held = self.keeper.store, list[Deferred[None]]()
+        run, portions = store.run, iter([None, None, None])
+        self.patch(store.tidying, "collect", lambda: portions)
+
+        def hold(call: Any, *arguments: Any) -> "Deferred[Any]":
+            if arguments[:1] != (portions,):
+                return run(call, *arguments)
+            held.append(Deferred())
+            return held[-1].addCallback(lambda _: call(*arguments))
+
+        self.patch(store, "run", hold)
+        self.keeper.keep()
+        work = self.keeper.keeping
+        for _ in range(2):
+            held[-1].callback(None)
+            self.assertEqual((work.is_running, self.successResultOf(work.run())), (False, False))
+        self.assertEqual(len(held), 3)
+        work.stop()
+        self.assertEqual((len(held), list(portions)), (3, [None]))
 
     def test_given_up(self) -> None:
         """Whoever waits for chunks that are not wanted any more is told, whether they were asked for or not."""
