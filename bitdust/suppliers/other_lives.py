@@ -10,10 +10,11 @@ away for so long need not have anything any more.
 
 The file is JSON: ``lives``, the newest first, each with its signed ``record`` in hex, whether it was ``read``,
 ``until`` when its suppliers are waited for, in seconds since the epoch, 0 while that is not known, ``guests``, in hex,
-those who stand beside mine for it alone, null for a record of a device that counts, and whether these have stepped
-``aside`` for others; and ``digest``, the SHA-256 of these as they are written. There is a copy of it, because nobody
-else can say any more whom to wait for. A file of the first format, a list of records, is read as one of which nothing
-was read, and in one of the second, which has neither ``guests`` nor ``aside``, nobody is known to be a guest.
+those who stand beside mine for it alone, null for a record that was joined with mine, nobody for one that another
+device of mine wrote and this one follows, and whether these have stepped ``aside`` for others; and ``digest``, the
+SHA-256 of these as they are written. There is a copy of it, because nobody else can say any more whom to wait for. A
+file of the first format, a list of records, is read as one of which nothing was read, and in one of the second, which
+has neither ``guests`` nor ``aside``, nobody is known to be a guest.
 """
 
 import hashlib
