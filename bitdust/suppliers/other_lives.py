@@ -82,6 +82,13 @@ class Life:
         """Whether a supplier is one of it, as far as anybody can say."""
         return self.family is None or supplier in self.family.holders
 
+    def covers(self, other: "Life") -> bool:
+        """Whether both are of records that this device has followed, and whoever is waited for by the other one is by
+        this one too."""
+        if self.guests != () or other.guests != () or self.family is None or other.family is None:
+            return False
+        return {*other.family.holders} <= {*self.family.holders}
+
     def is_over(self, reading: Reading) -> bool:
         """Whether nobody waits for it any more, or not now."""
         return self.is_aside or self.is_past(reading)
@@ -131,7 +138,7 @@ class OtherLives:
         life = Life(record, until=until, guests=None if named is None else tuple(sorted(named)))
         if named is not None and before is not None:
             life = evolve(life, is_read=before.is_read and not before.is_aside, until=before.until or until)
-        others = [known for known in self._known() if known.record != record]
+        others = [known for known in self._known() if known.record != record and not life.covers(known)]
         if len(others) == MOST and guests is None:
             last = next((one for one in others if one.guests is not None), None)
             others = [one for one in others if one is not last]

@@ -295,6 +295,18 @@ class ManyLivesTests(ForgedCase):
             self.assertEqual({one for one in self.known() if one < 100}, left)
         self.assertEqual(len(self.known()), MOST)
 
+    def test_records_that_are_followed_one_after_the_other(self) -> None:
+        """A thief whose device counts still names one more in each: they take one place, beside those who are gone."""
+        strangers = people(120, 40)
+        for number in range(MOST + 2):
+            beyond, revision = strangers[: number + 1], 7 + number
+            record = self.record(self.other, people(1), revision, beyond=beyond, former=4)
+            self.assertTrue(self.lives.note(record, guests=()))
+        self.assertEqual(len(self.known()), 1)
+        self.assertTrue(self.lives.note(self.record(self.other, people(1), 99, beyond=strangers[5:]), guests=()))
+        self.assertTrue(self.lives.note(self.forged(11), START + DAY, people(11)))
+        self.assertEqual(len(self.known()), 3)
+
     def test_a_file_of_the_second_format(self) -> None:
         """One with an end is of guests who are not known by name, and one without it counts."""
         self.lives.note(self.forged(11), START + DAY, people(11))
