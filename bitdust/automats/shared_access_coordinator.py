@@ -34,14 +34,16 @@ class SharedAccessPort(Protocol):
 class SharedAccessCoordinator(Machine):
     """CONNECTED while a share can be used, and read again; pauses after a failure grow up to five minutes.
 
-    Those who hold it and are not there are called again meanwhile, after pauses that grow in the same way."""
+    Those who hold it and are not there are called again meanwhile, after pauses that grow in the same way. Who comes
+    may not answer questions yet: pauses begin anew."""
 
     table = """
       # state       event          guard       next          actions
       DISCONNECTED  open           -           SUPPLIERS?    connect
-      DISCONNECTED  supplier-up    -           SUPPLIERS?    connect
+      DISCONNECTED  supplier-up    -           SUPPLIERS?    forget_tries connect
       DISCONNECTED  timer-2sec     -           SUPPLIERS?    connect
-      SUPPLIERS?    supplier-up    has_enough  READING       read
+      SUPPLIERS?    supplier-up    has_enough  READING       forget_tries read
+      SUPPLIERS?    supplier-up    -           =             forget_tries
       SUPPLIERS?    tried          has_enough  READING       read
       SUPPLIERS?    tried          -           DISCONNECTED  report_closed
       SUPPLIERS?    timer-30sec    -           DISCONNECTED  report_closed
@@ -65,7 +67,7 @@ class SharedAccessCoordinator(Machine):
     """
     ignore = """
       DISCONNECTED  news supplier-down tried done failed
-      SUPPLIERS?    open news supplier-up supplier-down done failed
+      SUPPLIERS?    open news supplier-down done failed
       READING       open supplier-up supplier-down tried
       CONNECTED     open supplier-up
     """
@@ -105,6 +107,9 @@ class SharedAccessCoordinator(Machine):
     def connect(self, payload: Any) -> None:
         self._tries += 1
         self.watch(self._port.connect(), "tried", "tried")
+
+    def forget_tries(self, payload: Any) -> None:
+        self._tries = 0
 
     def call_again(self, payload: Any) -> None:
         self.watch(self._port.connect(), "tried", "tried")

@@ -15,18 +15,22 @@ LATE = 15.0
 class Late(GridCase):
     """What keeps a service from its peers for longer than its node."""
 
-    def lose(self, node: GridNode, seconds: float = 3600.0) -> None:
-        """A node is cut off for an hour, and others count what they have tried in vain."""
-        self.grid.network.cut = lambda one, other: node.address in (one, other)
+    def lose(self, *nodes: GridNode, seconds: float = 3600.0) -> None:
+        """Nodes are cut off for an hour, and others count what they have tried in vain."""
+        away = {node.address for node in nodes}
+        self.grid.network.cut = lambda one, other: one in away or other in away
         self.grid.pass_time(seconds)
 
-    def comes_back(self, node: GridNode, service: str, to: GridNode) -> None:
-        """It is connected to another one again, and one of its services starts a while later."""
-        self.switch(node, service, False)
+    def come_back(self, service: str, to: GridNode, *nodes: GridNode) -> None:
+        """They are connected to another one again, and one of their services starts a while later."""
+        for node in nodes:
+            self.switch(node, service, False)
         self.grid.network.cut = lambda one, other: False
-        self.meet(node, to)
+        for node in nodes:
+            self.meet(node, to)
         self.grid.run(LATE)
-        self.switch(node, service, True)
+        for node in nodes:
+            self.switch(node, service, True)
 
     def switch(self, node: GridNode, service: str, is_on: bool) -> None:
         node.node.settings.set(f"services/{service.replace('_', '-')}/enabled", is_on)
@@ -45,12 +49,12 @@ class SharesTests(Late, SharesCase):
         of the owner has to start again for that."""
         key = self.create()
         self.api(self.alice, "user_ping", user_id=self.name(self.bob))
-        self.lose(self.bob, 60)
+        self.lose(self.bob, seconds=60)
         self.envelope(self.alice, "share_grant", key_id=key, trusted_user_id=self.name(self.bob), timeout=5)
         self.lose(self.bob)
         stopped: list[str] = []
         self.alice.node.events.subscribe(lambda event: stopped.append(event.data["name"]), "service-stopped")
-        self.comes_back(self.bob, "key_exchange", self.alice)
+        self.come_back("key_exchange", self.alice, self.bob)
         self.grid.until(lambda: bool(self.api(self.bob, "shares_list")), SOON, "the key")
         self.assertEqual(stopped, [])
 
@@ -60,12 +64,25 @@ class SharesTests(Late, SharesCase):
         key, away, withdrawals = self.create(), self.suppliers[0], self.alice.rooms.shares.withdrawals
         self.put(self.alice, key, "cake")
         self.grant(key)
-        self.lose(away, 60)
+        self.lose(away, seconds=60)
         self.envelope(self.alice, "share_revoke", key_id=key, trusted_user_id=self.name(self.bob))
         self.lose(away)
         self.assertEqual(withdrawals.waiting(), 1)
-        self.comes_back(away, "supplier", self.alice)
+        self.come_back("supplier", self.alice, away)
         self.grid.until(lambda: not withdrawals.waiting(), SOON, "the revocation")
+
+    def test_a_share_is_open(self) -> None:
+        """A share of somebody else is open again soon after its suppliers are back from an hour's absence, though
+        they answer nobody yet."""
+        key = self.create()
+        self.put(self.alice, key, "cake")
+        self.grant(key)
+        self.api(self.bob, "share_open", key_id=key)
+        self.lose(*self.suppliers)
+        self.assertEqual(self.api(self.bob, "share_info", key_id=key)["state"], "DISCONNECTED")
+        self.come_back("supplier", self.bob, *self.suppliers)
+        state = lambda: self.api(self.bob, "share_info", key_id=key)["state"]  # noqa: E731
+        self.grid.until(lambda: state() == "CONNECTED", SOON, "the share")
 
 
 class MessagesTests(Late, MessagesCase):
@@ -76,10 +93,10 @@ class MessagesTests(Late, MessagesCase):
         when it is back."""
         alice, bob = self.person("alice"), self.person("bob")
         self.introduce(alice, bob)
-        self.lose(bob, 60)
+        self.lose(bob, seconds=60)
         self.send(alice, bob, text="hello")
         self.lose(bob)
-        self.comes_back(bob, "private_messages", alice)
+        self.come_back("private_messages", alice, bob)
         self.grid.until(lambda: self.stored(bob) == ["hello"], SOON, "the message")
 
 
@@ -91,8 +108,8 @@ class MailboxTests(Late, MailboxCase):
         self.alice.crash()
         dave, carol = self.keepers[1], self.keepers[0]
         dave.crash()
-        self.lose(carol, 60)
+        self.lose(carol, seconds=60)
         bob = self.again(self.bob, "10.0.0.20")
         self.lose(carol)
-        self.comes_back(carol, "private_messages", bob)
+        self.come_back("private_messages", bob, carol)
         self.grid.until(lambda: self.stored(bob) == ["hello"], SOON, "the message")

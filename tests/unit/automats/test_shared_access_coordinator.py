@@ -59,6 +59,39 @@ class SharedAccessCoordinatorTests(RowTests):
         self.asked("DISCONNECTED", ("report_closed", None))
         self.passes(2, "SUPPLIERS?", ("connect",))
 
+    def test_who_comes_may_not_answer_yet(self) -> None:
+        """However long too few were there, it is tried again soon after one has come, or was come while others are
+        dialled."""
+        self.connect()
+        for pause in (2, 4, 8, 16, 32):
+            self.port.succeed("connect")
+            self.asked("DISCONNECTED", ("report_closed", None))
+            self.passes(pause, "SUPPLIERS?", ("connect",))
+        self.drive("supplier-up", None, "SUPPLIERS?")
+        self.port.succeed("connect")
+        self.asked("DISCONNECTED", ("report_closed", None))
+        for pause in (2, 2, 4, 8):
+            self.passes(pause, "SUPPLIERS?", ("connect",))
+            self.port.succeed("connect")
+            self.asked("DISCONNECTED", ("report_closed", None))
+        self.drive("supplier-up", None, "SUPPLIERS?", ("connect",))
+        self.port.answers["has_enough"] = True
+        self.machine._tries = 8
+        self.drive("supplier-up", None, "READING", ("read",))
+        self.port.fail("read")
+        self.asked("DISCONNECTED", ("report_closed", ANY))
+        self.passes(2, "SUPPLIERS?", ("connect",))
+        self.port.succeed("connect")
+        self.asked("READING", ("read",))
+        self.port.fail("read")
+        self.asked("DISCONNECTED", ("report_closed", ANY))
+        self.drive("supplier-up", None, "SUPPLIERS?", ("connect",))
+        self.port.succeed("connect")
+        self.asked("READING", ("read",))
+        self.port.fail("read")
+        self.asked("DISCONNECTED", ("report_closed", ANY))
+        self.passes(2, "SUPPLIERS?", ("connect",))
+
     def test_dialling_without_end(self) -> None:
         """Nobody is dialled for longer than half a minute."""
         self.connect()
