@@ -1,9 +1,13 @@
 """After an outage a session is there before the services behind it: what was asked too early is asked again soon."""
 
+from twisted.internet.defer import succeed
+
+from bitdust.identity.awaited import CATALOG
 from bitdust.outcome import outcome
 from bitdust.testing.grid import GridNode
 from tests.grid.test_main_job import GridCase
 from tests.grid.test_messages import MailboxCase, MessagesCase
+from tests.grid.test_recovery import RecoveryCase
 from tests.grid.test_shares import SharesCase
 
 SOON = 60.0
@@ -15,7 +19,7 @@ LATE = 15.0
 class Late(GridCase):
     """What keeps a service from its peers for longer than its node."""
 
-    def lose(self, *nodes: GridNode, seconds: float = 3600.0) -> None:
+    def lose_touch(self, *nodes: GridNode, seconds: float = 3600.0) -> None:
         """Nodes are cut off for an hour, and others count what they have tried in vain."""
         away = {node.address for node in nodes}
         self.grid.network.cut = lambda one, other: one in away or other in away
@@ -49,9 +53,9 @@ class SharesTests(Late, SharesCase):
         of the owner has to start again for that."""
         key = self.create()
         self.api(self.alice, "user_ping", user_id=self.name(self.bob))
-        self.lose(self.bob, seconds=60)
+        self.lose_touch(self.bob, seconds=60)
         self.envelope(self.alice, "share_grant", key_id=key, trusted_user_id=self.name(self.bob), timeout=5)
-        self.lose(self.bob)
+        self.lose_touch(self.bob)
         stopped: list[str] = []
         self.alice.node.events.subscribe(lambda event: stopped.append(event.data["name"]), "service-stopped")
         self.come_back("key_exchange", self.alice, self.bob)
@@ -64,9 +68,9 @@ class SharesTests(Late, SharesCase):
         key, away, withdrawals = self.create(), self.suppliers[0], self.alice.rooms.shares.withdrawals
         self.put(self.alice, key, "cake")
         self.grant(key)
-        self.lose(away, seconds=60)
+        self.lose_touch(away, seconds=60)
         self.envelope(self.alice, "share_revoke", key_id=key, trusted_user_id=self.name(self.bob))
-        self.lose(away)
+        self.lose_touch(away)
         self.assertEqual(withdrawals.waiting(), 1)
         self.come_back("supplier", self.alice, away)
         self.grid.until(lambda: not withdrawals.waiting(), SOON, "the revocation")
@@ -78,7 +82,7 @@ class SharesTests(Late, SharesCase):
         self.put(self.alice, key, "cake")
         self.grant(key)
         self.api(self.bob, "share_open", key_id=key)
-        self.lose(*self.suppliers)
+        self.lose_touch(*self.suppliers)
         self.assertEqual(self.api(self.bob, "share_info", key_id=key)["state"], "DISCONNECTED")
         self.come_back("supplier", self.bob, *self.suppliers)
         state = lambda: self.api(self.bob, "share_info", key_id=key)["state"]  # noqa: E731
@@ -93,9 +97,9 @@ class MessagesTests(Late, MessagesCase):
         when it is back."""
         alice, bob = self.person("alice"), self.person("bob")
         self.introduce(alice, bob)
-        self.lose(bob, seconds=60)
+        self.lose_touch(bob, seconds=60)
         self.send(alice, bob, text="hello")
-        self.lose(bob)
+        self.lose_touch(bob)
         self.come_back("private_messages", alice, bob)
         self.grid.until(lambda: self.stored(bob) == ["hello"], SOON, "the message")
 
@@ -108,8 +112,45 @@ class MailboxTests(Late, MailboxCase):
         self.alice.crash()
         dave, carol = self.keepers[1], self.keepers[0]
         dave.crash()
-        self.lose(carol, seconds=60)
+        self.lose_touch(carol, seconds=60)
         bob = self.again(self.bob, "10.0.0.20")
-        self.lose(carol)
+        self.lose_touch(carol)
         self.come_back("private_messages", bob, carol)
         self.grid.until(lambda: self.stored(bob) == ["hello"], SOON, "the message")
+
+
+class StorageTests(Late, RecoveryCase):
+    """Alice has a file at four suppliers."""
+
+    def test_lists(self) -> None:
+        """A supplier that comes back lists what it has soon after it answers, and not at the next round."""
+        alice, _, _ = self.uploaded(4)
+        away, inventory = self.suppliers[0], alice.rooms.storage.core.inventory
+        self.lose_touch(away)
+        self.come_back("supplier", alice, away)
+        since = self.grid.clock.seconds()
+        self.grid.until(lambda: inventory.has_listed(away.fingerprint, since), SOON, "the list")
+
+    def test_logs(self) -> None:
+        """When all come back it is known within seconds after they answer whether their logs are mine."""
+        alice, _, _ = self.uploaded(4)
+        logs = alice.rooms.storage.core.log_replicas
+        self.lose_touch(*self.suppliers)
+        self.assertFalse(logs.synchronized)
+        self.come_back("supplier", alice, *self.suppliers)
+        self.grid.until(lambda: logs.synchronized, 15, "the comparison")
+
+    def test_what_is_newest(self) -> None:
+        """A recovered node that has heard too few to write does so soon after one more answers."""
+        alice, key_file, _ = self.uploaded(4)
+        self.lose(alice)
+        self.lose_touch(*self.suppliers[:2], seconds=1)
+        again = self.grid.add_stranger("alice-again")
+        again.rooms.dht.directory.heads_of = lambda scopes: succeed([])
+        again.start()
+        self.grid.wait(again.rooms.identity.registration.recover(key_file.read_text(), None, None), 300)
+        self.grid.until(lambda: again.is_on("my_data"), 300, "the recovery")
+        self.lose_touch(*self.suppliers[:2])
+        self.assertTrue(again.rooms.identity.me.awaits(CATALOG))
+        self.come_back("supplier", again, self.suppliers[0])
+        self.grid.until(lambda: not again.rooms.identity.me.awaits(CATALOG), SOON, "the newest state")

@@ -203,8 +203,15 @@ class LogReplicas:
         self.machine.send("suppliers-changed")
 
     def supplier_accepted(self, supplier: bytes) -> "Deferred[Any]":
-        """A supplier came, perhaps without its disk: it is asked what it holds, and gets again what it has lost."""
+        """A supplier came, perhaps without its disk: it is asked what it holds, and gets again what it has lost.
+
+        It answers from now on; before that its session alone was there.
+        """
         if self.machine.state not in ("SENDING", "IN_SYNC!"):
+            self.machine.send("suppliers-changed")
+            return succeed(None)
+        if supplier in self.waits_for:
+            self.pull_again()
             return succeed(None)
         asking: Deferred[Listed] = Deferred.fromCoroutine(self._pull.ask(supplier, self._follow_keys()))
         return outcome(asking).addCallback(self._listed)
