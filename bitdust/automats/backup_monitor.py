@@ -13,6 +13,9 @@ class BackupMonitorPort(Protocol):
     def list_files(self) -> "Deferred[Any]":
         """Ask suppliers what they hold, and compare."""
 
+    def pause(self) -> float:
+        """Seconds until the next round: ten minutes, or fewer while a supplier that is there gave no list."""
+
     def is_list_due(self) -> bool:
         """Whether suppliers were not asked for ten minutes."""
 
@@ -95,6 +98,11 @@ class BackupMonitor(Machine):
         self._suppliers_moved = False
         self._is_damaged = False
         super().__init__(registry)
+
+    def timer_seconds(self, event: str) -> float:
+        """The port says when the next round is due."""
+        is_next = event == "timer-10min" and self.state == "READY"
+        return self._port.pause() if is_next else super().timer_seconds(event)
 
     def again(self, payload: Any) -> bool:
         """Whether this round has missed something, or suppliers are to be asked anyway."""

@@ -250,10 +250,13 @@ class Core:
         self.uploads.check()
 
     def supplier_accepted(self, supplier: bytes) -> None:
-        """A supplier has made its contract with me again, perhaps on an empty disk."""
+        """A supplier has made its contract with me again, perhaps on an empty disk: it answers now, and may not have
+        done so when its session alone was there."""
         self.key_ring_replicas.supplier_accepted(supplier)
         self.log_replicas.supplier_accepted(supplier)
         self.queues.try_again(supplier)
+        if self.inventory.lacks_list_of(supplier):
+            self.monitor.suppliers_changed()
 
     # what uploads and downloads share
 

@@ -399,6 +399,27 @@ class ListTests(AuditCase):
         proofs = [one.asked.count((Command.RETRIEVE, "proof")) for one in self.around.suppliers]
         self.assertEqual(proofs, [1] * 4)
 
+    def test_one_that_gives_no_list_yet(self) -> None:
+        """One that is there and gives no list is asked again soon, and then ever more rarely; the others have listed
+        theirs meanwhile."""
+        supplier, asked = self.around.suppliers[1], list[float]()
+        original = supplier.ask
+
+        def ask(me, command, fields, payload, deadline):
+            if command is not Command.LIST_FILES:
+                return original(me, command, fields, payload, deadline)
+            asked.append(self.node.clock.seconds())
+            raise PeerFailed({"code": "unknown-command", "text": "no service of this node answers ListFiles"})
+
+        supplier.ask = ask
+        self.node.storage.core.monitor.sync()
+        self.node.pass_time(3 * HOUR, 5)
+        pauses = [later - sooner for sooner, later in itertools.pairwise(asked)]
+        self.assertLess(pauses[0], 40)
+        self.assertEqual(pauses[:3], sorted(pauses[:3]))
+        self.assertGreaterEqual(min(pauses[3:]), 600)
+        self.assertLess(len(asked), 24)
+
     def test_a_list_of_what_is_gone(self) -> None:
         """A supplier that lists everything and has nothing is not believed, and its pieces are made again."""
         packs = self.forget()

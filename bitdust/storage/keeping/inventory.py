@@ -33,6 +33,9 @@ from bitdust.wire.packet import Command
 from bitdust.wire.records import MAX_SUPPLIERS, PieceRef, Scheme
 
 SILENCE = 15.0
+SOON = 20.0
+"""Seconds until suppliers are asked again after one that is there gave no list; the next pauses are four times as long
+each. Who has just come may answer before its services do."""
 SAMPLE = 64
 """Pieces that a supplier has to prove before a list of its counts."""
 PAGE = 5000
@@ -111,6 +114,7 @@ class Inventory:
         self._news_at, self._seconds = -inf, 0.0
         self._answers: dict[bytes, Comparison] = {}
         self._complete: dict[bytes, float] = {}
+        self._failures: dict[bytes, int] = {}
         self.refreshed: Signal[[]] = Signal()
         """Suppliers have listed what they have."""
         self.machine = ListFilesOrator(around.registry, self)
@@ -136,6 +140,14 @@ class Inventory:
     def idle_for(self) -> float:
         """Seconds since suppliers were asked last."""
         return self._clock.seconds() - self._asked_at
+
+    def lacks_list_of(self, supplier: bytes) -> bool:
+        """Whether a supplier was there when it was asked last, and gave no list."""
+        return supplier in self._failures
+
+    def pause(self, longest: float) -> float:
+        """Seconds until suppliers are to be asked again: fewer while one of them is there that gave no list."""
+        return min((SOON * 4.0 ** min(count - 1, 8) for count in self._failures.values()), default=longest)
 
     def has_listed(self, supplier: bytes, since: float) -> bool:
         """Whether a supplier was asked after a moment of the reactor's clock what it holds, and has listed all of it,
@@ -166,10 +178,12 @@ class Inventory:
         self._complete = {who: begun for who, begun in self._complete.items() if who in holders}
         online = [supplier for supplier in holders if self._ports.is_online(supplier)]
         answers = await outcomes(Deferred.fromCoroutine(self._one(supplier)) for supplier in online)
+        before, self._failures = self._failures, {}
         for supplier, answer in zip(online, answers, strict=True):
             if answer.error is None:
                 self._answers[supplier] = answer.value
             else:
+                self._failures[supplier] = before.get(supplier, 0) + 1
                 self.log.info("supplier {s} gave no list: {e}", s=supplier.hex()[:16], e=answer.error)
         self._seconds = self._clock.seconds() - self._asked_at
 
