@@ -7,6 +7,8 @@ from twisted.internet.defer import Deferred
 from bitdust.automats.kernel import Machine, Registry, doubled
 
 LONGEST_PAUSE = 3600.0
+SOON = 20.0
+"""Seconds until those are asked again who might keep a mailbox, while too few do; they double up to ten minutes."""
 
 
 class PrekeyKeeperPort(Protocol):
@@ -32,7 +34,8 @@ class PrekeyKeeperPort(Protocol):
 
 
 class PrekeyKeeper(Machine):
-    """Nobody is named as a keeper of a mailbox before it has said that it keeps one."""
+    """Nobody is named as a keeper of a mailbox before it has said that it keeps one. Who has just come may not say so
+    yet, and is asked again soon."""
 
     table = """
       # state      event            guard   next        actions
@@ -52,12 +55,13 @@ class PrekeyKeeper(Machine):
       PUBLISHING   not-published    changed LEAVING     forget_change leave
       PUBLISHING   not-published    -       STALE       count_failure
       PUBLISHING   timer-60sec      -       STALE       count_failure
-      FRESH        keepers-changed  -       LEAVING     leave
-      FRESH        timer-10min      short   LEAVING     leave
+      FRESH        keepers-changed  -       LEAVING     forget_rounds leave
+      FRESH        timer-10min      short   LEAVING     count_round leave
+      FRESH        timer-10min      -       =           forget_rounds
       FRESH        timer-1hour      is_due  MAKING      make
       FRESH        timer-24hour     -       LEAVING     leave
-      STALE        keepers-changed  is_due  MAKING      make
-      STALE        keepers-changed  -       LEAVING     leave
+      STALE        keepers-changed  is_due  MAKING      forget_failures make
+      STALE        keepers-changed  -       LEAVING     forget_failures leave
       STALE        timer-1min       is_due  MAKING      make
       STALE        timer-1min       -       LEAVING     leave
       *            stop             -       CLOSED      -
@@ -67,7 +71,7 @@ class PrekeyKeeper(Machine):
       MAKING       start left not-left published not-published keepers-changed
       LEAVING      start made not-made published not-published
       PUBLISHING   start made not-made left not-left
-      FRESH        start made not-made left not-left published not-published timer-1hour timer-10min
+      FRESH        start made not-made left not-left published not-published timer-1hour
       STALE        start made not-made left not-left published not-published
     """
     initial = "OFF"
@@ -76,12 +80,15 @@ class PrekeyKeeper(Machine):
     def __init__(self, registry: Registry, port: PrekeyKeeperPort) -> None:
         self._port = port
         self.failures = 0
+        self.rounds = 0
         self.has_changed = False
         super().__init__(registry)
 
     def timer_seconds(self, event: str) -> float:
-        """Pauses after failures double up to an hour."""
+        """Pauses after failures double up to an hour, and those while too few keep a mailbox up to ten minutes."""
         seconds = super().timer_seconds(event)
+        if event == "timer-10min" and self._port.is_short():
+            return doubled(SOON, self.rounds, seconds)
         return doubled(seconds, self.failures, LONGEST_PAUSE) if event == "timer-1min" else seconds
 
     def is_due(self, payload: Any) -> bool:
@@ -110,6 +117,12 @@ class PrekeyKeeper(Machine):
 
     def forget_change(self, payload: Any) -> None:
         self.has_changed = False
+
+    def count_round(self, payload: Any) -> None:
+        self.rounds += 1
+
+    def forget_rounds(self, payload: Any) -> None:
+        self.rounds = 0
 
     def count_failure(self, payload: Any) -> None:
         self.failures += 1

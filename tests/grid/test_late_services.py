@@ -118,6 +118,16 @@ class MailboxTests(Late, MailboxCase):
         self.come_back("private_messages", bob, carol)
         self.grid.until(lambda: self.stored(bob) == ["hello"], SOON, "the message")
 
+    def test_who_keeps_them(self) -> None:
+        """Whoever starts while nobody is there who might keep its mailboxes has them soon after they are back from an
+        hour's absence, though they keep none yet."""
+        self.bob.crash()
+        self.lose_touch(*self.keepers, seconds=1)
+        self.bob = self.again(self.bob, "10.0.0.20")
+        self.lose_touch(*self.keepers, seconds=3800)
+        self.come_back("private_messages", self.bob, *self.keepers)
+        self.grid.until(lambda: self.is_fresh(self.bob, 2), SOON, "the mailboxes")
+
 
 class StorageTests(Late, RecoveryCase):
     """Alice has a file at four suppliers."""

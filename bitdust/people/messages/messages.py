@@ -131,6 +131,7 @@ class Messages:
         if up:
             self.letters.device_online((session.peer.fingerprint, session.peer.device))
             self._visits.go(session.peer.fingerprint)
+            self.upkeep.met(session.peer.fingerprint)
 
     def _document(self, document: IdentityDocument) -> None:
         self.letters.document_known(document.fingerprint)

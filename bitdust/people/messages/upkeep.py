@@ -74,6 +74,16 @@ class PrekeyUpkeep:
         if self._machine is not None:
             self._machine.send("keepers-changed")
 
+    def met(self, peer: bytes) -> None:
+        """Somebody has come, who may keep a mailbox that is lacking."""
+        candidates = self._keepers.candidates()
+        if self.state == "STALE":
+            candidates = [*candidates, *self.mailboxes]
+        elif len(self.mailboxes) >= WANTED or peer in self.mailboxes:
+            return
+        if peer in candidates:
+            self.keepers_changed()
+
     def mailbox_has(self, left: int) -> None:
         """A mailbox has so many one-time prekeys left."""
         if left <= LOW:

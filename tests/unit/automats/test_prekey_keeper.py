@@ -97,11 +97,28 @@ class PrekeyKeeperTests(RowTests):
         self.assertEqual(self.machine.failures, 0)
 
     def test_too_few(self) -> None:
-        """While too few keep a mailbox those who might are asked every ten minutes."""
+        """While too few keep a mailbox those who might are asked again soon, and in the end every ten minutes; pauses
+        begin anew where others may keep one, and when enough did."""
         self.fresh()
         self.passes(600, "FRESH")
-        self.port.answers["is_short"] = True
+        self.port.answers |= {"is_short": True, "is_shown": True}
         self.passes(600, "LEAVING", LEAVE)
+        for pause in (40, 80, 160, 320, 600, 600):
+            self.port.succeed("leave")
+            self.asked("FRESH")
+            self.passes(pause, "LEAVING", LEAVE)
+        self.port.succeed("leave")
+        self.asked("FRESH")
+        self.drive("keepers-changed", None, "LEAVING", LEAVE)
+        self.port.succeed("leave")
+        self.asked("FRESH")
+        self.passes(20, "LEAVING", LEAVE)
+        self.port.answers["is_short"] = False
+        self.port.succeed("leave")
+        self.asked("FRESH")
+        self.assertEqual(self.machine.rounds, 1)
+        self.passes(600, "FRESH")
+        self.assertEqual(self.machine.rounds, 0)
 
     def test_failures(self) -> None:
         """What fails is tried again after a minute, then two, at most an hour."""
@@ -140,13 +157,19 @@ class PrekeyKeeperTests(RowTests):
         self.passes(240, "LEAVING", LEAVE)
 
     def test_other_keepers_end_a_pause(self) -> None:
-        """After a failure other keepers are asked at once."""
+        """After a failure other keepers are asked at once, and soon again."""
         self.stale()
+        self.machine.failures = 9
         self.drive("keepers-changed", None, "LEAVING", LEAVE)
         self.port.fail("leave")
         self.asked("STALE")
+        self.passes(60, "LEAVING", LEAVE)
+        self.port.fail("leave")
+        self.asked("STALE")
+        self.machine.failures = 9
         self.port.answers["is_due"] = True
         self.drive("keepers-changed", None, "MAKING", MAKE)
+        self.assertEqual(self.machine.failures, 0)
 
     def test_the_end(self) -> None:
         """It ends from wherever it is."""
