@@ -13,7 +13,7 @@ from bitdust.testing.clock import LifeClock
 from bitdust.testing.faulty_disk import COMMIT, WRITE, Change, Crash, Fault, sqlite_error
 from bitdust.testing.grid import GridNode
 from bitdust.testing.world import fake_world
-from tests.grid.chaos import lies
+from tests.grid.chaos import forgers, lies
 from tests.grid.chaos.threads import Threads
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class ChaosNode(GridNode):
         self.crash_in = 0
         """How many changes of its disk it makes before it dies; 0: it goes on."""
         self.lie = ""
+        self.told: list[bytes] = []
+        """Families that somebody has made up, and of which it hears when it searches for its own."""
         field.disks.watch(field.grid.base / name, self.judge)
         super().__init__(field.grid, name, address, settings)
 
@@ -113,4 +115,6 @@ class ChaosNode(GridNode):
         born.offset = self.offset
         if self.lie:
             lies.begin(born, self.lie)
+        if self.told:
+            forgers.begin(born, self.told)
         return born

@@ -2,8 +2,9 @@
 
 The families may overlap, because there are few strangers and some of before come into reach while places are vacant.
 An owner may start over twice. A second device may live on beside the former family, or be off, and come back later.
-The lost device may be revoked. Disks of suppliers are lost or rot, and some of what is stored belongs to a share. In
-the end all of it comes back.
+The lost device may be revoked, and whoever has it makes up families. Disks of suppliers are lost or rot, the number of
+suppliers grows, and some of what is stored belongs to a share. Somebody may have eight devices, one after the other.
+In the end all of it comes back.
 """
 
 from twisted.internet.defer import succeed
@@ -11,9 +12,10 @@ from twisted.internet.defer import succeed
 from bitdust.crypt.keyring import RingKey
 from bitdust.identity.awaited import ALL
 from bitdust.replication import members
+from bitdust.suppliers.family import GUEST_DAYS
 from bitdust.suppliers.family_before import DAY, HELD_DAYS
 from bitdust.wire.records import Family
-from tests.grid.chaos import rot
+from tests.grid.chaos import forgers, rot
 from tests.grid.chaos.faults import Faults
 from tests.grid.chaos.field import Field, Finding
 from tests.grid.chaos.lives import HINTS, REUNION, Lives, are_left
@@ -23,6 +25,8 @@ from tests.grid.chaos.safety import SETTINGS, SETTLE
 
 SHARE = "wedding"
 AWAY = ("lives on beside them", "is off")
+MANY = 7
+"""Lives after the first one: as many devices as a document has."""
 
 
 class Sharer(Owner):
@@ -49,11 +53,11 @@ class Reunions(Lives):
         self.records: list[Family | None] = []
         """What families there were, as each was when its life ended."""
         self.dishonest: set[bytes] = set()
-        self.has_revoked = False
+        self.has_revoked = self.has_forged = False
 
     def play(self) -> None:
         self.begin()
-        for life in range(self.random.choice((1, 1, 2))):
+        for life in range(self.lives):
             self.part_from(life + 1)
             self.start_over()
             self.records.append(self.today)
@@ -62,8 +66,11 @@ class Reunions(Lives):
 
     def begin(self) -> None:
         """Suppliers, enough for two families or not; somebody who stores, with a second device perhaps."""
-        n = self.random.choice((2, 3, 4, 4, 4, 5))
-        self.field.plant(2 * n + self.random.choice((-2, -1, 0, 1, n)))
+        n, self.lives = self.random.choice((2, 3, 4, 4, 4, 5)), self.random.choice((1, 1, 1, 2, 2, 3))
+        number = 2 * n + self.random.choice((-2, -1, 0, 1, n))
+        if self.random.random() < 0.06:
+            n, self.lives, number = 2, MANY, 2 * MANY
+        self.field.plant(number)
         self.owner = Sharer(self.field, "alice", n, **{"services/backups/block-size": 65536, **SETTINGS})
         self.owner.has_share = self.random.random() < 0.4
         self.owner.join()
@@ -83,8 +90,8 @@ class Reunions(Lives):
         owner, family = self.owner, self.owner.home.rooms.suppliers.family.current
         self.records.append(family)
         owner.attach()
-        lost = owner.homes.pop(0)
-        lost.kill()
+        self.lost = owner.homes.pop(0)
+        self.lost.kill()
         owner.has_lost_homes = True
         apart = [node for node in self.field.suppliers.values() if node.fingerprint in members(family)]
         if owner.homes and side == 1:
@@ -109,12 +116,14 @@ class Reunions(Lives):
         if self.random.random() < 0.7:
             home.rooms.dht.directory.my_family = lambda: succeed(None)
             self.field.note("the DHT has no family")
-        owner.revokes_others = not others and self.random.random() < 0.3
+        owner.revokes_others = not others and self.random.random() < 0.4
         if owner.revokes_others:
             self.field.note("all other devices are revoked")
             self.has_revoked = True
         owner.become(home, owner.key_files[-1])
         self.field.pass_time(self.random.choice((60, 300, 900)), lambda: home.is_on("my_data"))
+        if owner.revokes_others and self.random.random() < 0.7:
+            self.forge(home)
         owner.revokes_others = False
         if home.has_identity and any(home.rooms.identity.me.awaits(part) for part in ALL):
             self.field.note("starts over")
@@ -128,6 +137,15 @@ class Reunions(Lives):
         if home.is_on("my_data"):
             owner.key_files.append(home.rooms.identity.registration.backup(None))
         self.today = home.rooms.suppliers.family.current
+
+    def forge(self, home: ChaosNode) -> None:
+        """Whoever has the lost device makes up families."""
+        before = self.lost.rooms.suppliers.family.current
+        if before is not None:
+            told = forgers.make_up(self.lost, before, [node.fingerprint for node in self.field.suppliers.values()])
+            self.field.note(f"{self.lost.name} is stolen, and makes up {len(told)} families")
+            forgers.begin(home, told)
+            self.has_forged = True
 
     def overlap(self) -> None:
         """Some of those cut off come into reach, before all of them do."""
@@ -153,9 +171,28 @@ class Reunions(Lives):
             self.spoil()
         self.field.pass_time(self.random.choice((1, 60)))
         self.owner.home.crash_in = 0
+        self.follow()
         self.owner.revive()
         self.field.pass_time(60, lambda: len(self.owner.ready()) == len(self.owner.homes))
         self.owner.attach()
+
+    def follow(self) -> None:
+        """A second device that was off comes back when the families are one, and hears of their record from those alone
+        whom it knows: the new home is off, and so are all others."""
+        owner = self.owner
+        if len(owner.homes) < 2 or owner.homes[1].is_up or self.random.random() < 0.3:
+            return
+        home, other = owner.homes
+        if not self.field.pass_time(300, lambda: len(roots_of(home)) > 1):
+            return
+        home.kill()
+        known = other.rooms.suppliers.family.holders
+        apart = [node for node in self.field.suppliers.values() if node.fingerprint not in known]
+        self.field.sides = {node.address: 1 for node in apart}
+        self.field.note(f"{home.name} is off, and {[node.name for node in apart]} are cut off; {other.name} is back")
+        owner.homes[1] = self.field.restarted(other)
+        self.field.pass_time(self.random.choice((60, 600, 1800)))
+        self.field.sides.clear()
 
     def restart(self) -> None:
         """The new home's process ends, and another one begins."""
@@ -207,8 +244,15 @@ class Reunions(Lives):
             raise Finding(f"not known: {self.unknown()}; {self.judge.unsettled_at(self.owner, self.owner.home)}")
         self.field.note("all is known")
         self.judge.check_all(self.owner, self.owner.home)
+        if self.random.random() < 0.3:
+            self.owner.resize()
         Faults(self.field, 0).mend_all()
         self.field.pass_time(60)
+        if self.has_forged:
+            self.field.note("a month passes, for which those are waited for who were made up")
+            for _ in range(GUEST_DAYS + 1):
+                self.field.advance(DAY)
+                self.field.pass_time(60)
         if any(home.rooms.suppliers.family.is_doubtful for home in self.owner.homes):
             self.field.note("two days pass")
             self.field.advance(HELD_DAYS * DAY)
@@ -225,3 +269,9 @@ class Reunions(Lives):
         self.judge.check_all(self.owner, again)
         self.field.stop()
         self.field.note(f"{self.field.grid.network.datagrams} datagrams")
+
+
+def roots_of(home: ChaosNode) -> list[bytes]:
+    """Who hired the families that one home's record goes back to."""
+    family = home.rooms.suppliers.family.current if home.is_up else None
+    return list(family.roots or ()) if family is not None else []
