@@ -18,11 +18,15 @@ class GridClock(Clock):
 
     calls: list[DelayedCall]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._of_each_call = self._remove, self._sort, self.seconds
+
     def callLater(  # noqa: N802 - the interface's name
         self, delay: float, callable: Callable[..., object], *args: object, **kw: object
     ) -> IDelayedCall:
         """See `Clock`."""
-        call = DelayedCall(self.rightNow + delay, callable, args, kw, self._remove, self._sort, self.seconds)
+        call = DelayedCall(self.rightNow + delay, callable, args, kw, *self._of_each_call)
         insort(self.calls, call, key=_time)
         later: IDelayedCall = call
         return later
@@ -50,7 +54,9 @@ class GridClock(Clock):
         while (due := self.next_call()) is not None and due <= self.rightNow:
             call = self.calls.pop(0)
             call.called = 1
-            call.func(*call.args, **call.kw)
+            func, args, kw = call.func, call.args, call.kw
+            del call.func, call.args, call.kw  # as after a cancel: what knows its call is no circle then
+            func(*args, **kw)
 
 
 @implementer(IReactorTime)
@@ -59,7 +65,6 @@ class LifeClock:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._calls: set[IDelayedCall] = set()
         self.is_dead = False
 
     def seconds(self) -> float:
@@ -71,22 +76,18 @@ class LifeClock:
     ) -> IDelayedCall:
         """See `IReactorTime`."""
 
-        def run() -> None:
-            self._calls.discard(later)
-            if not self.is_dead:
-                callable(*args, **kwargs)
-
-        run.__qualname__ = getattr(callable, "__qualname__", type(callable).__qualname__)
         if self.is_dead:
             ignore = lambda call: None  # noqa: E731
-            return DelayedCall(self.seconds() + delay, run, (), {}, ignore, ignore, self.seconds)
-        later: IDelayedCall = self._clock.callLater(delay, run)
-        self._calls.add(later)
-        return later
+            return DelayedCall(self.seconds() + delay, callable, args, kwargs, ignore, ignore, self.seconds)
+        return self._clock.callLater(delay, self._run, callable, args, kwargs)
+
+    def _run(self, callable: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if not self.is_dead:
+            callable(*args, **kwargs)
 
     def getDelayedCalls(self) -> list[IDelayedCall]:  # noqa: N802
         """Those of this process that are still to come."""
-        return [call for call in self._calls if call.active()]
+        return [call for call in self._clock.getDelayedCalls() if call.func == self._run]
 
     def die(self) -> None:
         """The process is gone."""
