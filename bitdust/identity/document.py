@@ -9,7 +9,7 @@ import re
 import struct
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
@@ -138,11 +138,7 @@ class IdentityDocument:
     @classmethod
     def parse(cls, xml: bytes) -> "IdentityDocument":
         """Raises `WireError` ``too-large``, ``malformed`` or ``bad-signature``."""
-        document = _read(xml)
-        _check(document)
-        if not document.public.verify(document.signature, document.canonical):
-            raise WireError("bad-signature", "the identity document is not signed by its own key")
-        return document
+        return _parsed(xml)
 
     @cached_property
     def public(self) -> MasterPublic:
@@ -266,6 +262,16 @@ def _device_xml(device: Device) -> str:
 
 def _malformed(text: str) -> WireError:
     return WireError("malformed", f"identity document: {text}")
+
+
+@lru_cache(maxsize=64)
+def _parsed(xml: bytes) -> IdentityDocument:
+    """The same few documents come again and again: in each Hello of a peer, and with each record of the DHT."""
+    document = _read(xml)
+    _check(document)
+    if not document.public.verify(document.signature, document.canonical):
+        raise WireError("bad-signature", "the identity document is not signed by its own key")
+    return document
 
 
 def _read(xml: bytes) -> IdentityDocument:

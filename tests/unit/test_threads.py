@@ -65,7 +65,7 @@ class ThreadsTests(TestCase):
         threads, gate, ended = self.threads(1), threading.Event(), []
         threads.run(gate.wait, 30)
         threads.run(ended.append, 1)
-        reactor.callInThread(gate.set)
+        threading.Thread(target=gate.set).start()
         threads.stop()
         self.assertEqual(ended, [1])
         self.assertFalse(threads.run(ended.append, 2).called)
