@@ -12,7 +12,8 @@ import shutil
 import sys
 import time
 import unittest
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -24,9 +25,10 @@ from twisted.trial.reporter import TreeReporter
 
 from tests import scratch
 
-FIRST = ("tests.processes.", "tests.grid.test_chaos", "tests.grid.test_crash", "tests.unit.automats.test_every_row")
-"""What takes longest begins first, so that no worker waits for another one at the end. What waits for real processes
-comes before what keeps a processor busy."""
+WAITS = "tests.processes."
+"""What waits for real processes most of its time."""
+FIRST = (WAITS, "tests.grid.test_chaos", "tests.grid.test_crash", "tests.unit.automats.test_every_row")
+"""What takes longest begins first, so that no worker waits for another one at the end."""
 TICK = 1 / os.sysconf("SC_CLK_TCK")
 Took = tuple[float, float]
 """Seconds by the clock, and of processors."""
@@ -47,13 +49,39 @@ class Options(trial.Options):
     optParameters = [["slowest", None, 0, "Name that many tests and modules that took longest", int]]  # noqa: RUF012
 
 
+class Lanes:
+    """Tests that wait for real processes, and all others. The last of several workers begins with the others, which
+    keep the processor busy for which nobody else has work so long."""
+
+    def __init__(self, cases: Iterable[Any], workers: int) -> None:
+        self.cases = cases
+        self._workers = workers
+        self._begun = 0
+        self._waiting: deque[Any] = deque()
+        self._busy: deque[Any] = deque()
+        for case in cases:
+            (self._waiting if case.id().startswith(WAITS) else self._busy).append(case)
+
+    def begin(self) -> Iterator[Any]:
+        """The tests of one more worker, until none is left."""
+        self._begun += 1
+        lanes = (self._busy, self._waiting) if 1 < self._workers == self._begun else (self._waiting, self._busy)
+        while lane := next(filter(None, lanes), None):
+            yield lane.popleft()
+
+
 class SideBySide(DistTrialRunner):
     """Writes down what each test takes."""
 
     took: dict[str, Took] = {}  # noqa: RUF012 - one run is one process
+    lanes: Lanes | None = None
 
     async def _driveWorker(self, result: Any, testCases: Iterable[Any], worker: Any) -> None:  # noqa: N802, N803
-        for case in testCases:
+        if self.lanes is None or self.lanes.cases is not testCases:
+            self.lanes = Lanes(testCases, self._maxWorkers)
+        for case in self.lanes.begin():
+            if self._exitFirst and not result.original.wasSuccessful():
+                return
             pid, clock = worker.transport._transport.pid, time.monotonic()
             before = processor_seconds(pid)
             await super()._driveWorker(result, [case], worker)

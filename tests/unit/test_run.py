@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.crypt.master import MasterKey
 from bitdust.wire.encoding import WireError
 from tests import keys, scratch
-from tests.__main__ import FIRST, long_ones_first, processor_seconds, slowest
+from tests.__main__ import FIRST, WAITS, Lanes, long_ones_first, processor_seconds, slowest
 
 
 class RunTests(SynchronousTestCase):
@@ -20,6 +20,17 @@ class RunTests(SynchronousTestCase):
         tests = [mock.Mock(spec=["id"], id=mock.Mock(return_value=name)) for name in names]
         found = [test.id() for test in long_ones_first(tests)]
         self.assertEqual(found, [names[3], names[1], names[0], names[2]])
+
+    def test_lanes(self) -> None:
+        """All workers but the last begin with what waits for processes, and go on with what is left; one has it all."""
+        names = ["tests.unit.a", f"{WAITS}a", f"{WAITS}b", "tests.unit.b"]
+        tests = [mock.Mock(spec=["id"], id=mock.Mock(return_value=name)) for name in names]
+        lanes = Lanes(iter(tests), 2)
+        first, last = lanes.begin(), lanes.begin()
+        found = [next(worker).id() for worker in (first, last, first, first)]
+        self.assertEqual(found, [names[1], names[0], names[2], names[3]])
+        self.assertEqual([*first, *last], [])
+        self.assertEqual([test.id() for test in Lanes(tests, 1).begin()], [*names[1:3], names[0], names[3]])
 
     def test_slowest(self) -> None:
         """Modules are sums of their tests; both by the clock, what took longest first."""
