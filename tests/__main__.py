@@ -14,6 +14,7 @@ import time
 import unittest
 from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -51,23 +52,32 @@ class Options(trial.Options):
 
 class Lanes:
     """Tests that wait for real processes, and all others. The last of several workers begins with the others, which
-    keep the processor busy for which nobody else has work so long."""
+    keep the processor busy for which nobody else has work so long.
+
+    A module of unit tests is run by one worker: what it reads or makes once for all its tests, such as the syntax of
+    every file, is not made by each.
+    """
 
     def __init__(self, cases: Iterable[Any], workers: int) -> None:
         self.cases = cases
         self._workers = workers
         self._begun = 0
-        self._waiting: deque[Any] = deque()
-        self._busy: deque[Any] = deque()
-        for case in cases:
-            (self._waiting if case.id().startswith(WAITS) else self._busy).append(case)
+        self._waiting: deque[list[Any]] = deque()
+        self._busy: deque[list[Any]] = deque()
+        for name, some in groupby(cases, key=lambda case: part_of(case.id())):
+            (self._waiting if name.startswith(WAITS) else self._busy).append(list(some))
 
     def begin(self) -> Iterator[Any]:
         """The tests of one more worker, until none is left."""
         self._begun += 1
         lanes = (self._busy, self._waiting) if 1 < self._workers == self._begun else (self._waiting, self._busy)
         while lane := next(filter(None, lanes), None):
-            yield lane.popleft()
+            yield from lane.popleft()
+
+
+def part_of(name: str) -> str:
+    """What one worker does of the suite: a test, or a module of unit tests."""
+    return name.rsplit(".", 2)[0] if name.startswith("tests.unit.") else name
 
 
 class SideBySide(DistTrialRunner):

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.crypt.master import MasterPublic
 from bitdust.testing.faulty_disk import Crash
 from bitdust.wire.records import Family
+from tests.collecting import only_what_is_new
 from tests.grid.chaos import keys, padding, promises, running
 from tests.grid.chaos.field import Field, Finding
 from tests.grid.chaos.lives import are_left
@@ -38,6 +39,7 @@ class ErrorTests(SynchronousTestCase):
     def test_what_nobody_has_handled(self) -> None:
         """An error that nobody handled is one of the run; not the death of a process, however long after it that is
         noticed."""
+        only_what_is_new(self)
         field = Field(1, Path(self.mktemp()))
         with field.surroundings():
             for error in (Crash("alice"), ValueError("a mistake")):

@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from bitdust.heap import CALM, EVERY, GROWN, HeapRounds, resident
+from tests.collecting import only_what_is_new
 
 MIB = 1024 * 1024
 FLOOD = """
@@ -40,6 +41,7 @@ print(begun, kept, len(gc.get_objects()), gc.get_freeze_count())
 
 class RoundsTests(SynchronousTestCase):
     def setUp(self) -> None:
+        only_what_is_new(self)
         self.clock = Clock()
         self.size = 100 * MIB
         self.free = 0

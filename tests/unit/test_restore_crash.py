@@ -14,6 +14,7 @@ from bitdust.disk import syncing
 from bitdust.storage.restore import restore as restore_module
 from bitdust.testing.world import START
 from bitdust.wire.errors import BitDustError
+from tests.collecting import only_what_is_new
 from tests.unit.storage_kit import Node, network, random_file, stop_quietly
 
 STEPS = ("open", "pwritev", "fchmod", "rename", "link", "sync")
@@ -22,6 +23,7 @@ DEAD = OSError(errno.EIO, "the process was killed")
 
 class CrashTests(SynchronousTestCase):
     def setUp(self) -> None:
+        only_what_is_new(self)
         self.base, self.around, self.node = network(self)
         self.patch(restore_module, "MOST_TOGETHER", 5)
         self.node.settings.set("services/backups/block-size", 300_000)

@@ -22,15 +22,16 @@ class RunTests(SynchronousTestCase):
         self.assertEqual(found, [names[3], names[1], names[0], names[2]])
 
     def test_lanes(self) -> None:
-        """All workers but the last begin with what waits for processes, and go on with what is left; one has it all."""
-        names = ["tests.unit.a", f"{WAITS}a", f"{WAITS}b", "tests.unit.b"]
+        """All workers but the last begin with what waits for processes, and go on with what is left; one has it all.
+        A module of unit tests has one worker."""
+        names = ["tests.unit.a.T.x", "tests.unit.a.U.x", f"{WAITS}a.T.x", f"{WAITS}a.T.y", "tests.grid.a.T.x"]
         tests = [mock.Mock(spec=["id"], id=mock.Mock(return_value=name)) for name in names]
         lanes = Lanes(iter(tests), 2)
         first, last = lanes.begin(), lanes.begin()
-        found = [next(worker).id() for worker in (first, last, first, first)]
-        self.assertEqual(found, [names[1], names[0], names[2], names[3]])
+        found = [next(worker).id() for worker in (first, last, first, first, last)]
+        self.assertEqual(found, [names[number] for number in (2, 0, 3, 4, 1)])
         self.assertEqual([*first, *last], [])
-        self.assertEqual([test.id() for test in Lanes(tests, 1).begin()], [*names[1:3], names[0], names[3]])
+        self.assertEqual([test.id() for test in Lanes(tests, 1).begin()], [*names[2:4], *names[:2], names[4]])
 
     def test_slowest(self) -> None:
         """Modules are sums of their tests; both by the clock, what took longest first."""

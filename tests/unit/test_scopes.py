@@ -14,6 +14,7 @@ from bitdust.scopes.plan import Plan
 from bitdust.scopes.reservations import Allowances, Reservation, Resource, Role, TooMuch
 from bitdust.scopes.scopes import Party, Scopes
 from bitdust.wire.table import Who
+from tests.collecting import only_what_is_new
 
 ALICE, BOB, MALLORY = b"a" * 32, b"b" * 32, b"m" * 32
 
@@ -245,6 +246,7 @@ class RateTests(Made):
 
     def test_who_comes_again_has_what_is_left(self) -> None:
         """The allowance of a peer and that of its network outlive its sessions, and are filled again by time alone."""
+        only_what_is_new(self)
         for host in ("198.51.100.1", "10.1.0.1"):
             first = self.proven(MALLORY, host)
             first.pace(99)

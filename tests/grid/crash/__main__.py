@@ -1,6 +1,7 @@
 """The command line of crash points."""
 
 import argparse
+import gc
 import os
 import subprocess
 import sys
@@ -27,6 +28,7 @@ def main() -> int:
         return subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": "0"}, check=False).returncode
     # What is logged is in the journal.
     globalLogBeginner.beginLoggingTo([lambda event: None], redirectStandardIO=False, discardBuffer=True)
+    gc.freeze()  # each death of a node ends with a collection, which is to look at what the run has made
     chosen = sample(given.first) if given.scenario == "sample" else choose(given)
     failed = sum(fails(*one, given.verbose) for one in chosen)
     print(f"{len(chosen) - failed} of {len(chosen)} runs ok", flush=True)
