@@ -4,6 +4,7 @@ import gc
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from hypothesis import HealthCheck, configuration, settings
 from twisted.logger import LogLevel
@@ -25,7 +26,7 @@ settings.load_profile("unhurried")
 _synctest._setWarningRegistryToNone = lambda modules: None
 # Side by side each line of a log goes to the process that leads, which writes it down: what tells each step of a node
 # is a thirtieth of the work of both. Without --jobs all of it is in test.log.
-_main = sys.modules["__main__"]
+_main: Any = sys.modules["__main__"]
 if hasattr(_main, "WorkerLogObserver"):
     _text_of = _main.textFromEventDict
     _steps = (LogLevel.debug, LogLevel.info)

@@ -87,7 +87,7 @@ class LifeClock:
 
     def getDelayedCalls(self) -> list[IDelayedCall]:  # noqa: N802
         """Those of this process that are still to come."""
-        return [call for call in self._clock.getDelayedCalls() if call.func == self._run]
+        return [call for call in self._clock.getDelayedCalls() if getattr(call, "func", None) == self._run]
 
     def die(self) -> None:
         """The process is gone."""
