@@ -29,6 +29,7 @@ from bitdust.web.server import rest_engine
 from bitdust.web.talk import Talks
 from bitdust.web.websocket import ApiSocket, SocketApi
 from tests.api.fakes import FakeContext
+from tests.keys import cheap_passphrases
 
 SECRET = b"s" * 32
 LONG_POLLS = frozenset(("event_listen", "message_receive", "receive_one_message"))
@@ -313,6 +314,7 @@ class RealNodeTests(ArgumentCases, TableCase):
     """A whole node with an identity and a supplier, in memory."""
 
     def setUp(self) -> None:
+        cheap_passphrases(self)
         self.grid = Grid(Path(self.mktemp()))
         self.clock = self.grid.clock
         server = {"services/identity-server/enabled": True, "services/identity-server/host": SEED_HOST}
