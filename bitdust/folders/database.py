@@ -135,3 +135,14 @@ def durably(connection: sqlite3.Connection) -> Iterator[None]:
 def read_only(path: Path) -> sqlite3.Connection:
     """Another connection, for the thread that serves peers."""
     return sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False, timeout=30)
+
+
+@contextmanager
+def one_look(connection: sqlite3.Connection) -> Iterator[None]:
+    """Questions within are answered from one state of the journal: each by itself would lock its file, and find out
+    whether that was changed."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("COMMIT")

@@ -10,6 +10,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred, succeed
 
 from bitdust.folders.blind import Blind, Kept
+from bitdust.folders.database import one_look
 from bitdust.folders.fetching import MISSING, REQUEST
 from bitdust.folders.items import Items, Place
 from bitdust.folders.keys import TAG, FolderKeys
@@ -44,17 +45,18 @@ class Serving:
 
     def plan(self, names: Sequence[bytes]) -> list[Planned]:
         """What can be given of these."""
-        sizes: dict[str, int] = {}
-        return [self._planned(name, sizes) for name in names]
-
-    def _planned(self, name: bytes, sizes: dict[str, int]) -> Planned:
-        """``sizes`` of files that were looked at already."""
         if self.reader is None:
-            return Planned(name, None)
+            return [Planned(name, None) for name in names]
+        sizes: dict[str, int] = {}
+        with one_look(self.reader):
+            return [self._planned(self.reader, name, sizes) for name in names]
+
+    def _planned(self, reader: sqlite3.Connection, name: bytes, sizes: dict[str, int]) -> Planned:
+        """``sizes`` of files that were looked at already."""
         if not self._keys.secret.may_read:
-            row = self.reader.execute("SELECT size FROM kept WHERE name=?", (name,)).fetchone()
+            row = reader.execute("SELECT size FROM kept WHERE name=?", (name,)).fetchone()
             return Planned(name, row[0] if row is not None else None)
-        for place in Items(self.reader).places(name):
+        for place in Items(reader).places(name):
             if place.path not in sizes:
                 sizes[place.path] = self._tree.size(place.path)
             if sizes[place.path] >= place.offset + place.length:

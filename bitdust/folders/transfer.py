@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 
 from bitdust.automats.file_transfer import FileTransfer
 from bitdust.automats.kernel import Registry
+from bitdust.folders.database import one_look
 from bitdust.folders.fetching import Fetcher, Wanted
 from bitdust.folders.items import Item, Local
 from bitdust.folders.reading import ranges, read_place
@@ -83,6 +84,8 @@ class Transfer:
         self._part = Part(self._store.tree, part_of(task.item.id, task.entry))
         self._missing: dict[bytes, _Missing] = {}
         self._has_ended = False
+        self._room = 0
+        """Bytes that the disk had room for when it was asked last; each job asks anew."""
         self.have = self.total = 0
         """Chunks."""
         self.left = 0
@@ -103,20 +106,24 @@ class Transfer:
             chunk = self._missing.setdefault(ident, _Missing(ident, name, length, []))
             chunk.offsets.append(offset)
         self.total = len(self._missing)
+        self._room = 0
         descriptor = self._part.open()
         try:
-            for chunk in list(self._missing.values()):
-                if self._gather_one(descriptor, chunk):
-                    del self._missing[chunk.id]
+            size = os.fstat(descriptor).st_size
+            with one_look(self._store.journal.database):
+                for chunk in list(self._missing.values()):
+                    if self._gather_one(descriptor, chunk, size):
+                        del self._missing[chunk.id]
         finally:
             os.close(descriptor)
         self.have = self.total - len(self._missing)
         self.left = sum(chunk.length for chunk in self._missing.values())
 
-    def _gather_one(self, descriptor: int, chunk: _Missing) -> bool:
+    def _gather_one(self, descriptor: int, chunk: _Missing, size: int) -> bool:
+        """``size`` of the file on its way, as an earlier attempt has left it."""
         keys = self._store.keys
-        first = Part.read(descriptor, chunk.offsets[0], chunk.length)
-        data: bytes | None = first if keys.chunk_id(first) == chunk.id else None
+        first = Part.read(descriptor, chunk.offsets[0], chunk.length) if chunk.offsets[0] < size else b""
+        data: bytes | None = first if first and keys.chunk_id(first) == chunk.id else None
         if data is None:
             for place in self._store.journal.items.places(chunk.name):
                 data = read_place(self._store.tree, place, keys)
@@ -130,7 +137,9 @@ class Transfer:
     def _write_chunk(self, descriptor: int, chunk: _Missing, data: bytes) -> None:
         """Wherever it stands in the file; each time it takes room of the disk. Raises `BitDustError` ``disk-full``."""
         wanted = len(data) * len(chunk.offsets) if data.strip(b"\0") else 0
-        self._store.reserve.check(self._store.tree.root, wanted, self.entry.path)
+        if wanted > self._room:
+            self._room = self._store.reserve.check(self._store.tree.root, wanted, self.entry.path)
+        self._room -= wanted
         for offset in chunk.offsets:
             Part.write(descriptor, offset, data)
 
@@ -162,6 +171,7 @@ class Transfer:
                 raise BitDustError("nobody-has", "nobody who is here has all of it")
 
     def _write(self, chunks: list[tuple[_Missing, bytes]]) -> None:
+        self._room = 0
         descriptor = self._part.open()
         try:
             for chunk, sealed in chunks:

@@ -45,7 +45,7 @@ class Part:
     @staticmethod
     def write(descriptor: int, offset: int, chunk: bytes) -> None:
         """A chunk in its place; zeros beyond the end need none."""
-        if offset >= os.fstat(descriptor).st_size and not chunk.strip(b"\0"):
+        if not chunk.strip(b"\0") and offset >= os.fstat(descriptor).st_size:
             return
         written = os.pwrite(descriptor, chunk, offset)
         while written < len(chunk):
