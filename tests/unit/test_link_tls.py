@@ -82,6 +82,12 @@ class WritingTests(LinkCase):
         self.assertEqual(len(pieces), 1)
         self.assertTrue(FRAME < pieces[0] < FRAME + 1024)
 
+    def test_one_send(self) -> None:
+        """The system is offered all of a frame at once, with its head and what TLS adds."""
+        self.pump()
+        self.client.write_parts(b"12345678", LARGE)
+        self.assertLessEqual(len(self.client.transport.value()), self.client.transport.SEND_LIMIT)
+
     def test_after_the_end(self) -> None:
         """Nothing is written to a link that is closed, or has broken."""
         self.pump()

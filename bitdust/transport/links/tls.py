@@ -50,11 +50,12 @@ class BulkConnection(SSL.Connection):
 
 
 class BulkTLSProtocol(BufferingTLSTransport):
-    """Encrypts a frame in one call, and reads up to `BULK` bytes from the system."""
+    """Encrypts a frame in one call, gives it to the system in one, and reads up to `BULK` bytes from there."""
 
     def makeConnection(self, transport: Any) -> None:
         """The transport below is there."""
         transport.bufferSize = BULK
+        transport.SEND_LIMIT = FRAME + OVERHEAD
         BufferingTLSTransport.makeConnection(self, transport)
 
     def write_parts(self, *parts: bytes) -> None:
