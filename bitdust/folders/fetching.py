@@ -10,12 +10,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
 from bitdust.folders.keys import NAME, TAG, sealed_name
-from bitdust.outcome import Outcome, outcome, outcomes
+from bitdust.outcome import Outcome, outcome
 from bitdust.wire.errors import BitDustError
 
 REQUEST = 2 * 1024 * 1024
@@ -24,7 +24,6 @@ QUESTIONS = 3
 """At one peer at a time."""
 HEAD, MISSING = 4, 2**32 - 1
 """Bytes of the length before a chunk, and the length where there is none."""
-AWAY = "not-here"
 
 
 @frozen
@@ -42,11 +41,33 @@ class Source(Protocol):
         """The sealed chunks, None for each that it does not have."""
 
 
+@define(eq=False)
+class _Order:
+    """Chunks that are waited for together."""
+
+    owner: object
+    left: int
+    found: dict[bytes, bytes] = field(factory=dict)
+    done: "Deferred[dict[bytes, bytes]]" = field(factory=Deferred)
+
+    def settle(self, name: bytes, chunk: bytes | None) -> None:
+        """One of them has come, or will not come now."""
+        if chunk is not None:
+            self.found[name] = chunk
+        self.left -= 1
+        if not self.left:
+            self.done.callback(self.found)
+
+    def give_up(self) -> None:
+        """Nobody waits for it any more."""
+        if not self.done.called:
+            self.done.errback(CancelledError())
+
+
 @frozen(eq=False)
 class _Wish:
-    owner: object
+    order: _Order
     wanted: Wanted
-    done: "Deferred[bytes]"
     asked: set[Source] = field(factory=set)
     denied: set[Source] = field(factory=set)
     """Who has said that it does not have it."""
@@ -72,15 +93,13 @@ class Fetcher:
 
     async def fetch(self, owner: object, wanted: Sequence[Wanted]) -> dict[bytes, bytes]:
         """Sealed chunks by name, without those that nobody has who is here. Cancelled by `drop`."""
-        wishes = [_Wish(owner, one, Deferred()) for one in wanted]
-        if wishes:
-            self._owners.add(owner)
-            self._queues.setdefault(owner, deque()).extend(wishes)
-            self.pump()
-        results = list(zip(wishes, await outcomes(wish.done for wish in wishes), strict=True))
-        if any(result.code == AWAY for _, result in results):
-            self._doubtful.add(owner)
-        return {wish.wanted.name: result.value for wish, result in results if result.error is None}
+        if not wanted:
+            return {}
+        order = _Order(owner, len(wanted))
+        self._owners.add(owner)
+        self._queues.setdefault(owner, deque()).extend(_Wish(order, one) for one in wanted)
+        self.pump()
+        return await order.done
 
     def is_doubtful(self, owner: object) -> bool:
         """Whether what this one did not get was not refused by everybody: a line broke, or nobody was there."""
@@ -91,8 +110,7 @@ class Fetcher:
         self._owners.discard(owner)
         self._doubtful.discard(owner)
         for wish in self._queues.pop(owner, ()):
-            if not wish.done.called:
-                wish.done.errback(CancelledError())
+            wish.order.give_up()
 
     def pump(self) -> None:
         """Ask whoever may be asked: somebody has come, or has answered."""
@@ -146,17 +164,18 @@ class Fetcher:
             if fits:
                 self._count(len(chunk))
             self.bad += chunk is not None and not fits
-            if wish.done.called:
+            order = wish.order
+            if order.done.called:
                 continue
             if chunk is None and result.error is None:
                 wish.denied.add(source)
             if fits:
-                wish.done.callback(chunk)
-            elif wish.owner in self._owners:
-                self._queues.setdefault(wish.owner, deque()).appendleft(wish)
+                order.settle(wish.wanted.name, chunk)
+            elif order.owner in self._owners:
+                self._queues.setdefault(order.owner, deque()).appendleft(wish)
                 self._was_refused = True
             else:
-                wish.done.errback(CancelledError())
+                order.give_up()
         self.pump()
 
     def _tell_nobody(self, sources: list[Source]) -> None:
@@ -173,8 +192,12 @@ class Fetcher:
             self._was_refused = self._was_refused or any(wish.asked for wish in queue)
             hopeless += gone
         for wish in hopeless:
-            is_certain = bool(sources) and wish.denied.issuperset(sources)
-            wish.done.errback(BitDustError("nobody-has" if is_certain else AWAY, "nobody who is here gives it"))
+            order = wish.order
+            if order.done.called:
+                continue
+            if not sources or not wish.denied.issuperset(sources):
+                self._doubtful.add(order.owner)
+            order.settle(wish.wanted.name, None)
 
 
 class Parting:

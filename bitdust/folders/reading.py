@@ -96,8 +96,7 @@ def read_place(tree: Tree, place: Place, keys: FolderKeys) -> bytes | None:
 def read_chunk(descriptor: int, place: Place, keys: FolderKeys) -> bytes | None:
     """The same, of a file that is open."""
     try:
-        os.lseek(descriptor, place.offset, os.SEEK_SET)
-        chunk = _File(descriptor).read(place.length)
+        chunk = os.pread(descriptor, place.length, place.offset)
     except OSError:
         return None
     return chunk if len(chunk) == place.length and keys.chunk_id(chunk) == place.id else None

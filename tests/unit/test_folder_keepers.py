@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.folders import keeping, listing
 from bitdust.folders.fetching import QUESTIONS, Wanted
+from bitdust.folders.keys import sealed_name
 from bitdust.folders.secrets import Secret
 from tests.unit.folder_kit import Replica, damage, encrypted_secret, plain_secret, settle
 
@@ -222,6 +223,27 @@ class LaneTests(SynchronousTestCase):
         self.assertEqual(len(self.asked), 1 + QUESTIONS)
         fetcher.drop("e")
         self.failureResultOf(several[4], CancelledError)
+
+    def test_together(self) -> None:
+        """Chunks that are wanted together come together, without those that nobody has; whether somebody may still
+        have one of these is known then. What comes for somebody who has gone is dropped."""
+        fetcher = self.keeper.fetcher
+        chunks = [b"one", b"two", b"three"]
+        wanted = [Wanted(sealed_name(one), len(one)) for one in chunks]
+        coming = Deferred.fromCoroutine(fetcher.fetch("owner", wanted))
+        self.assertNoResult(coming)
+        self.asked[0][1].callback([b"one", None, b"three"])
+        self.assertEqual(self.successResultOf(coming), {sealed_name(one): one for one in (b"one", b"three")})
+        self.assertFalse(fetcher.is_doubtful("owner"))
+        broken = Deferred.fromCoroutine(fetcher.fetch("owner", wanted[:2]))
+        gone = Deferred.fromCoroutine(fetcher.fetch("other", wanted[2:]))
+        gone.cancel()
+        self.failureResultOf(gone, CancelledError)
+        self.asked[2][1].callback([b"three"])
+        self.asked[1][1].errback(OSError("the line broke"))
+        self.assertEqual((self.successResultOf(broken), fetcher.is_doubtful("owner")), ({}, True))
+        fetcher.drop("owner")
+        self.assertFalse(fetcher.is_doubtful("owner"))
 
 
 class BrakeTests(SynchronousTestCase):
