@@ -18,6 +18,7 @@ from bitdust.crypt.spare_votes import Bench, prove, read_few, signatures
 from bitdust.identity.awaited import FAMILY
 from bitdust.identity.document import IdentityDocument
 from bitdust.outcome import outcome
+from bitdust.peers.again import NOT_YET, AskAgain
 from bitdust.peers.presence import Presence
 from bitdust.peers.shown import Names, show_name
 from bitdust.signal import Disconnect, Signal
@@ -91,6 +92,7 @@ class OwnSpares:
         self._found: dict[int, SpareCertificate] = {}
         self._machines: dict[int, SpareDecision] = {}
         self._is_open = False
+        self._again = AskAgain(around.world.clock, around.sessions.connected, self._ask_for_spares)
         self._disconnect: Disconnect = lambda: None
         self.changed: Signal[[]] = Signal()
 
@@ -103,6 +105,7 @@ class OwnSpares:
     def stop(self) -> None:
         """Decide nothing any more; certificates are found again."""
         self._is_open = False
+        self._again.stop()
         self._disconnect()
         machines, self._machines, self._found = self._machines, {}, {}
         for machine in machines.values():
@@ -111,7 +114,11 @@ class OwnSpares:
     # finding them
 
     def supplier_connected(self, supplier: bytes) -> None:
-        """A member answers: it may know of certificates."""
+        """A member answers: it may know of certificates, and say so a little later than it renews the contract."""
+        self._again.forget(supplier)
+        self._ask_for_spares(supplier)
+
+    def _ask_for_spares(self, supplier: bytes) -> None:
         if self._is_open:
             asking = Deferred.fromCoroutine(self._learn(supplier))
             asking.addErrback(lambda failure: self.log.info("no spares were heard of: {why}", why=failure.value))
@@ -121,6 +128,10 @@ class OwnSpares:
         asked = await outcome(
             self._outbox.send(supplier, Command.RETRIEVE, fields, deadline=ASK_SECONDS, max_answer=MAX_DOSSIER)
         )
+        if asked.code in NOT_YET and self._is_open:
+            self._again.later(supplier)
+            return
+        self._again.forget(supplier)
         if asked.error is None and self._is_open:
             await self.take(bytes(asked.value.payload))
 

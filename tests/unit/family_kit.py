@@ -97,6 +97,8 @@ class Supplier:
     wished: dict | None = None
     leaves: int | None = None
     dossier: bytes = b""
+    too_early: int = 0
+    """How often it is asked for spares before it knows the question."""
     stands_in: int | None = None
     contract_id: bytes = b""
     charged: int | None = None
@@ -125,6 +127,9 @@ class Supplier:
             return self.keep(Signed.from_bytes(payload, Family.KIND))
         if fields.get("kind") == "spare-offer":
             return fail(BitDustError("no-space", "no room")) if self.mood == "full" else succeed(Reply({}))
+        if fields.get("kind") == "spares" and self.too_early:
+            self.too_early -= 1
+            return fail(BitDustError("unknown-command", "no service of this node answers"))
         if fields.get("kind") == "spares":
             return succeed(Reply({}, self.dossier)) if self.dossier else fail(BitDustError("no-contract", "none"))
         if fields.get("kind") == "spare-status":

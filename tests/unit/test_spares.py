@@ -165,6 +165,24 @@ class OwnSparesTests(SparesCase):
         self.assertEqual(town.room.spares.shown(), [])
         self.assertIn("spare-confirmed", town.events.names())
 
+    def test_a_member_that_cannot_say_yet(self) -> None:
+        """A member that holds the contract and does not know of spares yet is asked again soon, while it is there."""
+        town, gone, spare = self.back(**{CONFIRM: False})
+        member = town.suppliers[town.family.members[0]]
+        member.too_early = 3
+        self.hear(town, self.certificate(town, gone, spare))
+        for seconds, left in ((4, 2), (2, 1), (9, 1), (2, 0), (19, 0)):
+            self.turn(town, seconds)
+            self.assertEqual((member.too_early, town.room.spares.known()), (left, []))
+        self.turn(town, 2)
+        self.assertEqual(town.room.spares.known(), [spare.fingerprint])
+        member.too_early = 1000
+        self.hear(town, self.certificate(town, gone, spare))
+        town.kill(member)
+        self.turn(town, 700)
+        self.assertEqual(member.too_early, 999)
+        self.hear(town, self.certificate(town, gone, spare))
+
     def test_dismissed(self) -> None:
         """A member that is back keeps its place; no certificate counts any more, and the spare gets my word."""
         town, gone, spare = self.back()
