@@ -213,6 +213,37 @@ class GivingTests(KeysCase):
         self.alice.presence.changed.emit(self.mallory.fingerprint, True)
         self.assertIsNone(self.mallory.has(self.alice, "person"))
 
+    def test_person_key_of_a_friend_who_cannot_take_it_yet(self) -> None:
+        """Who is there before its node takes keys gets it as soon as that does; who refuses it is left alone."""
+        self.alice.make("person", 11)
+        self.alice.due.add(self.bob.fingerprint)
+        person, asked, answer = self.alice.keys.person, list[float](), "unknown-command"
+        ask = self.ask
+
+        def starting(holder: Person, asker: Person, fields: Any, payload: bytes = b"") -> "Deferred[Any]":
+            asked.append(self.clock.seconds())
+            return fail(BitDustError(answer, "not now")) if answer else ask(holder, asker, fields, payload)
+
+        self.patch(self, "ask", starting)
+        person.start()
+        self.alice.presence.changed.emit(self.bob.fingerprint, True)
+        for _ in range(16):
+            self.clock.advance(1)
+        self.assertEqual((asked, self.bob.has(self.alice, "person")), ([0, 5, 15], None))
+        answer = ""
+        self.clock.advance(20)
+        self.assertIsNotNone(self.bob.has(self.alice, "person"))
+        answer = "not-allowed"
+        self.alice.due.add(self.mallory.fingerprint)
+        self.alice.presence.changed.emit(self.mallory.fingerprint, True)
+        count = len(asked)
+        self.clock.advance(700)
+        self.assertEqual(len(asked), count)
+        answer = "unknown-command"
+        self.alice.presence.changed.emit(self.mallory.fingerprint, True)
+        person.stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_person_key_of_a_friend_who_leaves(self) -> None:
         """A delivery that fails leaves the key due, and one that is under way when the service stops is taken back."""
         self.alice.make("person", 11)

@@ -19,8 +19,7 @@ from bitdust.wire.packet import Command
 
 KIND = "key"
 REFUSALS = (
-    "not-allowed", "key-exists", "bad-signature", "bad-field", "bad-key", "too-many-keys", "too-large", "no-service",
-    "unknown-command",
+    "not-allowed", "key-exists", "bad-signature", "bad-field", "bad-key", "too-many-keys", "too-large", "no-service"
 )  # fmt: skip
 
 

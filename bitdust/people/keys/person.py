@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.outcome import Outcome, outcome
+from bitdust.peers.again import AskAgain
 from bitdust.peers.presence import Presence
 from bitdust.people.keys.giving import Gift
 from bitdust.signal import Disconnect
@@ -40,19 +41,25 @@ class PersonKey:
         self._friends = friends
         self._share = share
         self._giving: dict[bytes, Deferred[None]] = {}
+        self._again = AskAgain(around.world.clock, presence.has_session, self.give)
         self._disconnect: Disconnect | None = None
 
     def start(self) -> None:
         """Look who comes."""
-        self._disconnect = self._presence.changed.connect(lambda who, online: self.give(who) if online else None)
+        self._disconnect = self._presence.changed.connect(lambda who, online: self._came(who) if online else None)
 
     def stop(self) -> None:
         """Give nothing any more."""
         disconnect, self._disconnect = self._disconnect, None
         if disconnect is not None:
             disconnect()
+        self._again.stop()
         for giving in list(self._giving.values()):
             giving.cancel()
+
+    def _came(self, friend: bytes) -> None:
+        self._again.forget(friend)
+        self.give(friend)
 
     def give(self, friend: bytes) -> None:
         """Give it to a friend who is here, where it is due."""
@@ -68,6 +75,10 @@ class PersonKey:
 
     def _given(self, result: object, friend: bytes) -> None:
         self._giving.pop(friend, None)
+        if isinstance(result, Outcome) and result.code == "no-answer" and self._disconnect is not None:
+            self._again.later(friend)
+        else:
+            self._again.forget(friend)
         if isinstance(result, Outcome) and result.error is None:
             noting = self._friends.note_key_given(friend)
             noting.addErrback(lambda failure: self.log.failure("a friend may get a key twice", failure))
