@@ -37,6 +37,19 @@ class ExchangeTests(IpfsNodesCase):
         alice.kill()
         self.assertEqual(self.asks(bob, "cat", cid, offline=True), data)
 
+    def test_who_is_starting(self) -> None:
+        """A peer that is connected and does not know the exchange yet is asked again as soon as it may know it."""
+        alice, bob = self.ipfs("alice", **EVERYBODY), self.ipfs("bob")
+        cid = self.adds(alice, b"later")
+        self.connects(bob, alice)
+        alice.node.settings.set("services/ipfs/enabled", False)
+        self.grid.until(lambda: not alice.is_on("ipfs"), 60, "the end of the service")
+        self.assertIn("not found", self.refused(bob, "cat", cid))
+        alice.node.settings.set("services/ipfs/enabled", True)
+        self.grid.until(lambda: alice.is_on("ipfs"), 60, "the service")
+        self.grid.run(10)
+        self.assertEqual(self.asks(bob, "cat", cid), b"later")
+
     def test_friends(self) -> None:
         """By default friends are served, and nobody else: he is told so by his own node as if there was nothing."""
         alice, bob = self.nodes("alice", "bob")

@@ -24,8 +24,6 @@ SECONDS = 10.0
 """Without a byte from a partner, after which it is no use."""
 MOST_FETCHED = 48
 MOST_ANSWER = MOST_BYTES + LONGEST_BLOCK
-REFUSALS = ("not-allowed", "unknown-command")
-"""Answers of those who take no part in the exchange with this node."""
 Providers = Callable[[Cid], "Deferred[Iterable[Key]]"]
 
 
@@ -152,8 +150,11 @@ class Exchange:
         return asking.addErrback(self._refused, partner)
 
     def _refused(self, failure: Any, partner: Partner) -> Any:
-        if getattr(failure.value, "code", "") in REFUSALS:
+        code = getattr(failure.value, "code", "")
+        if code == "not-allowed":
             partner.speaks = False
+        elif code == "unknown-command":
+            self.partners.is_ignorant(partner)
         return failure
 
     def _judge(self, partner: Partner, cids: Sequence[Cid], reply: Any) -> list[Given]:

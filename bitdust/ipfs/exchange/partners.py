@@ -10,6 +10,7 @@ from typing import Any
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
+from bitdust.automats.kernel import doubled
 from bitdust.nearby import network_name
 from bitdust.surroundings import Connected
 from bitdust.wire.table import Who
@@ -17,6 +18,8 @@ from bitdust.wire.table import Who
 ASKED = Who.FRIEND | Who.DEVICE
 BANNED_SECONDS = 3600.0
 """Who has sent a block that is none is not asked for so long."""
+DEAF_SECONDS, MOST_DEAF = 5.0, 600.0
+"""Who does not know the exchange is not asked for so long, the first time and in the end."""
 REMEMBERED = 1024
 Key = tuple[bytes, bytes]
 """Fingerprint and device id."""
@@ -67,7 +70,11 @@ class Partner:
     flying: int = 0
     """Requests that it has not answered."""
     speaks: bool = True
-    """Whether it knows the packets of the exchange, and permits it."""
+    """Whether it permits the exchange."""
+    ignorant: int = 0
+    """How often it did not know the packets of the exchange: it may be starting."""
+    deaf_until: float = 0.0
+    """When it is asked again after that, in seconds of the reactor's clock."""
 
 
 class Partners:
@@ -130,7 +137,13 @@ class Partners:
             if session.ended is None and self.may_ask(key):
                 living[session] = self._known.get(session) or Partner(key, session, self.ledger(key))
         self._known = living
-        return [one for one in living.values() if one.speaks]
+        now = self._clock.seconds()
+        return [one for one in living.values() if one.speaks and one.deaf_until <= now]
+
+    def is_ignorant(self, partner: Partner) -> None:
+        """It does not know the packets of the exchange now."""
+        partner.deaf_until = self._clock.seconds() + doubled(DEAF_SECONDS, partner.ignorant, MOST_DEAF)
+        partner.ignorant += 1
 
     def may_ask(self, key: Key) -> bool:
         """Whether a peer is one of those who are asked."""
