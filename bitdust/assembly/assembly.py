@@ -172,6 +172,7 @@ class Assembly:
             rooms.people.messages.upkeep.keepers_changed,
             rooms.customers.families.network_is_back,
             rooms.storage.network_is_back,
+            rooms.folders.finding.network_is_back,
         ):
             rooms.dht.node.connected.connect(listener)
         rooms.dht.node.seated.connect(in_layer(SUPPLIERS_LAYER, suppliers.hiring.somebody_came))

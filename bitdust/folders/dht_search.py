@@ -54,7 +54,7 @@ class DhtSearch:
         self._met = met
         self._said: dict[bytes, float] = {}
         self._call: IDelayedCall | None = None
-        self._is_on = self._is_busy = False
+        self._is_on = self._is_busy = self._is_wanted_again = False
 
     def start(self) -> None:
         """May follow a `stop`."""
@@ -68,7 +68,8 @@ class DhtSearch:
         self._later(None)
 
     def look(self) -> None:
-        """Folders, or what is wanted for them, are others than before."""
+        """Folders, or what is wanted for them, are others than before, or others are in the hash table again."""
+        self._is_wanted_again = self._is_busy
         if self._is_on and not self._is_busy:
             self._later(SOON if self._wanting() else None)
 
@@ -91,7 +92,8 @@ class DhtSearch:
     def _over(self, _: object) -> None:
         self._is_busy = False
         if self._is_on and self._wanting():
-            self._later(EVERY)
+            self._later(SOON if self._is_wanted_again else EVERY)
+        self._is_wanted_again = False
 
     async def _search(self) -> None:
         for folder in self._wanting():

@@ -88,6 +88,11 @@ class Finding:
             self._dht.stop()
         self._seen.clear()
 
+    def network_is_back(self) -> None:
+        """Others are in the hash table again: who was not found there a moment ago may be found now."""
+        if self._dht is not None:
+            self._dht.look()
+
     def look_for(self, folder: Folder) -> None:
         """A folder that is ready to meet peers now."""
         for session in self._around.sessions.sessions():

@@ -118,3 +118,19 @@ class DhtTests(FolderCase):
         self.assertEqual(tree_of(self.root(bob)), {})
         self.grid.wait(bob.rooms.folders.set_preferences(secret.weaker()[0].text, {"use_dht": 1}))
         self.grid.until((self.root(bob) / "a").exists, SOON, "the file")
+
+    def test_as_soon_as_there_is_a_table(self) -> None:
+        """Who starts without a network finds others as soon as it has one."""
+        secret = secrets.make("D", lambda size: bytes([5]) * size)
+        alice, bob = self.person("alice"), self.person("bob")
+        self.share(alice, secret, **OFF | {"use_dht": 1})
+        self.write(alice, "a", b"for whoever holds the secret")
+        self.grid.run(10)
+        bob.crash()
+        self.grid.network.cut = lambda one, other: "10.0.9.9" in (one, other)
+        bob = bob.again("10.0.9.9")
+        self.grid.until(lambda: bob.is_on("tcp_connections"), 60, "the port")
+        self.share(bob, secret, **OFF | {"use_dht": 1})
+        self.grid.run(60)
+        self.grid.network.cut = lambda one, other: False
+        self.grid.until((self.root(bob) / "a").exists, 60, "the file")
