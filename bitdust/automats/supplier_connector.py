@@ -98,7 +98,7 @@ class SupplierConnector(Machine):
     def __init__(self, registry: Registry, ident: str, port: SupplierConnectorPort) -> None:
         self._port = port
         self.failures = 0
-        self.reason = ""
+        self.reason = self.code = ""
         super().__init__(registry, ident)
 
     def timer_seconds(self, event: str) -> float:
@@ -128,18 +128,18 @@ class SupplierConnector(Machine):
     def save_contract(self, payload: Any) -> None:
         self._port.save(payload)
         self.failures = 0
-        self.reason = ""
+        self.reason = self.code = ""
 
     def note_reason(self, payload: Any) -> None:
         self.reason = payload.getErrorMessage()
 
     def note_failure(self, payload: Any) -> None:
         self.failures += 1
-        self.reason = payload.getErrorMessage()
+        self.reason, self.code = payload.getErrorMessage(), str(getattr(payload.value, "code", ""))
 
     def note_silence(self, payload: Any) -> None:
         self.failures += 1
-        self.reason = "the supplier does not answer"
+        self.reason, self.code = "the supplier does not answer", ""
 
     def report_state(self, payload: Any) -> None:
         self._port.changed(self.state)

@@ -153,6 +153,11 @@ class Connectors:
         connector = self._connectors.get(supplier)
         return connector is not None and connector.state == "NO_SERVICE"
 
+    def may_be_starting(self, supplier: bytes) -> bool:
+        """Whether a supplier did not know the request when it was asked last."""
+        connector = self._connectors.get(supplier)
+        return connector is not None and connector.code == "unknown-command"
+
     def follow_family(self) -> None:
         """The record changed: its members have connectors, everybody else's contract is ended."""
         if not self._is_open:

@@ -21,6 +21,10 @@ from bitdust.wire.errors import BitDustError
 CANDIDATES = "services/employer/candidates"
 FORGET_REFUSAL = 600.0
 """Seconds for which somebody who could not be hired is not asked again."""
+STARTING = 20.0
+"""The same of one that did not know the request: it is starting, or keeps nothing for others."""
+NOT_YET = "not-yet"
+"""The code of such a failure."""
 LOOKUPS = 6
 DRAWN = 3
 """Candidates of the DHT among whom one is chosen."""
@@ -109,7 +113,8 @@ class Search:
     def _exclude(self, failure: Failure) -> Failure:
         if self.asked is not None:
             self.refusal = failure.getErrorMessage()
-            self.searches.exclude(self.asked, failure.getErrorMessage())
+            seconds = STARTING if getattr(failure.value, "code", "") == NOT_YET else FORGET_REFUSAL
+            self.searches.exclude(self.asked, failure.getErrorMessage(), seconds)
             self.asked = None
         return failure
 
@@ -138,7 +143,7 @@ class Searches:
         self._settings = around.settings
         self._sessions = around.sessions
         self._running: dict[int, tuple[Search, SupplierFinder]] = {}
-        self._refused_at: dict[bytes | str, float] = {}
+        self._refused_until: dict[bytes | str, float] = {}
         self._reasons: dict[bytes | str, str] = {}
         self._named: dict[bytes, str] = {}
         self._events = around.events
@@ -174,15 +179,15 @@ class Searches:
 
     def forgive(self) -> None:
         """Those who said no may be asked again."""
-        self._refused_at = {}
+        self._refused_until = {}
         self.refused_by_name = {}
 
-    def exclude(self, who: bytes | str, reason: str = "") -> None:
+    def exclude(self, who: bytes | str, reason: str = "", seconds: float = FORGET_REFUSAL) -> None:
         """Do not ask this one again for a while."""
-        self._reasons = {one: text for one, text in self._reasons.items() if one in self._refused_at} | {who: reason}
+        self._reasons = {one: text for one, text in self._reasons.items() if one in self._refused_until} | {who: reason}
         now = self._clock.seconds()
-        self._refused_at = {one: since for one, since in self._refused_at.items() if now - since < FORGET_REFUSAL}
-        self._refused_at[who] = now
+        self._refused_until = {one: until for one, until in self._refused_until.items() if now < until}
+        self._refused_until[who] = now + seconds
         name = self._named.get(who) if isinstance(who, bytes) else who
         if name is not None and reason:
             self._tell(name, reason)
@@ -200,12 +205,11 @@ class Searches:
         self.refused_by_name.pop(self._named.get(supplier, ""), None)
 
     def _refused(self, who: bytes | str) -> bool:
-        since = self._refused_at.get(who)
-        return since is not None and self._clock.seconds() - since < FORGET_REFUSAL
+        return self._clock.seconds() < self._refused_until.get(who, 0.0)
 
     def excluded(self) -> frozenset[bytes]:
         """Whom not to ask: those who cannot be hired, those being asked, and those who said no a short while ago."""
-        refused = {who for who in self._refused_at if isinstance(who, bytes) and self._refused(who)}
+        refused = {who for who in self._refused_until if isinstance(who, bytes) and self._refused(who)}
         return frozenset({*self.employer.excluded(), *self._asked(), *refused})
 
     def _asked(self) -> set[bytes]:

@@ -446,6 +446,23 @@ class RestartTests(TownCase):
         self.pass_time(30)
         self.assertEqual(self.town.shown()[2].state, "CONNECTED")
 
+    def test_candidates_that_are_starting_have_not_refused(self) -> None:
+        """Whoever does not know the request yet is hired within a minute after it does; who refuses, when it is asked
+        again ten minutes later."""
+        for mood, seconds, is_hired in (("starting", 60, True), ("full", 60, False), ("full", 1200, True)):
+            town = Town(Path(self.mktemp()), 4)
+            self.addCleanup(town.registry.shutdown)
+            self.addCleanup(town.stop)
+            for supplier in town.suppliers.values():
+                supplier.mood = mood
+            town.start()
+            for step in range(2 * (15 + seconds)):
+                if step == 30:
+                    for supplier in town.suppliers.values():
+                        supplier.mood = "kind"
+                town.clock.advance(0.5)
+            self.assertEqual(town.hiring.complete, is_hired, mood)
+
     def test_nobody_waits_when_the_network_is_back(self) -> None:
         """Whoever could not be reached, or refused, is asked at once when peers may be reached again."""
         self.start()
