@@ -169,7 +169,7 @@ class Assembly:
             identity.propagation.network_is_back,
             suppliers.publication.network_is_back,
             rooms.people.names.holder.network_is_back,
-            rooms.people.messages.upkeep.keepers_changed,
+            rooms.people.messages.network_is_back,
             rooms.customers.families.network_is_back,
             rooms.storage.network_is_back,
             rooms.folders.finding.network_is_back,

@@ -23,14 +23,19 @@ class MessageAddresseePort(Protocol):
 
 
 class MessageAddressee(Machine):
-    """Looks once a day while something waits, and whenever there is none that is known."""
+    """Looks once a day while something waits, and whenever there is none that is known.
+
+    Where nobody was found because there was no network, it looks as soon as there is one.
+    """
 
     table = """
       # state    event         guard     next     actions
       UNKNOWN    document      -         KNOWN    assign
       UNKNOWN    look          is_known  KNOWN    assign
       UNKNOWN    look          -         LOOKING  look
-      UNKNOWN    timer-5min    -         LOOKING  look
+      UNKNOWN    network-back  -         LOOKING  forget_failures look
+      UNKNOWN    timer-15sec   -         LOOKING  look
+      LOOKING    network-back  -         =        forget_failures
       LOOKING    found         -         KNOWN    assign forget_failures
       LOOKING    document      -         KNOWN    assign forget_failures
       LOOKING    not-found     is_known  KNOWN    assign
@@ -44,7 +49,7 @@ class MessageAddressee(Machine):
     ignore = """
       UNKNOWN    found not-found
       LOOKING    look
-      KNOWN      look found not-found
+      KNOWN      look found not-found network-back
     """
     initial = "UNKNOWN"
     final = ("CLOSED",)
@@ -57,7 +62,7 @@ class MessageAddressee(Machine):
     def timer_seconds(self, event: str) -> float:
         """Pauses between two looks for somebody unknown double up to an hour."""
         seconds = super().timer_seconds(event)
-        return doubled(seconds, self.failures, LONGEST_PAUSE) if event == "timer-5min" else seconds
+        return doubled(seconds, self.failures, LONGEST_PAUSE) if event == "timer-15sec" else seconds
 
     def is_known(self, payload: Any) -> bool:
         return self._port.is_known()

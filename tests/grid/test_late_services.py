@@ -22,7 +22,7 @@ class Late(GridCase):
     def lose_touch(self, *nodes: GridNode, seconds: float = 3600.0) -> None:
         """Nodes are cut off for an hour, and others count what they have tried in vain."""
         away = {node.address for node in nodes}
-        self.grid.network.cut = lambda one, other: one in away or other in away
+        self.grid.network.cut = lambda one, other: (one in away) != (other in away)
         self.grid.pass_time(seconds)
 
     def come_back(self, service: str, to: GridNode, *nodes: GridNode) -> None:
@@ -102,6 +102,19 @@ class MessagesTests(Late, MessagesCase):
         self.lose_touch(bob)
         self.come_back("private_messages", alice, bob)
         self.grid.until(lambda: self.stored(bob) == ["hello"], SOON, "the message")
+
+    def test_without_a_network(self) -> None:
+        """What was written while there was no network for an hour, to people who are known and to others, is on its
+        way as soon as there is one."""
+        alice, bob, carol = self.person("alice"), self.person("bob"), self.person("carol")
+        self.introduce(alice, bob)
+        self.lose_touch(alice, seconds=60)
+        for person in (bob, carol):
+            self.send(alice, person, text="hello")
+        self.lose_touch(alice)
+        self.grid.network.cut = lambda one, other: False
+        for person in (bob, carol):
+            self.grid.until(lambda person=person: self.stored(person) == ["hello"], SOON, f"what {person.name} gets")
 
 
 class MailboxTests(Late, MailboxCase):

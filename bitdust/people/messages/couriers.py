@@ -111,7 +111,7 @@ class Courier:
         self.machine.send("work")
 
     def online(self) -> None:
-        """The device has a session with this node."""
+        """The device has a session with this node, or may be reached now."""
         if self.waiting:
             self.machine.send("online")
 

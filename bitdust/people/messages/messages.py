@@ -106,6 +106,12 @@ class Messages:
             raise BitDustError("no-service", "private messages are off")
         return self.letters.send(person, data, key)
 
+    def network_is_back(self) -> None:
+        """Whoever could not be reached a moment ago may be reached now."""
+        self.upkeep.keepers_changed()
+        self.letters.network_is_back()
+        self._visits.go_to_all()
+
     def _notify(self, device: Device, what: Notice) -> None:
         """Nobody need hear of it: a sender keeps what it wrote until it meets the device itself."""
         self.letters.notify(device, what, MOST_NOTICES if self._amounts.is_known(device[0]) else MOST_TO_STRANGERS)

@@ -255,6 +255,13 @@ class Letters:
             self._addressees[person] = Addressee(self._around, self._directory, person, self.assign)
         self._addressees[person].machine.send("look")
 
+    def network_is_back(self) -> None:
+        """Whoever was not found, and devices that were not reached, may be now."""
+        for addressee in list(self._addressees.values()):
+            addressee.machine.send("network-back")
+        for courier in list(self.desk.couriers.values()):
+            courier.online()
+
     def upkeep(self) -> None:
         """Give up what is too old, and follow nobody for whom nothing waits."""
         self.desk.upkeep()

@@ -228,6 +228,11 @@ class Visits:
         if visit is not None and visit.may_go():
             visit.machine.send("go")
 
+    def go_to_all(self) -> None:
+        """All of them may be reached now."""
+        for keeper in list(self._visits):
+            self.go(keeper)
+
     def stop(self) -> None:
         """Visit nobody any more."""
         visits, self._visits = self._visits, {}

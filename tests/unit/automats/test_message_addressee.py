@@ -36,18 +36,35 @@ class MessageAddresseeTests(RowTests):
         self.drive("document", None, "KNOWN", ASSIGN)
 
     def test_not_found(self) -> None:
-        """Somebody unknown is looked for again after five minutes, later ten, at most an hour; whatever hangs ends."""
+        """Somebody unknown is looked for again after 15 seconds, then 30, at most an hour; whatever hangs ends."""
         self.looking()
         self.port.fail("look")
         self.asked("UNKNOWN")
-        self.passes(300, "LOOKING", LOOK)
+        self.passes(15, "LOOKING", LOOK)
         self.passes(60, "UNKNOWN")
         self.assertEqual(self.machine.failures, 2)
-        self.passes(600, "LOOKING", LOOK)
+        self.passes(30, "LOOKING", LOOK)
         self.machine.failures = 10
         self.port.fail("look")
         self.asked("UNKNOWN")
         self.passes(3600, "LOOKING", LOOK)
+
+    def test_the_network_is_back(self) -> None:
+        """Then it looks at once, or soon again where it does so already; whoever is known is left alone."""
+        self.looking()
+        self.port.fail("look")
+        self.asked("UNKNOWN")
+        self.machine.failures = 9
+        self.drive("network-back", None, "LOOKING", LOOK)
+        self.assertEqual(self.machine.failures, 0)
+        self.machine.failures = 9
+        self.drive("network-back", None, "LOOKING")
+        self.port.fail("look")
+        self.asked("UNKNOWN")
+        self.passes(15, "LOOKING", LOOK)
+        self.port.succeed("look")
+        self.asked("KNOWN", ASSIGN)
+        self.drive("network-back", None, "KNOWN")
 
     def test_a_document_that_comes_by_itself(self) -> None:
         """Whoever shows a document is known, looked for or not."""
