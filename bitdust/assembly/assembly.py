@@ -173,6 +173,8 @@ class Assembly:
             rooms.customers.families.network_is_back,
             rooms.storage.network_is_back,
             rooms.folders.finding.network_is_back,
+            rooms.shares.network_is_back,
+            rooms.groups.network_is_back,
         ):
             rooms.dht.node.connected.connect(listener)
         rooms.dht.node.seated.connect(in_layer(SUPPLIERS_LAYER, suppliers.hiring.somebody_came))

@@ -162,6 +162,11 @@ class GroupsRoom:
                 opened.log.place()
                 opened.machine.send("news")
 
+    def network_is_back(self) -> None:
+        """Who could not be reached a moment ago may be reached now."""
+        for opened in list(self._opened.values()):
+            opened.network_is_back()
+
     # which there are
 
     def all(self) -> list[Group]:

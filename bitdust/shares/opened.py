@@ -127,6 +127,10 @@ class OpenShare(ABC):
         self.reason = str(error) if isinstance(error, BaseException) else few
         self._report(self.key_id, False)
 
+    def network_is_back(self) -> None:
+        """Whoever holds it may be reached now."""
+        self.machine.send("supplier-up")
+
     def session(self, fingerprint: bytes, up: bool) -> None:
         """Somebody came or went."""
         if fingerprint in self.holders():

@@ -202,6 +202,11 @@ class SharesRoom:
         for opened in list(self._opened.values()):
             opened.session(session.peer.fingerprint, up)
 
+    def network_is_back(self) -> None:
+        """Who could not be reached a moment ago may be reached now."""
+        for opened in list(self._opened.values()):
+            opened.network_is_back()
+
     # which there are
 
     def my_family(self) -> Family | None:

@@ -88,6 +88,17 @@ class SharesTests(Late, SharesCase):
         state = lambda: self.api(self.bob, "share_info", key_id=key)["state"]  # noqa: E731
         self.grid.until(lambda: state() == "CONNECTED", SOON, "the share")
 
+    def test_without_a_network(self) -> None:
+        """A share is open again as soon as there is a network after an hour without one, though nobody calls."""
+        key, carl = self.create(), self.add_visitor("carl")
+        self.put(self.alice, key, "cake")
+        self.api(self.alice, "share_grant", key_id=key, trusted_user_id=self.name(carl))
+        self.api(carl, "share_open", key_id=key)
+        self.lose_touch(carl)
+        self.assertEqual(self.api(carl, "share_info", key_id=key)["state"], "DISCONNECTED")
+        self.grid.network.cut = lambda one, other: False
+        self.grid.until(lambda: self.api(carl, "share_info", key_id=key)["state"] == "CONNECTED", SOON, "the share")
+
 
 class MessagesTests(Late, MessagesCase):
     """Nobody keeps mailboxes."""
