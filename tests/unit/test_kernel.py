@@ -443,6 +443,16 @@ class WhenTests(Case):
         door.send("demolish")
         self.assertEqual(self.successResultOf(second), "GONE")
 
+    def test_cancelled_by_another_one(self) -> None:
+        """Whoever is told first may cancel others: those are not told, and the rest are."""
+        door = self.door()
+        first, second, third = door.when("GONE"), door.when("GONE"), door.when("GONE")
+        second.addErrback(lambda _: None)
+        first.addCallback(lambda _: second.cancel())
+        door.send("demolish")
+        self.assertIsNone(self.successResultOf(second))
+        self.assertEqual(self.successResultOf(third), "GONE")
+
     def test_unknown_state(self) -> None:
         """A state that the table does not have is an error of the caller."""
         self.assertRaises(ValueError, self.door().when, "AJAR")

@@ -269,6 +269,8 @@ class Machine:
     def _fire_waiters(self) -> None:
         waiters, self._waiters = self._waiters, []
         for states, waiting in waiters:
+            if waiting.called:
+                continue  # whoever was called before has cancelled it
             if self._state in states:
                 waiting.callback(self._state)
             elif self._state in self._final:
