@@ -48,6 +48,3 @@ class KeyExchangeService(Service):
         ring = self._me.key_ring
         if len(ring.keys) >= most_keys(ring.revoked) or len(ring.to_bytes()) > most_bytes(ring.revoked) - NEARLY:
             raise Unhealthy("the key ring is full: nobody can give a key to this node")
-        refused = self._shares.donations.refused()
-        if refused:
-            raise Unhealthy(f"{len(refused)} people do not take what I gave them, such as {refused[0]}")

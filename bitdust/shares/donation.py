@@ -40,11 +40,6 @@ class Donation:
         self.problem = ""
         self.machine = SharedAccessDonor(donations.registry, f"{alias}/{holder.hex()[:8]}", self)
 
-    @property
-    def is_refused(self) -> bool:
-        """Whether its holder was there, and does not take it."""
-        return self.machine.state == "REFUSED"
-
     def lacks(self, device: bytes) -> bool:
         """Whether a device of the holder has not what another one has."""
         return bool(self.delivered) and self.at.get(device) != self.delivered

@@ -200,10 +200,6 @@ class Donations:
         off = "it is not written into the DHT as long as service_key_exchange is off"
         return donation.problem if donation is not None else off
 
-    def refused(self) -> list[str]:
-        """Who does not take what I gave, and why."""
-        return [f"{one.holder.hex()[:16]}: {one.problem}" for one in self._running.values() if one.is_refused]
-
     # what follows
 
     def refresh(self) -> None:

@@ -206,8 +206,6 @@ class SupplierHealthTests(HealthCase):
     def test_key_exchange(self) -> None:
         """A key ring that has no room takes no key."""
         self.healthy("key_exchange")
-        self.patch(self.node.rooms.shares.donations, "refused", lambda: ["bob: too many"])
-        self.unhealthy("key_exchange", "1 people do not take what I gave them, such as bob: too many")
         self.patch(service_key_exchange, "most_keys", lambda revoked: 1)
         self.unhealthy("key_exchange", "the key ring is full")
 

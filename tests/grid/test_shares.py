@@ -159,6 +159,22 @@ class SharesTests(SharesCase):
         self.grid.until(lambda: self.bob.is_on("shared_data"), 300, "shares")
         self.grid.until(lambda: bool(self.api(self.bob, "shares_list")), 600, "the key")
 
+    def test_who_refuses_disturbs_nobody_else(self) -> None:
+        """Somebody whose node takes no key of the owner is named, with the reason, and everything else goes on."""
+        key, stopped = self.create(), list[str]()
+        self.alice.node.events.subscribe(lambda event: stopped.append(event.data["name"]), "service-stopped")
+
+        def refuse(*_: object) -> None:
+            raise BitDustError("too-many-shares", "no more shares of strangers")
+
+        self.patch(self.bob.rooms.shares.received, "_need_place", refuse)
+        said = self.envelope(self.alice, "share_grant", key_id=key, trusted_user_id=self.name(self.bob), timeout=5)
+        self.assertIn("no more shares of strangers", said["errors"][0])
+        self.grid.pass_time(900)
+        self.assertEqual(stopped, [])
+        (holder,) = self.api(self.alice, "share_info", key_id=key)["holders"]
+        self.assertIn("no more shares of strangers", str(holder))
+
     def test_deleted_and_let_in_again(self) -> None:
         """Whoever deleted a share that was given has it again when its owner lets that person in once more, and not
         before, however often the owner brings it."""
