@@ -59,6 +59,7 @@ class SharesTests(Late, SharesCase):
         stopped: list[str] = []
         self.alice.node.events.subscribe(lambda event: stopped.append(event.data["name"]), "service-stopped")
         self.come_back("key_exchange", self.alice, self.bob)
+        self.grid.until(lambda: self.bob.is_on("shared_data"), 60, "shares")
         self.grid.until(lambda: bool(self.api(self.bob, "shares_list")), SOON, "the key")
         self.assertEqual(stopped, [])
 
