@@ -25,7 +25,7 @@ from bitdust.companions.companions import Companions
 from bitdust.companions.router import Router
 from bitdust.config.settings import Settings
 from bitdust.customers.room import CustomersRoom
-from bitdust.dht.ids import SUPPLIERS_LAYER
+from bitdust.dht.ids import SUPPLIERS_LAYER, WEB_SOCKET_ROUTERS_LAYER
 from bitdust.dht.offers import Offers
 from bitdust.dht.room import DHTRoom
 from bitdust.events import Consumers, Events
@@ -178,6 +178,7 @@ class Assembly:
         ):
             rooms.dht.node.connected.connect(listener)
         rooms.dht.node.seated.connect(in_layer(SUPPLIERS_LAYER, suppliers.hiring.somebody_came))
+        rooms.dht.node.seated.connect(in_layer(WEB_SOCKET_ROUTERS_LAYER, rooms.companions.network_is_back))
         suppliers.finding.sources = rooms.recovery
         suppliers.hiring.pieces = suppliers.replacements.pieces = rooms.storage.placement
         suppliers.resizing.packs = suppliers.lost.audits = rooms.storage.placement

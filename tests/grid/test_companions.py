@@ -91,6 +91,18 @@ class CompanionsCase(GridCase):
 
 
 class RoutedTests(CompanionsCase):
+    def test_a_router_that_was_away(self) -> None:
+        """The way is open again soon after the only router is back from half an hour's absence."""
+        away, alice = self.router("router"), self.alice()
+        self.call(alice, "device_add", name="phone", routed=True, wait_listening=True)
+        self.grid.until(lambda: self.urls(alice), 30, "a way")
+        self.let_in(alice, *self.urls(alice))
+        self.grid.network.cut = lambda one, other: (one == away.address) != (other == away.address)
+        self.grid.pass_time(2000)
+        self.assertEqual(self.urls(alice), [])
+        self.grid.network.cut = lambda one, other: False
+        self.grid.until(lambda: self.urls(alice), 90, "the way")
+
     def test_a_phone_through_a_router(self) -> None:
         """It is let in by codes, calls the API, hears events; shut out it is gone in the same moment; after its node
         has crashed and is elsewhere the app comes back under the same address."""
