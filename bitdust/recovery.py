@@ -34,8 +34,8 @@ AT_LARGE, LANES = 24, 6
 """Nodes of the suppliers' layer that are asked in one round, and how many of them side by side."""
 MOST_BENEATH = 12
 """Records of one supplier that are looked at, beneath its newest."""
-STRANGERS = ("not-allowed", "no-contract", "unknown-command")
-"""Codes of a node that has never had anything of mine."""
+STRANGERS = ("not-allowed", "no-contract")
+"""Codes of a node that has never had anything of mine. One whose services do not answer yet has not said so."""
 Take = Callable[[Answer], None]
 
 
