@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Generic, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredLock, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
@@ -18,22 +18,41 @@ class InTurn:
     """Calls about one thing, one after the other; those about others go on meanwhile."""
 
     def __init__(self) -> None:
-        self._locks: dict[object, DeferredLock] = {}
+        self._waiting: dict[object, deque[Deferred[None]]] = {}
+        """Who waits behind the one whose turn it is, by what it is about."""
+        self._passing: dict[object, bool] = {}
+        """What turns are just given about, and whether the one who got the last of them has ended."""
 
     @asynccontextmanager
     async def of(self, about: object) -> AsyncIterator[None]:
         """Begins when all that was begun about the same thing has ended."""
-        lock = self._locks.setdefault(about, DeferredLock())
+        waiting = self._waiting.get(about)
+        if waiting is None:
+            self._waiting[about] = deque()
+        else:
+            waiting.append(Deferred())
+            await waiting[-1]
         try:
-            await lock.acquire()
-            try:
-                yield
-            finally:
-                lock.release()
+            yield
         finally:
-            # Who was let in may have ended already, and taken the lock away.
-            if not lock.locked and not lock.waiting and self._locks.get(about) is lock:
-                del self._locks[about]
+            self._pass(about)
+
+    def _pass(self, about: object) -> None:
+        """The turn is for the next one who has not given up. Who ends at once gives it to nobody within this call: many
+        such calls would exhaust the stack."""
+        is_giving = about in self._passing
+        self._passing[about] = True
+        while not is_giving and self._passing[about]:
+            self._passing[about] = False
+            waiting = self._waiting[about]
+            while waiting and waiting[0].called:
+                waiting.popleft()
+            if waiting:
+                waiting.popleft().callback(None)
+            else:
+                del self._waiting[about]
+        if not is_giving:
+            del self._passing[about]
 
     def run(self, about: object, call: Callable[[], Awaitable[T]]) -> "Deferred[T]":
         """Call when all that was called about the same thing has ended; ends as the call does."""
@@ -57,7 +76,7 @@ class Batcher(Generic[T]):
         self._most = most
         self._waiting: deque[tuple[T, Deferred[Any]]] = deque()
         self._idle: list[Deferred[None]] = []
-        self._is_busy = False
+        self._is_busy = self._is_giving = False
 
     def put(self, item: T) -> "Deferred[Any]":
         """Fires with the item's result."""
@@ -86,17 +105,20 @@ class Batcher(Generic[T]):
                 done.errback(CancelledError())
 
     def _next(self) -> None:
-        if self._is_busy:
+        """Work that ends at once is followed by the next one in this loop, not within itself."""
+        if self._is_giving:
             return
-        batch = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
-        if not batch:
+        self._is_giving = True
+        while not self._is_busy and self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+            self._is_busy = True
+            working = maybeDeferred(self._work, [item for item, _ in batch])
+            working.addCallbacks(self._worked, self._broken, callbackArgs=(batch,), errbackArgs=(batch,))
+        self._is_giving = False
+        if not self._is_busy:
             idle, self._idle = self._idle, []
             for done in idle:
                 done.callback(None)
-            return
-        self._is_busy = True
-        working = maybeDeferred(self._work, [item for item, _ in batch])
-        working.addCallbacks(self._worked, self._broken, callbackArgs=(batch,), errbackArgs=(batch,))
 
     def _worked(self, results: Sequence[Any], batch: list[tuple[T, "Deferred[Any]"]]) -> None:
         self._is_busy = False

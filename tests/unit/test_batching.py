@@ -1,6 +1,8 @@
 """One job at a time: what comes while a job runs is taken together with the next one."""
 
-from twisted.internet.defer import CancelledError, Deferred
+from functools import partial
+
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.batching import Batcher, InTurn, ThreadQueue
@@ -41,7 +43,7 @@ class InTurnTests(SynchronousTestCase):
         self.assertEqual(called, [0, 2])
         third.cancel()
         self.failureResultOf(third, CancelledError)
-        self.assertEqual(turns._locks, {})
+        self.assertEqual(turns._waiting, {})
 
     def test_at_once(self) -> None:
         """A call that was waiting may end while the one before it lets it begin."""
@@ -60,7 +62,23 @@ class InTurnTests(SynchronousTestCase):
         end.callback(None)
         for one in waiting:
             self.assertIsNone(self.successResultOf(one))
-        self.assertEqual((called[0], turns._locks), ("at last", {}))
+        self.assertEqual((called[0], turns._waiting), ("at last", {}))
+
+    def test_very_many(self) -> None:
+        """Thousands who wait, and end as soon as they are let in, come one after the other."""
+        turns, end, called = InTurn(), Deferred(), []
+
+        async def first() -> None:
+            await end
+
+        async def call(number: int) -> None:
+            called.append(number)
+
+        waiting = [turns.run("a", first), *(turns.run("a", partial(call, number)) for number in range(3000))]
+        end.callback(None)
+        for one in waiting:
+            self.successResultOf(one)
+        self.assertEqual((called, turns._waiting, turns._passing), (list(range(3000)), {}, {}))
 
 
 class BatcherTests(SynchronousTestCase):
@@ -73,6 +91,17 @@ class BatcherTests(SynchronousTestCase):
         self.batches.append(batch)
         self.running.append(Deferred())
         return self.running[-1]
+
+    def test_work_that_ends_at_once(self) -> None:
+        """Thousands of items that came while others were worked on are done one after the other."""
+        first, done = Deferred(), []
+        batcher = Batcher(lambda items: done.extend(items) or (succeed([None]) if items[0] else first))
+        waiting = [batcher.put(number) for number in range(3000)]
+        idle = batcher.when_idle()
+        first.callback([None])
+        for one in (*waiting, idle):
+            self.successResultOf(one)
+        self.assertEqual(done, list(range(3000)))
 
     def test_what_waits_is_taken_together(self) -> None:
         """The first item runs at once and alone; what comes meanwhile follows in lists of a bounded length."""
