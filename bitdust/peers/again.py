@@ -16,11 +16,16 @@ class AskAgain:
     """I call again for a peer that did not answer yet, as long as it is connected."""
 
     def __init__(
-        self, clock: IReactorTime, connected: Callable[[bytes], bool], call: Callable[[bytes], object]
+        self,
+        clock: IReactorTime,
+        connected: Callable[[bytes], bool],
+        call: Callable[[bytes], object],
+        longest: float = LONGEST,
     ) -> None:
         self._clock = clock
         self._connected = connected
         self._call = call
+        self._longest = longest
         self._failures: dict[bytes, int] = {}
         self._calls: dict[bytes, IDelayedCall] = {}
 
@@ -29,7 +34,7 @@ class AskAgain:
         failures = self._failures.get(peer, 0)
         self.forget(peer)
         self._failures[peer] = failures + 1
-        self._calls[peer] = self._clock.callLater(doubled(SOON, failures, LONGEST), self._now, peer)
+        self._calls[peer] = self._clock.callLater(doubled(SOON, failures, self._longest), self._now, peer)
 
     def _now(self, peer: bytes) -> None:
         del self._calls[peer]

@@ -1,13 +1,14 @@
 """Revocations: every supplier of mine learns which capabilities count no more, as soon as it can be reached."""
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-from bitdust.automats.kernel import doubled
-from bitdust.outcome import outcome
+from bitdust.outcome import outcomes
+from bitdust.peers.again import NOT_YET, AskAgain
 from bitdust.ports import Session
 from bitdust.shares.ports import MyFamily
 from bitdust.signal import Signal
@@ -17,14 +18,13 @@ from bitdust.wire.packet import Command
 
 KIND = "capability"
 SECONDS = 15.0
-SOON, LONGEST = 5.0, 3600.0
-"""Seconds until suppliers that are there and did not take one are told again, first and in the end: who has just come
-may be starting."""
+LONGEST = 3600.0
+"""Seconds after which a supplier that is there and does not take one is told again in the end."""
 
 
 class Withdrawals:
     """Grants that were taken back stand in the key ring until they end; a supplier is told once in a run of the node,
-    when it is connected, and after a failure again in pauses that grow, and when it comes back."""
+    when it is connected, and after a failure again in pauses of its own that grow, and when it comes back."""
 
     log = Logger()
 
@@ -35,8 +35,7 @@ class Withdrawals:
         self._told: set[tuple[bytes, bytes]] = set()
         self._on_the_way: set[tuple[bytes, bytes]] = set()
         self._removers: list[Callable[[], None]] = []
-        self._call: IDelayedCall | None = None
-        self._failures = 0
+        self._again = AskAgain(around.world.clock, around.sessions.connected, self._tell, LONGEST)
         self.told: Signal[[]] = Signal()
         """A supplier has learnt of one more."""
 
@@ -53,30 +52,22 @@ class Withdrawals:
         removers, self._removers = self._removers, []
         for remove in removers:
             remove()
-        self._cancel()
+        self._again.stop()
 
     def _session(self, session: Session, up: bool) -> None:
-        """Somebody comes: pauses begin anew."""
-        if up:
-            self._failures = 0
-            self._cancel()
-            self.tell()
+        """A supplier that comes may be starting: its pauses begin anew."""
+        supplier = session.peer.fingerprint
+        if up and supplier in self._holders():
+            self._again.forget(supplier)
+            self._tell(supplier)
 
-    def _cancel(self) -> None:
-        if self._call is not None and self._call.active():
-            self._call.cancel()
-        self._call = None
-
-    def _tell_later(self) -> None:
-        if self._removers and (self._call is None or not self._call.active()):
-            pause = doubled(SOON, self._failures, LONGEST)
-            self._call = self._around.world.clock.callLater(pause, self.tell)
-            self._failures += 1
+    def _holders(self) -> Iterable[bytes]:
+        family = self._family.current
+        return family.holders if family is not None else ()
 
     def tell(self) -> None:
         """Tell all that are connected what they do not know yet."""
-        family = self._family.current
-        for supplier in family.holders if family is not None else ():
+        for supplier in self._holders():
             self._tell(supplier)
 
     def known_to(self, ident: bytes, suppliers: Iterable[bytes]) -> int:
@@ -88,14 +79,14 @@ class Withdrawals:
         return sum(1 for _ in self._due())
 
     def _due(self) -> Iterator[tuple[bytes, bytes]]:
-        family, now = self._family.current, self._around.world.wall()
+        now = self._around.world.wall()
         revoked = [
             grant.id
             for key in self._me.key_ring.keys.values()
             for grant in key.grants
             if grant.revoked and now < grant.ends
         ]
-        for supplier in family.holders if family is not None else ():
+        for supplier in self._holders():
             for ident in revoked:
                 if (supplier, ident) not in self._told:
                     yield supplier, ident
@@ -103,21 +94,38 @@ class Withdrawals:
     def _tell(self, supplier: bytes) -> None:
         if not self._removers or not self._around.sessions.connected(supplier):
             return
-        for one in list(self._due()):
-            if one[0] == supplier and one not in self._on_the_way:
-                self._on_the_way.add(one)
-                outcome(Deferred.fromCoroutine(self._send(*one)))
+        due = [one for one in self._due() if one[0] == supplier and one not in self._on_the_way]
+        if due:
+            self._on_the_way.update(due)
+            bringing = Deferred.fromCoroutine(self._bring(supplier, [ident for _, ident in due]))
+            bringing.addBoth(self._brought, supplier, due)
 
-    async def _send(self, supplier: bytes, ident: bytes) -> None:
+    async def _bring(self, supplier: bytes, idents: list[bytes]) -> None:
+        """The first one alone: who is starting is not asked to take all the others. Fails where one was not taken."""
+        failed = None
+        for some in (idents[:1], idents[1:]):
+            ends = await outcomes(self._send(supplier, ident) for ident in some)
+            for ident, end in zip(some, ends, strict=True):
+                if end.error is None:
+                    self._told.add((supplier, ident))
+                    self.told.emit()
+            failed = next((end for end in ends if end.error is not None), failed)
+            if failed is not None and failed.code in NOT_YET:
+                break
+        if failed is not None and failed.error is not None:
+            raise failed.error
+
+    def _brought(self, result: Failure | None, supplier: bytes, some: list[tuple[bytes, bytes]]) -> None:
+        self._on_the_way.difference_update(some)
+        if result is None:
+            self._again.forget(supplier)
+            return
+        self.log.info("a supplier has not taken a revocation yet: {why}", why=result.value)
+        if self._removers:
+            self._again.later(supplier)
+
+    def _send(self, supplier: bytes, ident: bytes) -> "Deferred[Any]":
         revocation = Revocation(self._me.fingerprint, ident)
         signed = self._me.sign(Revocation.KIND, revocation.to_body()).to_bytes()
         fields = {"kind": KIND}
-        sending = self._around.outbox.send(supplier, Command.CANCEL_SERVICE, fields, signed, deadline=SECONDS)
-        answer = await outcome(sending)
-        self._on_the_way.discard((supplier, ident))
-        if answer.error is None:
-            self._told.add((supplier, ident))
-            self.told.emit()
-        else:
-            self.log.info("a supplier has not taken a revocation yet: {why}", why=answer.error)
-            self._tell_later()
+        return self._around.outbox.send(supplier, Command.CANCEL_SERVICE, fields, signed, deadline=SECONDS)
