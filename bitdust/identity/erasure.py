@@ -33,6 +33,7 @@ OWN = (
     "metadata/family.inherited",
     "metadata/family.before",
     "metadata/family.others",
+    "metadata/family.roots",
     "metadata/former-family",
     "metadata/grants",
     "metadata/contracts",

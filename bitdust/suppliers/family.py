@@ -29,11 +29,12 @@ from bitdust.suppliers.family_merge import (
     without,
 )
 from bitdust.suppliers.other_lives import Life, OtherLives, Reading, Unread
+from bitdust.suppliers.roots import Roots
 from bitdust.surroundings import Surroundings
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.mandate import Mandate
-from bitdust.wire.records import MAX_ALSO, MAX_ROOTS, Family, Scheme
+from bitdust.wire.records import MAX_ALSO, Family, Scheme
 from bitdust.wire.revisions import check_near
 from bitdust.wire.signed import Signed
 
@@ -58,6 +59,7 @@ class MyFamily:
         self._path = path
         self._marker = path.with_name(path.name + ".inherited")
         self._before = FamilyBefore(path.with_name(path.name + ".before"), around.world.wall)
+        self._roots = Roots(path.with_name(path.name + ".roots"), around.me)
         self._others = OtherLives(path.with_name(path.name + ".others"))
         self.changed: Signal[[]] = Signal()
         self.current: Family | None = None
@@ -145,19 +147,12 @@ class MyFamily:
             beyond=list(change.beyond) or None,
             former=change.former,
             mandate=before.mandate if before is not None and before.n == n else None,
-            roots=self._roots(other),
+            roots=self._roots.of(before, other) if before is not None else [self._me.device.id],
             also=[{"place": place, "supplier": who} for place, who in also] or None,
         )
         self._sign(family)
         assert self.current is not None
         return self.current
-
-    def _roots(self, other: Family | None) -> list[bytes] | None:
-        before = self.current
-        if before is None:
-            return [self._me.device.id]
-        roots = sorted({*(before.roots or ()), *((other and other.roots) or ())})
-        return roots[:MAX_ROOTS] or None
 
     def entrust(self, mandate: Mandate | None) -> None:
         """The next revision, with another mandate and nothing else changed."""
@@ -211,9 +206,11 @@ class MyFamily:
             self._others.note(signed, guests=())
 
     def _note_before(self, family: Family, signed: Signed) -> None:
-        """Another device of mine puts others in the places of my suppliers."""
-        is_other = self.current is not None and signed.device != self._me.device.id and not self._me.awaits(FAMILY)
-        if is_other and self.signed is not None and not set(self.members) <= set(family.suppliers):
+        """Another device of mine puts others in the places of my suppliers, or names lives that mine has joined."""
+        if not (self.current and self.signed) or self._me.awaits(FAMILY) or signed.device == self._me.device.id:
+            return
+        self._roots.note(self.current, family, signed.device)
+        if not set(self.members) <= set(family.suppliers):
             self._before.note(self.signed, signed.device)
 
     @property
@@ -297,15 +294,20 @@ class MyFamily:
     def confirm(self) -> None:
         """The record that is here is the newest one: sign it again where the device that did so was revoked since.
 
-        Where that one had put others in the places of too many, those who had them before have them again.
+        Where that one had put others in the places of too many, those who had them before have them again; and lives
+        that it has named are searched for.
         """
         for ident in self._before.devices():
             device = self._me.document.device(ident)
             if device is not None and device.revoked is not None and not device.was_let_go:
                 self._give_back(ident)
         family = self.current
-        if family is not None and self._is_of_revoked_device():
+        doubted = self._roots.doubted((family and family.roots) or ())
+        if doubted:
+            write_safely(self._marker, b"")
+        if family is not None and (doubted or self._is_of_revoked_device()):
             self.write(family.suppliers, family.addresses or [None] * family.n)
+        self._roots.forget_doubted()
 
     def _give_back(self, device: bytes) -> None:
         before, now = self._before.of(device), self.current

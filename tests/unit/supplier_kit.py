@@ -43,6 +43,7 @@ class FakeDevice:
     key: bytes
     revoked: int | None = None
     sequence: int | None = None
+    was_let_go: bool = False
 
 
 @define
