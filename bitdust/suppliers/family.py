@@ -20,6 +20,7 @@ from bitdust.suppliers.family_merge import (
     Places,
     SizeChange,
     also_of,
+    brings_strangers,
     in_turn,
     is_joined,
     is_of_another_life,
@@ -199,10 +200,9 @@ class MyFamily:
         return True
 
     def _note_strangers(self, family: Family, signed: Signed) -> None:
-        """Who leaves a place and is new here may have what was stored in another life, or is a guest: nobody but the
-        device that has let it in knows that. And of what is new altogether nothing was read or listed here."""
-        leave = {*family.departing, *((family.beyond or ()) if family.former is not None else ())} - {None}
-        if self.current is None or self._me.awaits(FAMILY) or not leave.issubset(self.holders):
+        """Some may have what was stored in another life, or are guests: nobody but the device that has let them in
+        knows that. And of what is new altogether nothing was read or listed here."""
+        if self.current is None or self._me.awaits(FAMILY) or brings_strangers(self.current, family):
             self._others.note(signed, guests=())
 
     def _note_before(self, family: Family, signed: Signed) -> None:

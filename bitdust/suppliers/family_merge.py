@@ -189,3 +189,10 @@ def is_joined(mine: Family, theirs: Family) -> bool:
 def is_of_another_life(mine: Family, theirs: Family) -> bool:
     """Whether somebody wrote a record who did not know all that mine goes back to."""
     return bool(mine.roots and theirs.roots) and not set(mine.roots or ()).issubset(theirs.roots or ())
+
+
+def brings_strangers(mine: Family, theirs: Family) -> bool:
+    """Whether a newer record names some who may have what was stored in another life, or guests: who leaves a place and
+    is new here, or whoever has one, where the record was joined with a life that mine was not."""
+    leave = {*theirs.departing, *((theirs.beyond or ()) if theirs.former is not None else ())} - {None}
+    return not (leave.issubset(mine.holders) and set(theirs.roots or ()).issubset(mine.roots or ()))

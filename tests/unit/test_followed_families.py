@@ -56,6 +56,25 @@ class LivingTests(FollowedCase):
         self.pass_time()
         self.assertEqual(self.holders() & {*STRANGERS}, {STRANGERS[0]})
 
+    def test_members_of_a_life_that_was_joined_elsewhere(self) -> None:
+        """The same where they have got the places, and all who leave are known here: one of them that is replaced
+        stays beside its successor, and is not let go."""
+        others = [self.town.add(f"other-{number}") for number in range(4)]
+        members = [one.fingerprint for one in others]
+        self.town.unread = self.town.unlisted = {*members}
+        roots = [*self.mine.roots, b"another-"]
+        self.follow(evolve(self.mine, revision=9, roots=roots, suppliers=members, leaving=self.mine.suppliers))
+        newcomer = self.town.add("newcomer").fingerprint
+        self.town.requests.replace(members[0], None)
+        self.pass_time()
+        self.assertEqual(self.town.family.current.suppliers, [newcomer, *members[1:]])
+        self.assertLessEqual({*members, *self.mine.suppliers}, self.holders())
+        self.assertEqual([one.cancelled for one in others], [0] * 4)
+        self.assertTrue(self.town.family.has_unread(self.town))
+        self.town.unread = self.town.unlisted = set()
+        self.pass_time()
+        self.assertFalse(self.town.family.has_unread(self.town))
+
     def test_guests_of_another_device(self) -> None:
         """Those whom it reads beside mine for a device that was revoked stay as well, wherever they stand, until half
         of the larger family were read."""
