@@ -34,8 +34,8 @@ class PrekeyKeeperPort(Protocol):
 
 
 class PrekeyKeeper(Machine):
-    """Nobody is named as a keeper of a mailbox before it has said that it keeps one. Who has just come may not say so
-    yet, and is asked again soon."""
+    """Nobody is named as a keeper of a mailbox before it has said that it keeps one. Whoever comes and says so while
+    too few do is named at once; the others are left alone."""
 
     table = """
       # state      event            guard   next        actions
@@ -47,31 +47,36 @@ class PrekeyKeeper(Machine):
       LEAVING      left             shown   FRESH       forget_failures
       LEAVING      left             -       PUBLISHING  publish
       LEAVING      keepers-changed  -       =           note_change
+      LEAVING      keeper-came      -       =           note_change
       LEAVING      not-left         -       STALE       count_failure
       LEAVING      timer-60sec      -       STALE       count_failure
       PUBLISHING   published        changed LEAVING     forget_change leave
       PUBLISHING   published        -       FRESH       forget_failures
       PUBLISHING   keepers-changed  -       =           note_change
+      PUBLISHING   keeper-came      -       =           note_change
       PUBLISHING   not-published    changed LEAVING     forget_change leave
       PUBLISHING   not-published    -       STALE       count_failure
       PUBLISHING   timer-60sec      -       STALE       count_failure
       FRESH        keepers-changed  -       LEAVING     forget_rounds leave
+      FRESH        keeper-came      -       PUBLISHING  publish
+      FRESH        timer-10min      is_due  MAKING      make
       FRESH        timer-10min      short   LEAVING     count_round leave
       FRESH        timer-10min      -       =           forget_rounds
-      FRESH        timer-1hour      is_due  MAKING      make
       FRESH        timer-24hour     -       LEAVING     leave
       STALE        keepers-changed  is_due  MAKING      forget_failures make
       STALE        keepers-changed  -       LEAVING     forget_failures leave
+      STALE        keeper-came      is_due  MAKING      make
+      STALE        keeper-came      -       PUBLISHING  publish
       STALE        timer-1min       is_due  MAKING      make
       STALE        timer-1min       -       LEAVING     leave
       *            stop             -       CLOSED      -
     """
     ignore = """
-      OFF          made not-made left not-left published not-published keepers-changed
-      MAKING       start left not-left published not-published keepers-changed
+      OFF          made not-made left not-left published not-published keepers-changed keeper-came
+      MAKING       start left not-left published not-published keepers-changed keeper-came
       LEAVING      start made not-made published not-published
       PUBLISHING   start made not-made left not-left
-      FRESH        start made not-made left not-left published not-published timer-1hour
+      FRESH        start made not-made left not-left published not-published
       STALE        start made not-made left not-left published not-published
     """
     initial = "OFF"

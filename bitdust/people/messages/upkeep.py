@@ -6,6 +6,7 @@ from twisted.internet.defer import Deferred
 
 from bitdust.automats.prekey_keeper import PrekeyKeeper
 from bitdust.outcome import outcome
+from bitdust.peers.again import NOT_YET, AskAgain
 from bitdust.people.messages.ports import Directory, Keepers
 from bitdust.people.messages.prekeys import MyPrekeys
 from bitdust.people.messages.store import Store, put_keepers
@@ -45,6 +46,10 @@ class PrekeyUpkeep:
         self._directory = directory
         self._keepers = keepers
         self._machine: PrekeyKeeper | None = None
+        self._again = AskAgain(around.world.clock, around.sessions.connected, self._consider)
+        self._asking: set[bytes] = set()
+        self._put_off: set[bytes] = set()
+        """Those who might keep a mailbox and did not say so the last time: they are asked after the others."""
         self.mailboxes: list[bytes] = []
         self._shown: tuple[int, list[bytes]] | None = None
         self._shown_at = 0.0
@@ -66,6 +71,7 @@ class PrekeyUpkeep:
     def stop(self) -> None:
         """End."""
         machine, self._machine = self._machine, None
+        self._again.stop()
         if machine is not None:
             machine.send("stop")
 
@@ -75,14 +81,36 @@ class PrekeyUpkeep:
             self._machine.send("keepers-changed")
 
     def met(self, peer: bytes) -> None:
-        """Somebody has come, who may keep a mailbox that is lacking."""
-        candidates = self._keepers.candidates()
-        if self.state == "STALE":
-            candidates = [*candidates, *self.mailboxes]
-        elif len(self.mailboxes) >= WANTED or peer in self.mailboxes:
+        """Somebody has come, who may keep a mailbox that is lacking: it is asked alone, and soon again where it cannot
+        say so yet."""
+        self._again.forget(peer)
+        self._consider(peer)
+
+    def _consider(self, peer: bytes) -> None:
+        if peer not in self._asking and self._may_help(peer):
+            self._asking.add(peer)
+            outcome(Deferred.fromCoroutine(self._try(peer))).addCallback(lambda _: self._asking.discard(peer))
+
+    def _may_help(self, peer: bytes) -> bool:
+        if peer in self.mailboxes:
+            return self.state == "STALE"
+        is_short = self._machine is not None and len(self.mailboxes) < WANTED
+        return is_short and peer in self._keepers.candidates()
+
+    async def _try(self, peer: bytes) -> None:
+        is_round = self.state not in ("FRESH", "STALE")
+        asked = await outcome(Deferred.fromCoroutine(self._open(peer))) if not is_round else None
+        if self._machine is None:
             return
-        if peer in candidates:
-            self.keepers_changed()
+        if asked is None or asked.code in NOT_YET or self.state not in ("FRESH", "STALE"):
+            self._again.later(peer)
+            return
+        self._again.forget(peer)
+        if asked.error is None and self._may_help(peer):
+            if peer not in self.mailboxes:
+                await self._name([*self.mailboxes, peer])
+            if self._machine is not None:
+                self._machine.send("keeper-came")
 
     def mailbox_has(self, left: int) -> None:
         """A mailbox has so many one-time prekeys left."""
@@ -117,12 +145,20 @@ class PrekeyUpkeep:
         return Deferred.fromCoroutine(self._leave())
 
     async def _leave(self) -> None:
-        """Those that keep one already come first: what is there is to be fetched from there."""
-        candidates = dict.fromkeys([*self.mailboxes, *self._keepers.candidates()])
+        """Those that keep one already come first: what is there is to be fetched from there. Of the others who is away
+        is asked when it comes."""
+        here = [peer for peer in self._keepers.candidates() if self._around.sessions.connected(peer)]
         found: list[bytes] = []
-        for peer in candidates:
-            if len(found) < WANTED and (await outcome(Deferred.fromCoroutine(self._open(peer)))).error is None:
+        for peer in dict.fromkeys([*self.mailboxes, *sorted(here, key=self._put_off.__contains__)]):
+            if len(found) == WANTED:
+                break
+            self._put_off.add(peer)  # and that stays so where the round ends before there is an answer
+            if (await outcome(Deferred.fromCoroutine(self._open(peer)))).error is None:
+                self._put_off.discard(peer)
                 found.append(peer)
+        await self._name(found)
+
+    async def _name(self, found: list[bytes]) -> None:
         now = self._store.late.stamp()
         await self._store.change(lambda database: put_keepers(database, found, now))
         self.mailboxes = found

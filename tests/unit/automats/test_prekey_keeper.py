@@ -42,17 +42,40 @@ class PrekeyKeeperTests(RowTests):
         self.asked("FRESH")
 
     def test_renewed(self) -> None:
-        """Each hour it looks whether the prekey is old; each day it is left and shown again."""
+        """It looks every ten minutes whether the prekey is old, however few keep a mailbox; each day it is left and
+        shown again."""
         self.fresh()
-        self.passes(3600, "FRESH")
-        self.port.answers["is_due"] = True
-        self.passes(3600, "MAKING", MAKE)
-        self.port.answers["is_due"] = False
+        self.passes(600, "FRESH")
+        self.port.answers |= {"is_due": True, "is_short": True}
+        self.passes(600, "MAKING", MAKE)
+        self.port.answers |= {"is_due": False, "is_short": False}
         self.port.succeed("make")
         self.port.succeed("leave")
         self.port.succeed("publish")
         self.asked("FRESH", LEAVE, PUBLISH)
         self.passes(86_400, "LEAVING", LEAVE)
+
+    def test_one_more_keeps_a_mailbox(self) -> None:
+        """Whoever has said that it keeps one is named at once, and nobody is asked again for that; what comes in the
+        middle of a round is shown after it."""
+        self.fresh()
+        self.drive("keeper-came", None, "PUBLISHING", PUBLISH)
+        self.drive("keeper-came", None, "PUBLISHING")
+        self.port.fail("publish")
+        self.asked("LEAVING", LEAVE)
+        self.port.fail("leave")
+        self.asked("STALE")
+        self.drive("keeper-came", None, "PUBLISHING", PUBLISH)
+        self.port.fail("publish")
+        self.asked("STALE")
+        self.port.answers["is_due"] = True
+        self.drive("keeper-came", None, "MAKING", MAKE)
+        self.port.succeed("make")
+        self.asked("LEAVING", LEAVE)
+        self.port.answers["is_shown"] = True
+        self.drive("keeper-came", None, "LEAVING")
+        self.port.succeed("leave")
+        self.asked("PUBLISHING", PUBLISH)
 
     def test_other_keepers(self) -> None:
         """Where others may keep mailboxes they are asked, and shown."""
