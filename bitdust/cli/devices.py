@@ -51,7 +51,7 @@ def revoke(
 
     While suppliers of before are looked for nobody knows how much it had stored, and all that it writes counts; bitdust
     doctor says so. With --end-now nothing counts but what is known now. What it had stored at suppliers that were not
-    heard is lost then.
+    heard, or that list it and do not give it, is lost then.
     """
     lost = ": what it had stored at suppliers that were not heard is lost" if end_now else ""
     sure(yes, f"End what counts of device {device} here{lost}?" if end_now else f"Revoke device {device} for good?")

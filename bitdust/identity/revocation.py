@@ -29,7 +29,7 @@ class KnownLogs(Protocol):
 
     def length(self, device: bytes, /, is_patient: bool = True) -> int | None:
         """Entries of the longest log of a device; None while there may be more that are safe. Who is not ``is_patient``
-        waits neither for a family of before nor for groups."""
+        waits neither for a family of before, nor for groups, nor for what suppliers list and do not give."""
 
 
 def check_key(me: Me, master: MasterKey) -> None:
@@ -108,7 +108,7 @@ class Revocations:
 
     def end(self, device: Device) -> None:
         """On the person's word: of a revoked device so much counts as is known now. What it had stored at suppliers
-        that were not heard is lost.
+        that were not heard, or list it and do not give it, is lost.
 
         Raises `BitDustError` ``not-allowed`` where that is known already, ``not-ready`` before own logs were compared
         since it was revoked, ``key-needed``.

@@ -138,7 +138,7 @@ class Storage:
     def length(self, device: bytes, is_patient: bool = True) -> int | None:
         """Entries of the longest log of a revoked device of mine; None while more may be safe, or was before."""
         core, waits = self._core, is_patient and self._ports.awaits_others()
-        if core is None or not core.catalog.is_open or not core.log_replicas.knows_end_of(device) or waits:
+        if core is None or not core.catalog.is_open or not core.log_replicas.knows_end_of(device, is_patient) or waits:
             return None
         return max((head.sequence for head in self.heads() if head.device == device), default=0)
 

@@ -64,8 +64,8 @@ class NameTests(OtherDeviceCase):
         self.assertEqual([path.name for path in (self.base / "tree").iterdir()], ["inner"])
 
 
-class RevokedLogTests(OtherDeviceCase):
-    """A device was revoked, and a supplier goes on to take what it writes."""
+class RevokedCase(OtherDeviceCase):
+    """A second device was stolen, and is known here."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -87,6 +87,13 @@ class RevokedLogTests(OtherDeviceCase):
 
     def revoke(self) -> None:
         self.revocations.revoke(self.me.document.device(self.thief.me.device.id))
+
+    def end(self) -> int | None:
+        return self.me.document.device(self.thief.me.device.id).sequence
+
+
+class RevokedLogTests(RevokedCase):
+    """A device was revoked, and a supplier goes on to take what it writes."""
 
     def test_what_it_writes_later_counts_for_nothing(self) -> None:
         """Neither a new item nor a tombstone; what it wrote before stays, also for who comes back later."""
@@ -159,9 +166,6 @@ class RevokedLogTests(OtherDeviceCase):
         self.assertNotIn("after", self.names())
         refused = self.assertRaises(BitDustError, self.revocations.end, device())
         self.assertEqual(refused.code, "not-allowed")
-
-    def end(self) -> int | None:
-        return self.me.document.device(self.thief.me.device.id).sequence
 
     def test_where_it_says_that_its_log_begins(self) -> None:
         """A head of the same height that hides what was before goes behind one of a device that counts."""

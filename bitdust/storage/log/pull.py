@@ -99,6 +99,8 @@ class LogPull:
         self.heard: set[bytes] = set()
         """Suppliers whose heads were seen since the catalog was opened."""
         self._listed: dict[bytes, list[Head]] = {}
+        self.lacking: frozenset[bytes] = frozenset()
+        """Devices of whose logs the last comparison has found less than suppliers list, and that was not given up."""
         self.grown_at = -inf
         """When entries of others came last, in seconds of the reactor's clock."""
         self.others = OtherDevices(around.me, writer.catalog, self._requests, ports)
@@ -250,20 +252,32 @@ class LogPull:
         return reached and any(head.time for head in known)  # the hints of a key file have no time, and may be old
 
     async def _recover(self, logs: Sequence[KeyLog], heard: _Heard, accept_loss: bool) -> int:
-        entries, missing = 0, list[Missing]()
-        known, news = losses(self._catalog.read), dict[tuple[str, bytes], int]()
+        entries, missing, known = 0, list[tuple[str, Missing]](), losses(self._catalog.read)
         reader = Reader(self._me.device.id, int(self._calendar.stamp() * 1000), self._was_here())
         for one in logs:
             recovery = LogRecovery(self._catalog, self._writer.logs, one.key, self._requests.entries)
             merged = await recovery.recover(heard.heads[one.key], reader)
             entries += merged.entries
             lost = [some for some in merged.missing if some.last > known.get((one.key, some.device), 0)]
-            missing += lost
-            news |= {(one.key, some.device): some.last for some in lost}
-        check_complete(missing, accept_loss)
-        if news:
+            missing += [(one.key, some) for some in lost]
+        self.lacking = frozenset(some.device for _, some in missing)
+        check_complete([some for key, some in missing if self._may_be_safe(some, heard, key)], accept_loss)
+        if missing and accept_loss:
+            news = {(key, some.device): some.last for key, some in missing}
             await self._catalog.change(lambda database: note_losses(database, news))
+            self.lacking = frozenset()
         return entries
+
+    def _may_be_safe(self, missing: Missing, heard: _Heard, key: str) -> bool:
+        """Whether entries that nobody gives were safe, perhaps: any k suppliers include one that lists those.
+
+        Others may be on the disk of their device alone, and nobody waits for them: they are asked for again.
+        """
+        of_device = [seen for seen in heard.heads[key] if seen.head.device == missing.device]
+        listing = {seen.holder for seen in of_device if seen.end >= missing.first}
+        family = self._ports.family()
+        # To the DHT nothing is brought that is not safe.
+        return family is None or None in listing or places_heard(family, heard.suppliers - listing, True) < family.k
 
     async def _say_places_again(self, logs: Sequence[KeyLog], heard: _Heard) -> None:
         """Others may have forgotten the folders that I wrote into while they did not hear me."""
@@ -290,7 +304,7 @@ class LogPull:
             note_holdings(database, rows)
             was_recovering = not is_recovered(database)
             database.execute("DELETE FROM meta WHERE name=?", (RECOVERING,))
-            if is_merged:
+            if is_merged and not self.lacking:
                 set_meta(database, COMPARED, moment)
             if was_recovering:
                 come_back(database)

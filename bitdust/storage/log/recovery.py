@@ -29,6 +29,7 @@ from bitdust.wire.names import BadName
 from bitdust.wire.records import Head
 from bitdust.wire.signed import Signed
 
+INCOMPLETE = "catalog-incomplete"
 LOSSES = "accepted-losses"
 MOST_AHEAD = 2**32
 """Places in the order of entries by which one may be ahead of all that are known."""
@@ -212,10 +213,9 @@ class LogRecovery:
                 entries = _up_to_heads(entries, heads)
                 if not entries:
                     return count
-                opened = [(entry, entry.open(self._access.secrets(self._key, entry.epoch))) for entry in entries]
+                opened = self._opened(entries)
                 if after is None:
                     check_start(opened[0])
-                check_order(opened, lamport(self._catalog.read, self._key))
                 clean = self._without_snapshot if is_doubted else self._with_true_bases
                 opened = [(entry, clean(content)) for entry, content in opened]
             except BitDustError as error:
@@ -233,6 +233,23 @@ class LogRecovery:
             self._catalog.learnt.emit(self._key, device, ops if marks is None else [*of_guest(ops, marks)])
             count += len(opened)
         return count
+
+    def _opened(self, entries: Sequence[Entry]) -> list[tuple[Entry, Content]]:
+        """As many as can be opened and have a place in the order: one that has none hides nothing before it. Raises
+        `BitDustError` where the first one is so."""
+        opened: list[tuple[Entry, Content]] = []
+        known = lamport(self._catalog.read, self._key)
+        for entry in entries:
+            try:
+                content = entry.open(self._access.secrets(self._key, entry.epoch))
+                check_order([(entry, content)], known)
+            except BitDustError:
+                if not opened:
+                    raise
+                break
+            opened.append((entry, content))
+            known = max(known, content.lamport)
+        return opened
 
     def _without_snapshot(self, content: Content) -> Content:
         for op in content.ops:
@@ -345,7 +362,8 @@ def check_complete(missing: Sequence[Missing], accept_loss: bool) -> None:
     if not missing:
         return
     lacking = ", ".join(f"{one.device.hex()[:8]}: {one.first} to {one.last}" for one in missing)
-    text = f"log entries are missing ({lacking}); start more of your suppliers, or accept the loss"
+    hint = "start more of your suppliers, or revoke a device that is lost: bitdust identity revoke NUMBER --end-now"
+    text = f"log entries are missing ({lacking}); {hint}"
     if not accept_loss:
-        raise CatalogError("catalog-incomplete", text, missing=[[m.device.hex(), m.first, m.last] for m in missing])
+        raise CatalogError(INCOMPLETE, text, missing=[[m.device.hex(), m.first, m.last] for m in missing])
     LogRecovery.log.warn("{text}", text=text)

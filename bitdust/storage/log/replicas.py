@@ -19,6 +19,7 @@ from bitdust.storage.log.device_fork import Copied, DeviceFork
 from bitdust.storage.log.heads import HeadPublisher
 from bitdust.storage.log.outdated import note_outdated
 from bitdust.storage.log.pull import Listed, LogPull, Pulled, is_recovered
+from bitdust.storage.log.recovery import INCOMPLETE
 from bitdust.storage.log.replica import KeyLog, sort_keys
 from bitdust.storage.log.riders import Riders
 from bitdust.storage.log.writer import LogWriter
@@ -62,6 +63,7 @@ class LogReplicas:
         self._heads = HeadPublisher(around, ports, lambda one: self.safe_end(one.key, self._me.device.id))
         self._fork = DeviceFork(around, writer, ports.device_is_taken)
         self.reason = ""
+        self._ends_heard: frozenset[bytes] = frozenset()
         self._ends_read: frozenset[bytes] = frozenset()
         self._gathering: IDelayedCall | None = None
         self._news = Soon(around.world.clock, self._compare)
@@ -148,9 +150,16 @@ class LogReplicas:
         """Whether besides no newer state can exist that was safe: then what is written builds on all there is."""
         return self.recovered and not self._me.awaits(CATALOG)
 
-    def knows_end_of(self, device: bytes) -> bool:
-        """Whether all was compared, in this run, since a device was revoked: before that it may have written more."""
-        return self.knows_all and device in self._ends_read
+    def knows_end_of(self, device: bytes, is_patient: bool = True) -> bool:
+        """Whether all was compared, in this run, since a device was revoked: before that it may have written more.
+
+        Who is not ``is_patient`` does without what suppliers list and do not give: a thief may have made that up.
+        """
+        if is_patient:
+            return self.knows_all and device in self._ends_read
+        family = self._ports.family()
+        knows_enough = self.knows_all or (family is not None and are_enough(family, self._pull.heard))
+        return knows_enough and device in self._ends_heard
 
     @property
     def waits_for(self) -> list[bytes]:
@@ -340,9 +349,14 @@ class LogReplicas:
 
     async def _pull_now(self, accept_loss: bool) -> Pulled:
         revoked = self._me.document.open_ends
-        pulled = await self._pull.run(self._follow_keys(), accept_loss)
+        try:
+            pulled = await self._pull.run(self._follow_keys(), accept_loss)
+        except BitDustError as error:
+            self._ends_heard |= revoked if error.code == INCOMPLETE else frozenset()
+            raise
         if pulled is Pulled.MERGED:
-            self._ends_read |= revoked
+            self._ends_heard |= revoked
+            self._ends_read |= revoked - self._pull.lacking
             self.merged.emit()
         return pulled
 
