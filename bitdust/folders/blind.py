@@ -101,8 +101,9 @@ def note(database: sqlite3.Connection, places: Iterable[tuple[bytes, Spot]]) -> 
 class Blind:
     """My methods block, in the folder's thread; what `kept` gives is for any thread."""
 
-    def __init__(self, tree: Tree, journal: Journal, reserve: Reserve) -> None:
+    def __init__(self, tree: Tree, ident: bytes, journal: Journal, reserve: Reserve) -> None:
         self._tree = tree
+        self._ident = ident
         self._reserve = reserve
         self._journal = journal
         self.segments = Segments(tree, BLIND)
@@ -139,9 +140,14 @@ class Blind:
         return [Wanted(name, length) for name, length in rows]
 
     def keep(self, chunks: list[tuple[bytes, bytes]]) -> None:
-        """Chunks that have come and fit their names, or move. Raises `BitDustError` ``disk-full``, `OSError`."""
+        """Chunks that have come and fit their names, or move.
+
+        Raises `BitDustError` ``disk-full``, `bitdust.folders.tree.Missing`, `OSError`.
+        """
+        self._tree.check(self._ident)
         self._reserve.check(self._tree.root, sum(len(one) for _, one in chunks), "a folder's chunks do not fit")
         if chunks:
             spots = self.segments.add(chunks)
+            self._tree.check(self._ident)  # its disk may have gone meanwhile, and they were written to another one
             with self._journal.change() as database:
                 note(database, [(name, spot) for (name, _), spot in zip(chunks, spots, strict=True)])

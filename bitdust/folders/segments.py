@@ -89,7 +89,8 @@ class Segments:
     def add(self, chunks: Sequence[tuple[bytes, bytes]]) -> list[Spot]:
         """Chunks with their names; they are on the disk then. Raises `OSError`: none of them counts."""
         spots: list[Spot] = []
-        with self._tree.folder(self._place, make=True) as folder:
+        self._tree.make_folder(self._place)
+        with self._tree.folder(self._place) as folder:
             before: list[tuple[int, int]] = []
             try:
                 while len(spots) < len(chunks):

@@ -53,7 +53,7 @@ class Store:
         self.writer = Writer(self.tree, self.archive)
         self._percent = 0
         self.reserve = Reserve(lambda: self._percent)
-        self.blind = Blind(self.tree, self.journal, self.reserve)
+        self.blind = Blind(self.tree, self.ident, self.journal, self.reserve)
         self.tidying = Tidying(self.tree, self.ident, self.journal, self.blind, world.wall)
         self._work = ThreadQueue(world.run_in_thread)
         self._small: Batcher[Call] = Batcher(lambda calls: self.run(each, calls), AT_ONCE)

@@ -45,6 +45,7 @@ class Tidying:
     def mend(self) -> Iterator[None]:
         """What has gone or is damaged leaves the journal; what it has forgotten is known again. Raises `OSError`,
         `bitdust.folders.tree.Missing`."""
+        self._tree.check(self._ident)
         found = self._blind.segments.sizes()
         self._let_go_of_lost(found)
         self._let_go_of_doubted()

@@ -210,6 +210,11 @@ class Tree:
             return
         self.sync(descriptor)
 
+    def make_folder(self, path: str) -> None:
+        """Make a folder where it is missing; the one that it is in has to be there."""
+        with self.beside(path) as (above, last):
+            self._make_durably(above, last)
+
     @contextmanager
     def beside(self, path: str, make: bool = False) -> Iterator[tuple[int, str]]:
         """The folder that a path is in, and its last name."""

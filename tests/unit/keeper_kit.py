@@ -2,7 +2,8 @@
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,13 @@ class KeeperCase(SynchronousTestCase):
     @property
     def collect(self) -> Callable[[], Any]:
         return self.keeper.store.tidying.collect
+
+    @contextmanager
+    def database_unchanged(self) -> Iterator[None]:
+        """The journal has the same afterwards."""
+        count = self.database.total_changes
+        yield
+        self.assertEqual(self.database.total_changes, count)
 
     def again(self) -> None:
         """The next process."""

@@ -104,6 +104,14 @@ class AddTests(SegmentCase):
         self.assertRaises(OSError, self.segments.sizes)
         self.assertEqual(list(elsewhere.iterdir()), [])
 
+    def test_made_where_its_place_is(self) -> None:
+        """The folder of the segments is made; the one that it is in is not: without it the disk is another one."""
+        (self.root / ".sync").rmdir()
+        self.assertRaises(FileNotFoundError, self.segments.add, chunks(1))
+        self.assertEqual(list(self.root.iterdir()), [])
+        (self.root / ".sync").mkdir()
+        self.assertEqual(len(self.segments.add(chunks(1))), 1)
+
     def test_synced(self) -> None:
         """What was added is on the disk, each segment once for many, and the folder with a new one."""
         steps: list[str] = []

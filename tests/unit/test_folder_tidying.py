@@ -100,6 +100,43 @@ class MendTests(KeeperCase):
         self.steps()
         self.assertEqual(self.here(self.chunks).count(False), 1)
 
+    def test_kept_where_nothing_is_mounted(self) -> None:
+        """Where the folder's disk is not mounted nothing is kept, made, or known again: neither where it would be, nor
+        where a former version has left segments; when it is mounted everything is as it was."""
+        root, aside, more = self.keeper.root, self.keeper.base / "aside", chunks(3)
+        root.rename(aside)
+        root.mkdir()
+        self.assertRaises(Missing, self.keeper.store.blind.keep, more)
+        self.assertEqual(list(root.iterdir()), [])
+        shutil.copytree(aside, root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("ID"))
+        left = self.files()
+        with self.database_unchanged():
+            (self.place / name_of(900)).write_bytes((self.place / name_of(1)).read_bytes())
+            self.assertRaises(Missing, self.keeper.store.blind.keep, more)
+            self.assertRaises(Missing, self.steps, self.mend)
+            (self.place / name_of(900)).unlink()
+        self.assertEqual(self.files(), left)
+        shutil.rmtree(root)
+        aside.rename(root)
+        self.keep(more)
+        self.all_here(self.chunks + more)
+
+    def test_unmounted_meanwhile(self) -> None:
+        """What was written while the disk went away does not count as kept."""
+        mark, more = self.keeper.root / ID, chunks(3)
+        add = self.keeper.store.blind.segments.add
+
+        def unmounted(some: list[Chunk]) -> Any:
+            spots = add(some)
+            mark.rename(self.keeper.base / "mark")
+            return spots
+
+        self.name(self.chunks, more)
+        with mock.patch.object(self.keeper.store.blind.segments, "add", unmounted):
+            self.assertRaises(Missing, self.keeper.store.blind.keep, more)
+        (self.keeper.base / "mark").rename(mark)
+        self.assertEqual(self.wanted(), sorted(name for name, _ in more))
+
     def test_not_readable_now(self) -> None:
         """What a disk does not give now is not given, and stays: it may give it later, and nobody else may have it."""
 
