@@ -4,7 +4,8 @@
 table       one row is
 ==========  ========================================================================================================
 meta        a fact by name: ``epoch`` (which life of this journal), ``node`` (this writer's 8 bytes), ``public`` (the
-            writers' key), ``digest`` (the sum of all heads), ``told <device>`` (what a device knows of it)
+            writers' key), ``digest`` (the sum of all heads), ``told <device>`` (what a device knows of it), ``waiting``
+            (see `bitdust.folders.tidying`)
 heads       a record that counts, under the number it got here; several of one id where nobody could decide yet;
             ``origin``: 16 bytes of BLAKE3 of the device, and the run of its journal, that have told it, or empty
 items       what readers know of a path; ``todo``: it is not yet so on the disk; ``wanted``: it shall be here

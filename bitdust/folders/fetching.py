@@ -91,6 +91,11 @@ class Fetcher:
         self.bad = 0
         """Chunks that were not what was asked for."""
 
+    @property
+    def is_met(self) -> bool:
+        """Whether somebody is here."""
+        return any(True for _ in self._sources())
+
     async def fetch(self, owner: object, wanted: Sequence[Wanted]) -> dict[bytes, bytes]:
         """Sealed chunks by name, without those that nobody has who is here. Cancelled by `drop`."""
         if not wanted:

@@ -72,7 +72,7 @@ class Keeping:
     def _tidy(self) -> None:
         """It may take long, and nobody waits for it."""
         if self._tidying is None:
-            self._tidying = Deferred.fromCoroutine(self._through(self._store.tidying.collect()))
+            self._tidying = Deferred.fromCoroutine(self._through(self._store.tidying.collect(self._fetcher.is_met)))
             self._tidying.addBoth(self._tidied)
 
     def _tidied(self, result: Any) -> None:

@@ -24,6 +24,10 @@ COPIED = 8 * 1024 * 1024
 """Bytes that are copied in one portion."""
 REMOVED = 64
 """Segments that are removed in one."""
+WAITING = "waiting"
+"""The fact of the journal that says how long it waits for records that may have been forgotten: milliseconds."""
+STEP = 3600.0
+"""Seconds that pass at most between two looks, whatever the clock says: it may have been set in between."""
 Places = list[tuple[bytes, Spot]]
 _FOLDER, _FILE = re.compile("[0-9a-f]{2}"), re.compile("[0-9a-f]{30}")
 
@@ -37,8 +41,8 @@ class Tidying:
         self._journal = journal
         self._blind = blind
         self._wall = wall
-        self._found = float("-inf")
-        """When chunks were found that neither the journal nor a record knows: such a record may come within a day."""
+        self._counted = wall()
+        """Up to when waiting was counted."""
 
     # as it is on the disk
 
@@ -107,22 +111,39 @@ class Tidying:
                     found.append((name, spot))
         if found:
             self._blind.segments.sync(segment)
-            self._wait_for_records(name for name, _ in found)
         with self._journal.change() as database:
+            self._wait_for_records(name for name, _ in found)
             note(database, found)
             database.execute("INSERT OR REPLACE INTO segments VALUES(?, ?)", (segment, end))
 
     def _wait_for_records(self, names: Iterable[bytes]) -> None:
-        """These were not known; where no record names one, it may have been forgotten as well."""
+        """These were not known; where no record names one, it may have been forgotten as well, and come within a day.
+        Within a transaction: the next process waits too."""
         query = "SELECT 1 FROM pieces WHERE name=? LIMIT 1"
         if any(self._journal.database.execute(query, (name,)).fetchone() is None for name in names):
-            self._found = self._wall()
+            self._note_waiting(DAY * 1000)
+
+    def _note_waiting(self, left: int) -> None:
+        self._journal.note(WAITING, left.to_bytes(8, "big"))
+
+    def _is_waiting(self, is_met: bool) -> bool:
+        """Only time in which this node was on, and somebody was here, brings a record nearer."""
+        before, self._counted = self._counted, self._wall()
+        row = self._journal.database.execute("SELECT value FROM meta WHERE name=?", (WAITING,)).fetchone()
+        left = int.from_bytes(row[0], "big") if row is not None else 0
+        passed = round(min(max(0.0, self._counted - before), STEP) * 1000)
+        if left and passed and is_met:
+            left = max(0, left - passed)
+            with self._journal.change():
+                self._note_waiting(left)
+        return left > 0
 
     # as it is to be
 
-    def collect(self) -> Iterator[None]:
-        """Remove what no record names any more, and put together what is left. Raises `OSError`, `BitDustError`."""
-        while self._drop():
+    def collect(self, is_met: bool) -> Iterator[None]:
+        """Remove what no record names any more, and put together what is left. ``is_met``: somebody is here who could
+        tell records. Raises `OSError`, `BitDustError`."""
+        while not self._is_waiting(is_met) and self._drop():
             yield
         empty, sparse = self._wasteful()
         for at in range(0, len(empty), REMOVED):
@@ -133,8 +154,6 @@ class Tidying:
         yield from self._move_former()
 
     def _drop(self) -> int:
-        if 0 <= self._wall() - self._found < DAY:
-            return 0
         database = self._journal.database
         query = "SELECT name, segment FROM kept WHERE name NOT IN (SELECT name FROM pieces) LIMIT ?"
         rows = database.execute(query, (ROWS,)).fetchall()
@@ -223,7 +242,8 @@ class Tidying:
         known = {name: spot_of(self._journal.database, name) for name, _ in places}
         here = [(name, spot) for name, spot in places if (known[name] or spot).segment == FORMER]
         chunks, left = self._read(here)
-        self._wait_for_records(name for name, _ in chunks if known[name] is None)
+        with self._journal.change():
+            self._wait_for_records(name for name, _ in chunks if known[name] is None)
         with durably(self._journal.database):
             self._blind.keep(chunks)
         self._remove_former(name for name, _ in places if name not in left)

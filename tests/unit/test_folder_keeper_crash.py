@@ -55,6 +55,7 @@ class KeeperCrashTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.patch(segments, "FULL", FULL)
         self.patch(tidying, "COPIED", 1500)
+        self.patch(tidying, "STEP", DAY)
         self.patch(keeping, "AT_ONCE", 3)
         base = Path(self.mktemp()).absolute()
         secret = encrypted_secret()

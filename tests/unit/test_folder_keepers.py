@@ -189,7 +189,7 @@ class LaneTests(SynchronousTestCase):
         when all is given up that ends as well."""
         store, held = self.keeper.store, list[Deferred[None]]()
         run, portions = store.run, iter([None, None, None])
-        self.patch(store.tidying, "collect", lambda: portions)
+        self.patch(store.tidying, "collect", lambda _: portions)
 
         def hold(call: Any, *arguments: Any) -> "Deferred[Any]":
             if arguments[:1] != (portions,):

@@ -227,10 +227,21 @@ class ForgottenTests(KeeperCase):
         self.name(self.before, self.after)
         self.all_here(self.before + self.after)
         self.name(self.before)
-        self.keeper.clock.advance(DAY)
-        self.steps()
+        self.day()
         self.assertEqual(self.here(self.after), [False] * 40)
         self.assertEqual(len(self.files()), 1)
+
+    def day(self) -> None:
+        """A day in which the keeper is on, and somebody is here."""
+        for _ in range(24):
+            self.keeper.clock.advance(DAY / 24)
+            self.steps()
+
+    def lose_the_journal(self) -> None:
+        self.keeper.close()
+        for path in self.home.glob("journal.db*"):
+            path.unlink()
+        self.keeper.open()
 
     def test_nothing_is_written_over(self) -> None:
         """Until they are known again nothing is added where they are."""
@@ -299,13 +310,56 @@ class ForgottenTests(KeeperCase):
     def test_a_new_journal(self) -> None:
         """Where the journal was lost, chunks are known again without being fetched, and wait for their records."""
         self.keep(self.after)
-        self.keeper.close()
-        for path in self.home.glob("journal.db*"):
-            path.unlink()
-        self.keeper.open()
+        self.lose_the_journal()
         self.steps()
         self.name(self.before, self.after)
         self.all_here(self.before + self.after)
+
+    def test_waits_in_the_next_process(self) -> None:
+        """The next process waits for the rest of the day: it knows these chunks, and finds nothing that is new."""
+        self.keep(self.after)
+        self.lose_the_journal()
+        self.steps()
+        for _ in range(23):
+            self.again()
+            self.keeper.clock.advance(DAY / 24)
+            self.steps()
+        self.name(self.before, self.after)
+        self.all_here(self.before + self.after)
+        self.name(self.before)
+        self.again()
+        self.keeper.clock.advance(DAY / 24)
+        self.steps()
+        self.assertEqual(self.here(self.after), [False] * 40)
+
+    def test_waits_whatever_the_clock_says(self) -> None:
+        """A clock that is set right in between, or was right before, ends no waiting, and makes none longer."""
+        self.keep(self.after)
+        self.lose_the_journal()
+        self.steps()
+        for ahead in (40 * DAY, 0, -40 * DAY):
+            self.keeper.ahead = ahead
+            self.steps()
+        self.name(self.before, self.after)
+        self.all_here(self.before + self.after)
+        self.name(self.before)
+        self.day()
+        self.assertEqual(self.here(self.after), [False] * 40)
+
+    def test_waits_for_somebody(self) -> None:
+        """As long as nobody is here who could tell the records, the day does not begin."""
+        self.keep(self.after)
+        self.lose_the_journal()
+        for _ in range(50):
+            self.keeper.clock.advance(DAY / 24)
+            self.keeper.keep()
+        self.name(self.before, self.after)
+        self.all_here(self.before + self.after)
+        self.name(self.before)
+        for _ in range(24):
+            self.keeper.clock.advance(DAY / 24)
+            self.keeper.keep(self.keeper)
+        self.assertEqual(self.here(self.after), [False] * 40)
 
     def test_files_of_others(self) -> None:
         """What is called like a segment and is none stays as it is; what is empty, or was never written, goes."""
