@@ -83,10 +83,20 @@ class Tidying:
 
     def _has_gone(self, name: bytes) -> bool:
         """Whether a chunk is certainly not where the journal says."""
-        spot = spot_of(self._journal.database, name)
-        with contextlib.suppress(OSError), self._reader() as kept:
-            return spot is None or kept.look(name, spot) is None
+        with contextlib.suppress(OSError):
+            return not self._looked_up(name)
         return False
+
+    def _is_here(self, name: bytes) -> bool:
+        """Whether a chunk can be read where the journal says."""
+        with contextlib.suppress(OSError):
+            return self._looked_up(name)
+        return False
+
+    def _looked_up(self, name: bytes) -> bool:
+        spot = spot_of(self._journal.database, name)
+        with self._reader() as kept:
+            return spot is not None and kept.look(name, spot) is not None
 
     def _let_go(self, names: Iterable[bytes]) -> None:
         """These are not here any more. Raises `bitdust.folders.tree.Missing` where that is the whole folder."""
@@ -107,7 +117,7 @@ class Tidying:
             found, end = [], begin
             for name, spot in reader.records(segment, begin) if head == MAGIC else ():
                 end = spot.end
-                if sealed_name(reader.read(spot)) == name and self._has_gone(name):
+                if sealed_name(reader.read(spot)) == name and not self._is_here(name):
                     found.append((name, spot))
         if found:
             self._blind.segments.sync(segment)

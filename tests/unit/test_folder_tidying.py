@@ -295,6 +295,27 @@ class ForgottenTests(KeeperCase):
         self.steps()
         self.all_here(self.before + self.after)
 
+    def test_copied_and_not_readable(self) -> None:
+        """Where the journal forgot that a chunk was copied, and the disk does not give the one that it knows, the copy
+        is known from then on: it can be read, and the other may never be."""
+        self.keep(full := chunks(12))
+        old = {kept_at(self.keeper, name) for name, _ in self.before}
+        self.cut(lambda: self.keeper.store.blind.keep(self.before))
+        self.name(self.before, full)
+        real = os.pread
+
+        def read(descriptor: int, size: int, offset: int) -> bytes:
+            if any(str(path) == os.readlink(f"/dev/fd/{descriptor}") and spot.offset == offset for path, spot in old):
+                raise OSError(errno.EIO, "the disk failed")
+            return real(descriptor, size, offset)
+
+        self.assertEqual(len({path for path, _ in old}), 1)
+        with mock.patch.object(os, "pread", read):
+            self.steps()
+            self.all_here(self.before + full)
+        self.steps()
+        self.all_here(self.before + full)
+
     def test_moved_meanwhile(self) -> None:
         """Nothing is removed before the disk has the journal's word that it is not needed: see the crash tests. What
         was removed all the same is found where it was copied to."""
