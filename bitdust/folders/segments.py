@@ -28,6 +28,8 @@ FULL = 16 * 1024 * 1024
 """A segment that has so many bytes is full."""
 AT_ONCE = 1024 * 1024
 """Bytes that are given to the system in one call."""
+PAGE = 64 * 1024
+"""No system has larger pages: of one from whose middle on it is to forget something it forgets nothing."""
 _NAME = re.compile(r"([0-9]{8,})\.seg")
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -59,7 +61,7 @@ class Segments:
         self._place = place
         self._last, self._end = 0, FULL
         self.spoilt: set[int] = set()
-        """Segments that could not be written: what the system did not bring to the disk then, it has forgotten."""
+        """Segments to which something was added that is not on the disk, and could not be taken back either."""
 
     def sizes(self) -> dict[int, int]:
         """How long the files are that are called like segments. Raises `OSError` where the place is no folder."""
@@ -145,17 +147,33 @@ class Segments:
                 return descriptor
 
     def _take_back(self, folder: int, before: list[tuple[int, int]]) -> None:
-        """New ones go; nothing more is added to others, and what is behind their ends is not to be trusted."""
+        """New ones go, and others are as long as they were: what the system could not bring to the disk it forgets,
+        and gives from its memory to whoever looks next."""
         for segment, size in before:
-            self.spoilt.add(segment)
-            if not size:
-                with contextlib.suppress(OSError):
+            try:
+                if size:
+                    self._cut(folder, name_of(segment), size)
+                else:
                     os.unlink(name_of(segment), dir_fd=folder)
+            except OSError:
+                self.spoilt.add(segment)
 
-    def sync(self, segment: int) -> None:
-        """What is in a segment is on the disk: whoever wrote it may have died before. Raises `OSError`."""
+    @staticmethod
+    def _cut(folder: int, name: str, size: int) -> None:
+        descriptor = os.open(name, _FLAGS, dir_fd=folder)
+        try:
+            if os.fstat(descriptor).st_size > size:
+                os.ftruncate(descriptor, size)
+        finally:
+            os.close(descriptor)
+
+    def sync(self, segment: int, begin: int) -> None:
+        """What is in a segment is on the disk, and from about there on it is read from there next: whoever wrote it may
+        have died before, or have met a disk that failed. Raises `OSError`."""
         with self._tree.file(f"{self._place}/{name_of(segment)}") as descriptor:
             os.fsync(descriptor)
+            if hasattr(os, "posix_fadvise"):
+                os.posix_fadvise(descriptor, begin - begin % PAGE, 0, os.POSIX_FADV_DONTNEED)
         with self._tree.folder(self._place) as folder:
             os.fsync(folder)
 

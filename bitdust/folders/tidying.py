@@ -115,12 +115,13 @@ class Tidying:
             if head != MAGIC and head.strip(b"\0") and not MAGIC.startswith(head):
                 return
             found, end = [], begin
-            for name, spot in reader.records(segment, begin) if head == MAGIC else ():
+            has_records = head == MAGIC and next(reader.records(segment, begin), None) is not None
+            if has_records:
+                self._blind.segments.sync(segment, begin)
+            for name, spot in reader.records(segment, begin) if has_records else ():
                 end = spot.end
                 if sealed_name(reader.read(spot)) == name and not self._is_here(name):
                     found.append((name, spot))
-        if found:
-            self._blind.segments.sync(segment)
         with self._journal.change() as database:
             self._wait_for_records(name for name, _ in found)
             note(database, found)

@@ -138,7 +138,7 @@ class FaultyDisks:
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
         """While this holds, the disks can fail."""
-        names = ("open", "dup", "write", "close", "fsync", "rename", "replace", "unlink")
+        names = ("open", "dup", "write", "ftruncate", "close", "fsync", "rename", "replace", "unlink")
         self._real = {name: getattr(os, name) for name in names}
         with contextlib.ExitStack() as stack:
             for name in names:
@@ -192,6 +192,11 @@ class FaultyDisks:
             self._real["write"](descriptor, bytes(data)[: int(len(data) * fault.done)])
             fault.come(int)
         return int(self._real["write"](descriptor, data))
+
+    def _ftruncate(self, descriptor: int, length: int) -> None:
+        path = self._descriptors.get(descriptor)
+        cut = partial(self._real["ftruncate"], descriptor, length)
+        _ = self._meet(WRITE, path, cut) if path is not None else cut()
 
     def _fsync(self, descriptor: int) -> None:
         path = self._descriptors.get(descriptor)

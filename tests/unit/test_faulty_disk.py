@@ -50,6 +50,21 @@ class FaultyDiskTests(SynchronousTestCase):
         expected = [("create", "one", 0), ("write", "one", 3), ("sync", "one", 0), ("rename", "two", 0)]
         self.assertEqual(kinds, [*expected, ("remove", "two", 0)])
 
+    def test_a_cut_is_a_write(self) -> None:
+        """It is made, or not."""
+        (self.home / "one").write_bytes(b"abcdef")
+        for fault, left in ((Fault(OSError(errno.EIO, "broken")), b"abcdef"), (None, b"abc")):
+            self.faults = {WRITE: fault} if fault is not None else {}
+            descriptor = os.open(self.home / "one", os.O_WRONLY)
+            try:
+                os.ftruncate(descriptor, 3)
+            except OSError:
+                self.assertIsNotNone(fault)
+            finally:
+                os.close(descriptor)
+            self.assertEqual((self.home / "one").read_bytes(), left)
+        self.assertEqual([one.kind for one in self.seen].count(WRITE), 2)
+
     def test_a_write_can_end_in_its_middle(self) -> None:
         """A share of the bytes is there when the error is raised."""
         self.faults[WRITE] = Fault(OSError(errno.ENOSPC, "full"), 0.5)

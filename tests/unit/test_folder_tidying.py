@@ -316,6 +316,45 @@ class ForgottenTests(KeeperCase):
         self.steps()
         self.all_here(self.before + full)
 
+    def test_not_synced_before(self) -> None:
+        """Nor by the next process, which would find it in the memory of the system: it is cut off at once."""
+        with mock.patch.object(os, "fsync", side_effect=OSError(errno.EIO, "the disk failed")):
+            self.assertRaises(OSError, self.keep, self.after)
+        self.again()
+        self.steps()
+        self.assertEqual((self.here(self.after), len(self.wanted())), ([False] * 40, 40))
+        self.keeper.store.blind.keep(self.after)
+        self.all_here(self.before + self.after)
+
+    def test_as_the_disk_has_it(self) -> None:
+        """What a process has left that could not even cut it off is read from the disk, not from the memory of the
+        system, before it is known again; and it is synced before that."""
+        steps: list[str] = []
+        sync, read = os.fsync, os.pread
+
+        def forget(descriptor: int, *of: int) -> None:
+            self.assertEqual(of, (0, 0, os.POSIX_FADV_DONTNEED))
+            steps.append("forgotten")
+            path = self.place / os.path.basename(os.readlink(f"/dev/fd/{descriptor}"))
+            if path.name == name_of(1):
+                os.truncate(path, path.stat().st_size - 3)
+
+        def synced(descriptor: int) -> None:
+            steps.append("synced")
+            sync(descriptor)
+
+        def looked(descriptor: int, size: int, offset: int) -> bytes:
+            steps.extend(["read"] * (size == 100))
+            return read(descriptor, size, offset)
+
+        self.cut(lambda: self.keep(self.after[:10]))
+        self.name(self.before, self.after[:10])
+        with (mock.patch.object(os, "posix_fadvise", forget), mock.patch.object(os, "fsync", synced),
+              mock.patch.object(os, "pread", looked)):  # fmt: skip
+            self.steps(self.mend)
+        self.assertEqual(steps, ["synced", "forgotten", "synced", *["read"] * 9])
+        self.assertEqual(self.wanted(), [self.after[9][0]])
+
     def test_moved_meanwhile(self) -> None:
         """Nothing is removed before the disk has the journal's word that it is not needed: see the crash tests. What
         was removed all the same is found where it was copied to."""

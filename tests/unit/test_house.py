@@ -38,7 +38,7 @@ NO_NODES_DATA = {
     "storage/restore/": "downloads: many files that one sync of a folder's disk makes durable",
     "testing/": "the layer of faults itself",
 }
-UNSEEN = ("write_text", "write_bytes", "truncate", "ftruncate", "pwrite", "pwritev", "writev", "sendfile", "fdopen")
+UNSEEN = ("write_text", "write_bytes", "truncate", "pwrite", "pwritev", "writev", "sendfile", "fdopen")
 UNSEEN_MODULES = {"shutil": ("copy", "copy2", "copyfile", "copytree", "move"), "tempfile": (), "mmap": ()}
 
 
