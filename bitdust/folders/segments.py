@@ -30,7 +30,9 @@ AT_ONCE = 1024 * 1024
 """Bytes that are given to the system in one call."""
 PAGE = 64 * 1024
 """No system has larger pages: of one from whose middle on it is to forget something it forgets nothing."""
-_NAME = re.compile(r"([0-9]{8,})\.seg")
+LAST = 10**12 - 1
+"""The highest number: a file that somebody has called by a higher one is no segment, nor does one follow it."""
+_NAME = re.compile(r"([0-9]{8,12})\.seg")
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -140,7 +142,7 @@ class Segments:
                     return descriptor
                 os.close(descriptor)
         while True:
-            self._last += 1
+            self._last = self._last % LAST + 1
             with contextlib.suppress(FileExistsError):
                 descriptor = os.open(name_of(self._last), _FLAGS | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
                 before.append((self._last, 0))

@@ -95,6 +95,18 @@ class AddTests(SegmentCase):
         self.assertEqual((third.segment, elsewhere.read_bytes()), (second.segment + 2, before))
         self.assertEqual(list(self.segments.sizes()), [third.segment])
 
+    def test_numbers_end(self) -> None:
+        """A number of more than 12 digits is that of no segment, whatever somebody has called a file; after the last
+        one of 12 the first comes again that is free."""
+        self.segments.add(chunks(1))
+        before = self.segments.sizes()
+        for name in ("9" * 20, "9223372036854775807", "1" + "0" * 12):
+            (self.root / BLIND / f"{name}.seg").write_bytes(MAGIC)
+        self.assertEqual(self.segments.sizes(), before)
+        self.segments.go_on(10**12 - 2, segments.FULL)
+        self.assertEqual([self.segments.add(chunks(9))[-1].segment for _ in range(3)], [10**12 - 1, 2, 3])
+        self.assertEqual(sorted(self.segments.sizes()), [1, 2, 3, 10**12 - 1])
+
     def test_a_link_is_in_the_way(self) -> None:
         """Where somebody has put a link in the place of the folder, nothing is written behind it."""
         elsewhere = self.root / "elsewhere"

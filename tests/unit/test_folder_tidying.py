@@ -423,7 +423,8 @@ class ForgottenTests(KeeperCase):
 
     def test_files_of_others(self) -> None:
         """What is called like a segment and is none stays as it is; what is empty, or was never written, goes."""
-        foreign = {"00000077.seg": b"BitDust sealed 2 and more", "0000078.seg": MAGIC, "x.seg": b"x"}
+        foreign = {"00000077.seg": b"BitDust sealed 2 and more", "0000078.seg": MAGIC, "x.seg": b"x",
+                   "99999999999999999999.seg": MAGIC, "9223372036854775807.seg": MAGIC}
         empty = {"00000090.seg": b"", "00000091.seg": MAGIC[:5], "00000092.seg": bytes(100), "00000093.seg": MAGIC}
         for name, data in (foreign | empty).items():
             (self.place / name).write_bytes(data)
