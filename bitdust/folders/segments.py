@@ -20,6 +20,8 @@ from struct import Struct
 from attrs import frozen
 
 from bitdust.crypt.files import write_all
+from bitdust.folders.keys import TAG
+from bitdust.folders.records import LONGEST_CHUNK
 from bitdust.folders.tree import Tree
 
 MAGIC = b"BitDust sealed 1"
@@ -30,6 +32,8 @@ AT_ONCE = 1024 * 1024
 """Bytes that are given to the system in one call."""
 PAGE = 64 * 1024
 """No system has larger pages: of one from whose middle on it is to forget something it forgets nothing."""
+LONGEST = LONGEST_CHUNK + TAG
+"""Bytes of a chunk, sealed."""
 LAST = 10**12 - 1
 """The highest number: a file that somebody has called by a higher one is no segment, nor does one follow it."""
 _NAME = re.compile(r"([0-9]{8,12})\.seg")
@@ -212,7 +216,7 @@ class SegmentReader:
         return self.read(Spot(segment, 0, len(MAGIC)))
 
     def records(self, segment: int, begin: int) -> Iterator[tuple[bytes, Spot]]:
-        """Names and places from there on, up to the first that is torn or no record; data is not looked at.
+        """Names and places from there on, up to the first that is torn, or no chunk's; data is not looked at.
 
         Raises `OSError`.
         """
@@ -220,7 +224,7 @@ class SegmentReader:
         while begin + HEAD.size <= length:
             size, name = HEAD.unpack(self.read(Spot(segment, begin, HEAD.size)))
             spot = Spot(segment, begin + HEAD.size, size)
-            if not size or spot.end > length:
+            if not 0 < size <= LONGEST or spot.end > length:
                 return
             yield name, spot
             begin = spot.end

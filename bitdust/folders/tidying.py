@@ -15,7 +15,7 @@ from bitdust.folders.blind import FORMER, Blind, Kept, former_place, note, spot_
 from bitdust.folders.database import durably
 from bitdust.folders.journal import DAY, Journal
 from bitdust.folders.keys import sealed_name
-from bitdust.folders.segments import HEAD, MAGIC, SegmentReader, Spot
+from bitdust.folders.segments import HEAD, LONGEST, MAGIC, SegmentReader, Spot
 from bitdust.folders.tree import BLIND, Tree
 
 ROWS = 5000
@@ -230,7 +230,8 @@ class Tidying:
         """Move them into segments; files and folders go afterwards."""
         for folder, _ in self._below(BLIND, _FOLDER):
             place = f"{BLIND}/{folder}"
-            files = [(bytes.fromhex(folder + name), Spot(FORMER, 0, size)) for name, size in self._below(place, _FILE)]
+            below = [(name, size) for name, size in self._below(place, _FILE) if size <= LONGEST]
+            files = [(bytes.fromhex(folder + name), Spot(FORMER, 0, size)) for name, size in below]
             while files:
                 part = _portion(files)
                 self._move(part)

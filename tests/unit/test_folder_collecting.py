@@ -7,7 +7,7 @@ from unittest import mock
 
 from bitdust.folders import tidying
 from bitdust.folders.blind import FORMER, former_place, spot_of
-from bitdust.folders.segments import HEAD, MAGIC, name_of
+from bitdust.folders.segments import HEAD, LONGEST, MAGIC, name_of
 from tests.unit.folder_kit import Replica, damage, encrypted_secret, kept_at
 from tests.unit.keeper_kit import FULL, Chunk, KeeperCase, chunks, to_format_2
 
@@ -268,6 +268,23 @@ class FormerTests(KeeperCase):
         self.assertEqual(len(self.wanted()), 1)
         self.steps()
         self.all_here(self.chunks)
+
+    def test_longer_than_a_chunk(self) -> None:
+        """What is longer than any chunk is none: it is not read, stays, and the rest is moved."""
+        path = self.keeper.root / former_place(self.chunks[3][0])
+        os.truncate(path, 100 * 1024**3)
+        stray = self.place / "ff" / ("f" * 30)
+        stray.parent.mkdir(exist_ok=True)
+        stray.touch()
+        os.truncate(stray, LONGEST + 1)
+        read: list[int] = []
+        real = os.pread
+        with mock.patch.object(os, "pread", lambda *asked: (read.append(asked[1]), real(*asked))[1]):
+            self.steps()
+        self.assertLessEqual(max(read), 100)
+        self.assertEqual(sorted(name for name in self.files() if not name.endswith(".seg")),
+                         sorted(str(one.relative_to(self.place)) for one in (path, stray)))  # fmt: skip
+        self.assertEqual(self.here(self.chunks).count(True), 30)
 
     def test_in_both(self) -> None:
         """Where a crash has left a chunk in both, the file goes."""

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.folders import segments
 from bitdust.folders.keys import sealed_name
-from bitdust.folders.segments import HEAD, MAGIC, SegmentReader, Segments, Spot, name_of
+from bitdust.folders.segments import HEAD, LONGEST, MAGIC, SegmentReader, Segments, Spot, name_of
 from bitdust.folders.tree import BLIND, Tree
 from tests.unit.keeper_kit import chunks
 
@@ -200,6 +200,17 @@ class ReadTests(SegmentCase):
         path.write_bytes(whole[: spots[2].end] + bytes(500))
         self.reader.close()
         self.assertEqual(list(self.reader.records(1, len(MAGIC))), found[:3])
+
+    def test_sizes_that_no_chunk_has(self) -> None:
+        """A record that says it is longer than any chunk is none, however long the file is, and is not read."""
+        (spot,) = self.segments.add(chunks(1))
+        for size, count in ((LONGEST, 2), (LONGEST + 1, 1), (300 * 1024 * 1024, 1), (2**32 - 1, 1)):
+            with self.path(1).open("r+b") as file:
+                file.seek(spot.end)
+                file.write(HEAD.pack(size, b"n" * 16))
+                file.truncate(spot.end + HEAD.size + size)
+            self.reader.close()
+            self.assertEqual(len(list(self.reader.records(1, len(MAGIC)))), count)
 
     def test_kept_open(self) -> None:
         """Of several chunks of one segment in a row the file is opened once."""
