@@ -20,6 +20,8 @@ from bitdust.folders.tree import BLIND, Tree
 
 ROWS = 5000
 """Chunks that are looked at in one portion."""
+DOUBTED = 64
+"""Chunks that are read in one, to see whether they are still there."""
 COPIED = 8 * 1024 * 1024
 """Bytes that are copied in one portion."""
 REMOVED = 64
@@ -51,21 +53,18 @@ class Tidying:
         `bitdust.folders.tree.Missing`."""
         self._tree.check(self._ident)
         found = self._blind.segments.sizes()
-        self._let_go_of_lost(found)
-        self._let_go_of_doubted()
-        yield
+        known = dict(self._journal.database.execute("SELECT number, size FROM segments"))
+        self._let_go_of_lost(found, known)
+        yield from self._let_go_of_doubted()
         for segment, length in sorted(found.items()):
-            if length > self._known().get(segment, -1) and segment not in self._blind.segments.spoilt:
+            if length > known.get(segment, -1) and segment not in self._blind.segments.spoilt:
                 with contextlib.suppress(OSError):
                     self._look_into(segment)
                 yield
 
-    def _known(self) -> dict[int, int]:
-        return dict(self._journal.database.execute("SELECT number, size FROM segments"))
-
-    def _let_go_of_lost(self, found: dict[int, int]) -> None:
+    def _let_go_of_lost(self, found: dict[int, int], known: dict[int, int]) -> None:
         """Chunks of segments that have gone, or were cut."""
-        cut = [(found.get(one, 0), one) for one, size in self._known().items() if found.get(one, 0) < size]
+        cut = [(found.get(one, 0), one) for one, size in known.items() if found.get(one, 0) < size]
         if cut:
             self._tree.check(self._ident)
             with self._journal.change() as database:
@@ -73,10 +72,13 @@ class Tidying:
                 database.executemany("UPDATE segments SET size=? WHERE number=?", cut)
                 database.execute("DELETE FROM segments WHERE size=0")
 
-    def _let_go_of_doubted(self) -> None:
+    def _let_go_of_doubted(self) -> Iterator[None]:
         """Those that somebody could not read."""
-        names = [self._blind.doubted.pop() for _ in range(len(self._blind.doubted))]
-        self._let_go(name for name in names if self._has_gone(name))
+        doubted = self._blind.doubted
+        for _ in range(0, len(doubted), DOUBTED):
+            names = [doubted.pop() for _ in range(min(DOUBTED, len(doubted)))]
+            self._let_go(name for name in names if self._has_gone(name))
+            yield
 
     def _reader(self) -> Kept:
         return self._blind.kept(self._journal.database)
@@ -108,7 +110,8 @@ class Tidying:
 
     def _look_into(self, segment: int) -> None:
         """Chunks behind what the journal knows of a segment."""
-        begin = self._known().get(segment, len(MAGIC))
+        row = self._journal.database.execute("SELECT size FROM segments WHERE number=?", (segment,)).fetchone()
+        begin = row[0] if row is not None else len(MAGIC)
         reader = SegmentReader(self._tree, BLIND)
         with contextlib.closing(reader):
             head = reader.head(segment)

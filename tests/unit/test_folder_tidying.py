@@ -161,6 +161,11 @@ class MendTests(KeeperCase):
                 damage(self.keeper, name)
             self.here(self.chunks)
         self.assertEqual(len(self.keeper.store.blind.doubted), 3)
+        self.patch(tidying, "DOUBTED", 2)
+        left = []
+        for _ in self.mend():
+            left.append(len(self.keeper.store.blind.doubted))
+        self.assertEqual(left[:2], [1, 0])
         self.steps()
         self.here(self.chunks)
         self.steps()
@@ -211,6 +216,16 @@ class ForgottenTests(KeeperCase):
             self.steps(self.mend)
         files = [(name_of(1), 40), (name_of(2), 28), (name_of(3), 11)]
         self.assertEqual(steps, [step for name, count in files for step in ((name, count), ("chunks", count))])
+
+    def test_known_once(self) -> None:
+        """The list of all segments is read once, however many are looked into: there may be thousands."""
+        self.cut(lambda: self.keep(self.after, chunks(100)))
+        asked: list[str] = []
+        self.database.set_trace_callback(asked.append)
+        self.addCleanup(lambda: self.database.set_trace_callback(None))
+        self.assertGreater(self.steps(self.mend), 8)
+        self.database.set_trace_callback(None)
+        self.assertEqual(len([one for one in asked if one == "SELECT number, size FROM segments"]), 1)
 
     def test_named_by_records(self) -> None:
         """Where records name all of them nobody has to wait for one: what is not needed goes at once."""
