@@ -19,6 +19,8 @@ from bitdust.folders.tree import BLIND, Special, Tree
 
 FORMER = 0
 """The segment of a chunk that is in a file of its own, as all were in former versions."""
+ROWS = 5000
+"""Chunks that are looked at in one portion."""
 MOST_DOUBTED = 10_000
 
 
@@ -130,14 +132,22 @@ class Blind:
         with self.kept(self._journal.database) as kept:
             return kept.read(name)
 
-    def wanted(self, most: int, after: bytes) -> list[Wanted]:
-        """Chunks that are named and not here, in the order of their names, from after one of them."""
-        rows = self._journal.database.execute(
-            "SELECT name, max(length) FROM pieces WHERE name>? AND name NOT IN (SELECT name FROM kept)"
-            " GROUP BY name ORDER BY name LIMIT ?",
-            (after, most),
-        )
-        return [Wanted(name, length) for name, length in rows]
+    def wanted(self, most: int, after: bytes) -> tuple[list[Wanted], bytes | None]:
+        """Chunks that are named and not here, in the order of their names, from after one of them; and after which one
+        to go on, None at the end. Where hardly any is missing it is not looked at all of them at once."""
+        database = self._journal.database
+        query = "SELECT count(*), max(name) FROM (SELECT name FROM pieces WHERE name>? ORDER BY name LIMIT ?)"
+        count, last = database.execute(query, (after, ROWS)).fetchone()
+        rows = database.execute(
+            "SELECT name, max(length) FROM pieces WHERE name>? AND name<=?"
+            " AND NOT EXISTS (SELECT 1 FROM kept WHERE kept.name=pieces.name) GROUP BY name ORDER BY name LIMIT ?",
+            (after, last, most),
+        ).fetchall()
+        if len(rows) == most:
+            last = rows[-1][0]
+        elif count < ROWS:
+            last = None
+        return [Wanted(name, length) for name, length in rows], last
 
     def keep(self, chunks: list[tuple[bytes, bytes]]) -> None:
         """Chunks that have come and fit their names, or move.

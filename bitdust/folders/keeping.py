@@ -82,13 +82,17 @@ class Keeping:
 
     async def _once(self) -> bool:
         """Everything that is missing, in the order of names; whether anything has come."""
-        has_come, last = False, b""
+        has_come, new = False, list[Wanted]()
+        last: bytes | None = b""
         coming: deque[Deferred[Outcome]] = deque()
         try:
-            while wanted := await self._store.run(self._store.blind.wanted, AT_ONCE, last):
-                last = wanted[-1].name
-                new = [one for one in wanted if one.name not in self._missing]
+            while last is not None:
+                wanted, last = await self._store.run(self._store.blind.wanted, AT_ONCE - len(new), last)
+                new += [one for one in wanted if one.name not in self._missing]
+                if not new or len(new) < AT_ONCE and last is not None:
+                    continue
                 coming.append(outcome(Deferred.fromCoroutine(self._bring(new))))
+                new = []
                 if len(coming) == LANES:
                     has_come = _value(await coming.popleft()) or has_come
             while coming:

@@ -11,21 +11,23 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from bitdust.folders.blind import FORMER, Blind, Kept, former_place, note, spot_of
+from bitdust.folders.blind import FORMER, ROWS, Blind, Kept, former_place, note, spot_of
 from bitdust.folders.database import durably
 from bitdust.folders.journal import DAY, Journal
 from bitdust.folders.keys import sealed_name
 from bitdust.folders.segments import HEAD, LONGEST, MAGIC, SegmentReader, Spot
 from bitdust.folders.tree import BLIND, Tree
 
-ROWS = 5000
-"""Chunks that are looked at in one portion."""
 DOUBTED = 64
 """Chunks that are read in one, to see whether they are still there."""
 COPIED = 8 * 1024 * 1024
 """Bytes that are copied in one portion."""
 REMOVED = 64
 """Segments that are removed in one."""
+NEEDED_NO_MORE = (
+    "SELECT name, segment FROM kept WHERE name>? AND name<=? AND NOT EXISTS (SELECT 1 FROM pieces WHERE name=kept.name)"
+)
+"""Both tables in the order of names: the other way round each look would be at another place of the disk."""
 WAITING = "waiting"
 """The fact of the journal that says how long it waits for records that may have been forgotten: milliseconds."""
 STEP = 3600.0
@@ -45,6 +47,10 @@ class Tidying:
         self._wall = wall
         self._counted = wall()
         """Up to when waiting was counted."""
+        self._idle_at = -1
+        """How often the journal had changed when nothing was found to be done."""
+        self._has_left = False
+        """Whether something could not be read that is to move."""
 
     # as it is on the disk
 
@@ -125,10 +131,11 @@ class Tidying:
                 end = spot.end
                 if sealed_name(reader.read(spot)) == name and not self._is_here(name):
                     found.append((name, spot))
-        with self._journal.change() as database:
-            self._wait_for_records(name for name, _ in found)
-            note(database, found)
-            database.execute("INSERT OR REPLACE INTO segments VALUES(?, ?)", (segment, end))
+        if row is None or end > begin:
+            with self._journal.change() as database:
+                self._wait_for_records(name for name, _ in found)
+                note(database, found)
+                database.execute("INSERT OR REPLACE INTO segments VALUES(?, ?)", (segment, end))
 
     def _wait_for_records(self, names: Iterable[bytes]) -> None:
         """These were not known; where no record names one, it may have been forgotten as well, and come within a day.
@@ -157,7 +164,13 @@ class Tidying:
     def collect(self, is_met: bool) -> Iterator[None]:
         """Remove what no record names any more, and put together what is left. ``is_met``: somebody is here who could
         tell records. Raises `OSError`, `BitDustError`."""
-        while not self._is_waiting(is_met) and self._drop():
+        changes = self._journal.database.total_changes
+        if changes == self._idle_at:
+            return
+        self._has_left = False
+        after: bytes | None = b""
+        while after is not None and not self._is_waiting(is_met):
+            after = self._drop(after)
             yield
         empty, sparse = self._wasteful()
         for at in range(0, len(empty), REMOVED):
@@ -166,16 +179,25 @@ class Tidying:
         for segment in sparse:
             yield from self._rewrite(segment)
         yield from self._move_former()
+        if after is None and not self._has_left and self._journal.database.total_changes == changes:
+            self._idle_at = changes
 
-    def _drop(self) -> int:
+    def _drop(self, after: bytes) -> bytes | None:
+        """Of the next chunks those that no record names any more; the last one that was looked at, None at the end."""
         database = self._journal.database
-        query = "SELECT name, segment FROM kept WHERE name NOT IN (SELECT name FROM pieces) LIMIT ?"
-        rows = database.execute(query, (ROWS,)).fetchall()
+        query = "SELECT count(*), max(name) FROM (SELECT name FROM kept WHERE name>? ORDER BY name LIMIT ?)"
+        count, last = database.execute(query, (after, ROWS)).fetchone()
+        rows = database.execute(NEEDED_NO_MORE, (after, last)).fetchall()
+        if rows:
+            self._let_go_of_unneeded(rows)
+        return last if count == ROWS else None
+
+    def _let_go_of_unneeded(self, rows: list[tuple[bytes, int]]) -> None:
+        database = self._journal.database
         former = [name for name, segment in rows if segment == FORMER]
         with durably(database) if former else contextlib.nullcontext(), self._journal.change():
             database.executemany("DELETE FROM kept WHERE name=?", [(name,) for name, _ in rows])
         self._remove_former(former)
-        return len(rows)
 
     def _wasteful(self) -> tuple[list[int], list[int]]:
         """Segments without a chunk that is needed; those of which more than a quarter is not, the emptiest first."""
@@ -219,6 +241,7 @@ class Tidying:
                     data = kept.look(name, spot)
                 except OSError:
                     left.add(name)
+                    self._has_left = True
                     continue
                 if data is None:
                     gone.append(name)

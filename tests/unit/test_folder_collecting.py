@@ -26,6 +26,36 @@ class CollectTests(KeeperCase):
         self.again()
         self.all_here(some)
 
+    def test_looked_at_in_portions(self) -> None:
+        """What is needed no more is looked for name by name, so many in one job, whether anything is found or not."""
+        self.patch(tidying, "ROWS", 10)
+        some = sorted(chunks(100))
+        self.keep(some)
+        self.assertEqual(self.steps(self.collect), 11)
+        self.name(some[:95])
+        asked: list[int] = []
+        for _ in self.collect():
+            asked.append(self.here(some).count(True))
+        self.assertEqual(asked[:10], [100] * 9 + [95])
+        plan = " ".join(str(row) for row in self.database.execute(
+            "EXPLAIN QUERY PLAN " + tidying.NEEDED_NO_MORE, (b"", b"x")))  # fmt: skip
+        self.assertIn("SEARCH kept USING PRIMARY KEY (name>? AND name<?)", plan)
+
+    def test_nothing_has_changed(self) -> None:
+        """As long as the journal is as it was when nothing was found, nothing is looked for; when a record names
+        another chunk, one was kept, or one could not be read then, it is."""
+        some = chunks(34)
+        self.keep(some)
+        self.steps()
+        self.assertEqual(self.steps(self.collect), 0)
+        self.name(some[6:])
+        self.assertGreater(self.steps(self.collect), 0)
+        self.steps(self.collect)
+        self.assertEqual(self.steps(self.collect), 0)
+        self.keeper.store.blind.keep(more := chunks(1))
+        self.assertGreater(self.steps(self.collect), 0)
+        self.assertEqual(self.here(more), [False])
+
     def test_a_quarter(self) -> None:
         """A segment is written anew when more than a quarter of it is not needed, and not before."""
         some = chunks(34)
@@ -110,6 +140,8 @@ class CollectTests(KeeperCase):
             return real(descriptor, size, offset)
 
         with mock.patch.object(os, "pread", read):
+            self.steps()
+            self.steps()
             self.steps()
         self.assertTrue(path.exists())
         self.assertNotIn(name_of(2), self.files())
@@ -235,6 +267,7 @@ class FormerTests(KeeperCase):
         self.assertGreater(folders, 10)
         self.again()
         self.all_here(self.chunks)
+        self.assertEqual(self.steps(self.collect), 1)
         self.assertEqual(self.steps(self.collect), 0)
 
     def test_not_named(self) -> None:
@@ -304,6 +337,8 @@ class FormerTests(KeeperCase):
             return real(descriptor, size, offset)
 
         with mock.patch.object(os, "pread", read):
+            self.steps()
+            self.steps()
             self.steps()
         self.assertTrue(path.exists())
         self.assertEqual(self.database.execute("SELECT name FROM kept WHERE segment=?", (FORMER,)).fetchall(),

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.folders import keeping, listing
+from bitdust.folders import blind, keeping, listing
 from bitdust.folders.fetching import QUESTIONS, Wanted
 from bitdust.folders.keys import sealed_name
 from bitdust.folders.secrets import Secret
@@ -183,6 +183,27 @@ class LaneTests(SynchronousTestCase):
         self.assertEqual((work.is_running, self.kept()), (False, 0))
         self.keeper.keep(self.alice)
         self.assertEqual((self.kept(), self.keeper.keeping.is_behind), (6, False))
+
+    def test_few_are_missing(self) -> None:
+        """What is missing is looked for so many names at a time, and asked for together."""
+        for number in range(30):
+            self.alice.write(f"{number}", f"the content of {number}")
+        self.alice.scan()
+        self.keeper.pull(self.alice)
+        self.keeper.keep(self.alice)
+        names = sorted(name for (name,) in self.keeper.store.journal.database.execute("SELECT name FROM kept"))
+        with self.keeper.store.journal.change() as database:
+            database.executemany("DELETE FROM kept WHERE name=?", [(name,) for name in names[::9]])
+        self.patch(blind, "ROWS", 4)
+        run, looks = self.keeper.store.run, list[object]()
+
+        def counted(call: Any, *arguments: Any) -> "Deferred[Any]":
+            looks.extend([call] * (call == self.keeper.store.blind.wanted))
+            return run(call, *arguments)
+
+        self.patch(self.keeper.store, "run", counted)
+        self.keeper.keep(self)
+        self.assertEqual(([asked for asked, _ in self.asked], len(looks)), ([names[::9]], 8))
 
     def test_tidying_goes_on(self) -> None:
         """Nobody waits until what is not needed has gone: a run ends, the next one comes, and work goes on in between;
