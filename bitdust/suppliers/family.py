@@ -3,7 +3,7 @@
 Another device of mine may write a record as well: the newer one counts, and two of one revision are joined.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from attrs import evolve
@@ -27,9 +27,8 @@ from bitdust.suppliers.family_merge import (
     is_to_be_joined,
     merged,
     with_guests,
-    without,
 )
-from bitdust.suppliers.other_lives import Life, OtherLives, Reading, Unread
+from bitdust.suppliers.other_lives import OtherLives, Reading, Unread
 from bitdust.suppliers.roots import Roots
 from bitdust.surroundings import Surroundings
 from bitdust.wire.encoding import WireError
@@ -223,11 +222,11 @@ class MyFamily:
         check_near(theirs.revision, mine.revision, "my family")
         if is_joined(mine, theirs):
             return False
-        going = self._who_step_aside(lambda left: merged(left, theirs).leave_enough(left, theirs), mine)
+        going = self._others.who_step_aside(lambda left: merged(left, theirs).leave_enough(left, theirs), mine)
         if going is None or not self._others.note(signed):
             self.log.info("two families cannot be joined before the changes of one of them have come to their end")
             return False
-        places = merged(self._without(going, mine), theirs)
+        places = merged(self._others.without(going, mine), theirs)
         write_safely(self._marker, b"")
         self._note_before(theirs, signed)
         self._others.step_aside(going)
@@ -254,6 +253,10 @@ class MyFamily:
         self.write(places.suppliers, places.addresses, places.leaving, places.change, also=places.also)
         return True
 
+    def end_guests(self, suppliers: Collection[bytes]) -> None:
+        """A person ends it with these, whoever waits for them. Raises `OSError`."""
+        self._others.end(suppliers)
+
     def take_again(self) -> None:
         """Guests that have stepped aside stand beside mine again where there is room. Raises `OSError`."""
         for life in self._others.guests(is_aside=True):
@@ -268,28 +271,17 @@ class MyFamily:
     def has_room(self) -> bool:
         """Whether one more can leave a place beside those who do, if guests step aside; some of them free no place."""
         mine = self.current
-        return mine is not None and self._who_step_aside(_has_room, mine) is not None
+        return mine is not None and self._others.who_step_aside(_has_room, mine) is not None
 
     def with_room(self) -> Family | None:
         """Mine with a place for one more who leaves, for which guests step aside; None where there is none. Raises
         `OSError`."""
-        going = self._who_step_aside(_has_room, self.current) if self.current is not None else None
+        going = self._others.who_step_aside(_has_room, self.current) if self.current is not None else None
         if self.current is None or going is None:
             return None
-        left = self._without(going, self.current)
+        left = self._others.without(going, self.current)
         self._others.step_aside(going)
         return left
-
-    def _who_step_aside(self, is_enough: Callable[..., bool], *records: Family) -> list[Life] | None:
-        """As few guests as have to, those first who came last; None where it is not enough that all do."""
-        aside, guests = self._others.guests(is_aside=True), [one for one in self._others.guests() if one.guests]
-        tries = [[], *([*aside, *guests[:count]] for count in range(len(guests) + 1))]
-        return next((going for going in tries if is_enough(*(self._without(going, one) for one in records))), None)
-
-    def _without(self, going: Collection[Life], family: Family) -> Family:
-        """A record without those who stand there for these lives alone."""
-        leave = {who for one in going for who in one.guests or ()}
-        return without(family, {who for who in leave if not self._others.has(who, besides=going)})
 
     def confirm(self) -> None:
         """The record that is here is the newest one: sign it again where the device that did so was revoked since.
@@ -337,10 +329,10 @@ class MyFamily:
         if device.revoked is not None or signed.to_bytes() == self.signed.to_bytes():
             return False
         is_lower = signed.to_bytes() < self.signed.to_bytes()
-        going = self._who_step_aside(lambda one, other: merged(one, other).leave_enough(one, other), mine, theirs)
+        going = self._others.who_step_aside(lambda *both: merged(*both).leave_enough(*both), mine, theirs)
         places = Places.of(theirs if is_lower else mine)
         if going is not None:
-            places = merged(self._without(going, mine), self._without(going, theirs))
+            places = merged(self._others.without(going, mine), self._others.without(going, theirs))
         write_safely(self._marker, b"")
         self._note_strangers(theirs, signed)
         self._note_before(theirs, signed)

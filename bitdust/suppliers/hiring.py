@@ -179,6 +179,7 @@ class Hiring:
         for who in suppliers:
             self._book.release(who)
         if self._family.current is not None:
+            self._family.end_guests(suppliers)
             self._membership.remove(suppliers)
         self.restart()
         return ended.addCallback(lambda _: [who for who in suppliers if self._book.of(who) is not None])

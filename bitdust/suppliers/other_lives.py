@@ -11,15 +11,15 @@ away for so long need not have anything any more.
 The file is JSON: ``lives``, the newest first, each with its signed ``record`` in hex, whether it was ``read``,
 ``until`` when its suppliers are waited for, in seconds since the epoch, 0 while that is not known, ``guests``, in hex,
 those who stand beside mine for it alone, null for a record that was joined with mine, nobody for one that another
-device of mine wrote and this one follows, and whether these have stepped ``aside`` for others; and ``digest``, the
-SHA-256 of these as they are written. There is a copy of it, because nobody else can say any more whom to wait for. A
-file of the first format, a list of records, is read as one of which nothing was read, and in one of the second, which
-has neither ``guests`` nor ``aside``, nobody is known to be a guest.
+device of mine wrote and this one follows, and whether these have stepped ``aside`` for others, or have fallen out of a
+record that counts now; and ``digest``, the SHA-256 of these as they are written. There is a copy of it, because nobody
+else can say any more whom to wait for. A file of the first format, a list of records, is read as one of which nothing
+was read, and in one of the second, which has neither ``guests`` nor ``aside``, nobody is known to be a guest.
 """
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,6 +29,7 @@ from twisted.logger import Logger
 
 from bitdust.crypt.files import remove_safely, write_safely
 from bitdust.suppliers.family_before import MAX_RECORD, family_of
+from bitdust.suppliers.family_merge import without
 from bitdust.wire.records import MAX_SUPPLIERS, Family, Scheme
 from bitdust.wire.signed import Signed
 
@@ -82,12 +83,22 @@ class Life:
         """Whether a supplier is one of it, as far as anybody can say."""
         return self.family is None or supplier in self.family.holders
 
+    def without(self, suppliers: Collection[bytes]) -> "Life":
+        """One of which these are no guests."""
+        return evolve(self, guests=tuple(who for who in self.guests if who not in suppliers)) if self.guests else self
+
     def covers(self, other: "Life") -> bool:
         """Whether both are of records that this device has followed, and whoever is waited for by the other one is by
         this one too."""
         if self.guests != () or other.guests != () or self.family is None or other.family is None:
             return False
         return {*other.family.holders} <= {*self.family.holders}
+
+    def is_away(self, holders: Collection[bytes]) -> bool:
+        """Whether another record counts now in which too few of its guests stand to say what it has stored."""
+        guests = self.guests or ()
+        enough = min(self.family.k if self.family is not None else 1, len(guests))
+        return not self.is_read and len({*guests} & {*holders}) < enough
 
     def is_over(self, reading: Reading) -> bool:
         """Whether nobody waits for it any more, or not now."""
@@ -160,15 +171,36 @@ class OtherLives:
         if lives:
             self._write([evolve(one, is_aside=one.is_aside or one in lives) for one in self._known()])
 
+    def end(self, suppliers: Collection[bytes]) -> None:
+        """A person ends it with these: guests among them do not come back, nor does a life that has no others. Raises
+        `OSError`."""
+        known = self._known()
+        rest = [one.without(suppliers) for one in known]
+        left = [now for one, now in zip(known, rest, strict=True) if now.guests or not one.guests]
+        if left != known:
+            self._write(left)
+
+    def who_step_aside(self, is_enough: Callable[..., bool], *records: Family) -> list[Life] | None:
+        """As few guests as have to, those first who came last; None where it is not enough that all do."""
+        aside, guests = self.guests(is_aside=True), [one for one in self.guests() if one.guests]
+        tries = [[], *([*aside, *guests[:count]] for count in range(len(guests) + 1))]
+        return next((going for going in tries if is_enough(*(self.without(going, one) for one in records))), None)
+
+    def without(self, going: Collection[Life], family: Family) -> Family:
+        """A record without those who stand there for these lives alone."""
+        leave = {who for one in going for who in one.guests or ()}
+        return without(family, {who for who in leave if not self.has(who, besides=going)})
+
     def forget(self, life: Life) -> None:
         """Nobody waits for it any more. Raises `OSError`."""
         self._write([one for one in self._known() if one != life])
 
     def look(self, reading: Reading, holders: Collection[bytes]) -> None:
-        """Note what is known by now; ``holders`` can be asked. Whoever goes afterwards is not waited for again. Raises
-        `OSError`."""
-        known, latest = self._known(), int(reading.latest())
+        """Note what is known by now; ``holders`` can be asked. Whoever goes afterwards is not waited for again; guests
+        who are gone before they were read have stepped aside. Raises `OSError`."""
+        before, latest = self._known(), int(reading.latest())
         longest = latest + TERM if latest else 0
+        known = [evolve(one, is_aside=one.is_aside or one.is_away(holders)) for one in before]
         read = [
             evolve(one, is_read=not self._is_unread(one, reading, holders), until=one.until or longest)
             for one in known
@@ -176,7 +208,7 @@ class OtherLives:
         ]
         left = [one for one in read if not (one.is_done(reading, holders) or one.is_over(reading))]
         left += [one for one in known if one.is_aside and not one.is_past(reading)]
-        if left != known or not self._is_whole:
+        if left != before or not self._is_whole:
             self._write(left)
 
     def are_unread(self, reading: Reading, holders: Collection[bytes]) -> bool:
