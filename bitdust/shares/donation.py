@@ -35,6 +35,8 @@ class Donation:
         self.holder = holder
         self.delivered = b""
         """The digest of what the holder has."""
+        self.tried = b""
+        """The digest of what was brought to it last, whether it was taken or not."""
         self.at: dict[bytes, bytes] = {}
         """The same of each of its devices, which may not hear of it from another one."""
         self.problem = ""

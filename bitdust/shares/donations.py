@@ -8,10 +8,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from bitdust.automats.kernel import doubled
 from bitdust.crypt.keyring import MASTER, RingKey
 from bitdust.crypt.shares import GivenShare, Grant
 from bitdust.outcome import outcomes
+from bitdust.peers.again import AskAgain
 from bitdust.peers.own_devices import sessions_of
 from bitdust.peers.shown import Names
 from bitdust.ports import Session
@@ -39,8 +39,6 @@ RENEWED_BEFORE = 60 * DAY
 """So long before its end a capability that has no end of its own is given again."""
 LOOK_AGAIN = 600.0
 """Seconds after which what everybody has is compared again: a clock may have been set right."""
-LOOK_SOON = 10.0
-"""The same where a device did not take it; the pause doubles while that is so."""
 READER = (Right.READ, Right.LIST)
 Place = tuple[str, bytes]
 """Alias of the key and holder."""
@@ -65,7 +63,8 @@ class Donations:
         self.changed: Signal[[str]] = Signal()
         """Somebody was let into a key with this alias, or shut out."""
         self._timer: IDelayedCall | None = None
-        self._looks = 0
+        self._again = AskAgain(around.world.clock, self._may_bring, self._bring_again)
+        """Where a device did not take what another one has just taken, by the name of the grant."""
         self._publishing = Publishing(around.world)
 
     def start(self) -> None:
@@ -86,6 +85,7 @@ class Donations:
             remove()
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
+        self._again.stop()
         running, self._running = self._running, {}
         for donation in running.values():
             donation.machine.send("shutdown")
@@ -202,14 +202,13 @@ class Donations:
 
     # what follows
 
-    def refresh(self) -> None:
-        """Look again who is to have what."""
+    def refresh(self, once_more: bool = False) -> None:
+        """Look again who is to have what; what was tried is tried ``once_more`` before its pause is over."""
         if not self._removers:
             return
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        self._timer = self._around.world.clock.callLater(LOOK_AGAIN, self.refresh)
-        self._looks *= any(map(self._is_behind, self._running.values()))
+        self._timer = self._around.world.clock.callLater(LOOK_AGAIN, self.refresh, True)
         self._note_devices()
         wanted = dict(self._wanted())
         for place, donation in list(self._running.items()):
@@ -222,15 +221,19 @@ class Donations:
             if known is None:
                 begun = self._running[alias, holder] = Donation(self, alias, grant.id, holder)
                 begun.machine.send("start")
-            elif self.digest(known) != known.delivered or self._is_behind(known):
+            elif self._is_due(known, once_more):
                 known.machine.send("changed")
 
-    def _look_soon(self) -> None:
-        """A device did not take what another one has: it may be starting."""
-        now, pause = self._around.world.clock.seconds(), doubled(LOOK_SOON, self._looks, LOOK_AGAIN)
-        self._looks += 1
-        if self._timer is not None and self._timer.active() and self._timer.getTime() > now + pause:
-            self._timer.reset(pause)
+    def _is_due(self, donation: Donation, once_more: bool) -> bool:
+        digest = self.digest(donation)
+        return digest != donation.tried or (once_more and (digest != donation.delivered or self._is_behind(donation)))
+
+    def _may_bring(self, grant: bytes) -> bool:
+        donation = next((one for one in self._running.values() if one.ident == grant), None)
+        return donation is not None and donation.machine.state == "DELIVERED" and self._is_behind(donation)
+
+    def _bring_again(self, grant: bytes) -> None:
+        next(one for one in self._running.values() if one.ident == grant).machine.send("changed")
 
     def _is_behind(self, donation: Donation) -> bool:
         """Whether a device of the holder is here that has not taken what another one has."""
@@ -282,7 +285,9 @@ class Donations:
             peer = session.peer  # type: ignore[attr-defined]
             for (alias, holder), donation in list(self._running.items()):
                 if holder == peer.fingerprint and not is_published(alias):
-                    donation.machine.send("changed" if donation.lacks(peer.device) else "holder-came")
+                    self._again.forget(donation.ident)
+                    is_behind = donation.lacks(peer.device) and donation.machine.state != "WAITING"
+                    donation.machine.send("changed" if is_behind else "holder-came")
 
     # what each donation asks
 
@@ -296,7 +301,7 @@ class Donations:
     async def deliver(self, donation: Donation) -> None:
         """Bring it to all devices that are there. Fails as `Outbox.send` does where none takes it."""
         grant, digest = self._given(donation), self.digest(donation)
-        share = None if grant.revoked else self._share(donation)
+        donation.tried, share = digest, None if grant.revoked else self._share(donation)
         if is_published(donation.alias):
             await self._publishing.publish(self.records, grant, write_offer(share, grant.since) if share else b"")
         elif share is not None:
@@ -313,8 +318,7 @@ class Donations:
             if end.error is None:
                 donation.at[session.peer.device] = digest
         failed = [end.error for end in ends if end.error is not None]
-        if failed:
-            self._look_soon()
+        self._again.later(grant.id) if failed else self._again.forget(grant.id)
         if any(donation.at.get(one.peer.device) == digest for one in found):  # its person has it, and uses it there
             failed = [error for error in failed if not donation.is_refusal(error)]
         if failed and len(failed) == len(ends):

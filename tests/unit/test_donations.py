@@ -13,7 +13,8 @@ from bitdust.crypt.boxes import open_from
 from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.keyring import RingKey
 from bitdust.crypt.shares import MAX_GRANTS, MAX_SHUT, Grant
-from bitdust.shares.donations import DAY, LONGEST, LOOK_AGAIN, LOOK_SOON, READER, RENEWED_BEFORE, Donations
+from bitdust.peers.again import SOON
+from bitdust.shares.donations import DAY, LONGEST, LOOK_AGAIN, READER, RENEWED_BEFORE, Donations
 from bitdust.shares.offer import read_offer
 from bitdust.shares.room import Share, SharesRoom
 from bitdust.signal import Signal
@@ -221,16 +222,73 @@ class ShareTests(DonationsCase):
         self.problem = "busy"
         self.give()
         self.assertEqual(self.sent, [1, 2])
-        self.passes(LOOK_SOON + 1)
+        self.passes(SOON + 1)
         self.assertEqual(self.sent, [1, 2, 2])
         for _ in range(60):
             self.passes(60)
-        self.assertLess(len(self.sent), 20)
+        self.assertLess(len(self.sent), 25)
         self.problem = ""
         self.passes(LOOK_AGAIN + 1)
         before = len(self.sent)
         self.passes(LOOK_AGAIN + 1)
         self.assertEqual(len(self.sent), before)
+
+    def away(self, count: int) -> list[bytes]:
+        """So many people who are let in and are away; whom this node has called is noted."""
+        here, called = self.donations._around.sessions.session_to, list[bytes]()
+
+        def session_to(who: bytes) -> Any:
+            called.append(who)
+            return here(who) if who == HOLDER.public else fail(BitDustError("no-answer", "away"))
+
+        self.donations._around.sessions.session_to = session_to  # type: ignore[method-assign]
+        for number in range(count):
+            self.donations.grant("share_1", bytes([200, number]) * 16, READER, 0, None)
+        return called
+
+    def test_others_are_away(self) -> None:
+        """A device that does not take a key lets nobody else be called before the pauses for them are over, and is
+        asked again soon itself when it comes."""
+        self.problem = "busy"
+        self.give()
+        called = self.away(20)
+        called.clear()
+        for _ in range(95):
+            self.passes(6)
+        self.assertLessEqual(len(called) - called.count(HOLDER.public), 6 * 20)
+        for _ in range(600):
+            self.passes(6)
+        self.donations._session(self.second_device(), True)
+        called.clear()
+        for _ in range(95):
+            self.passes(6)
+        self.assertLessEqual(len(called) - called.count(HOLDER.public), 2 * 20)
+        self.assertGreater(called.count(HOLDER.public), 4)
+
+    def test_one_comes_again_and_again(self) -> None:
+        """However often a device comes that takes no key, it alone is asked."""
+        self.problem = "busy"
+        self.give()
+        called = self.away(20)
+        self.passes(LOOK_AGAIN + 1)
+        called.clear()
+        for _ in range(100):
+            self.donations._session(self.second_device(), True)
+            self.passes(0.1)
+        self.assertLessEqual(called.count(HOLDER.public), 102)
+        self.assertLessEqual(len(called) - called.count(HOLDER.public), 40)
+
+    def second_device(self) -> Any:
+        return SimpleNamespace(peer=SimpleNamespace(fingerprint=HOLDER.public, device=bytes([2]) * 8))
+
+    def test_somebody_is_known_newer(self) -> None:
+        """A newer document of one who was let in calls nobody who is away, and disturbs no delivery."""
+        self.give()
+        called = self.away(20)
+        called.clear()
+        for _ in range(50):
+            self.donations._known(HOLDER.public)
+        self.assertEqual(called, [])
 
     def test_one_device_refuses(self) -> None:
         """Where one device refuses what another one has taken, its person is not said to refuse it."""
