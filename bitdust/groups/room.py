@@ -18,6 +18,7 @@ from bitdust.groups.keeping import Keeping
 from bitdust.groups.opened import FOLDER, MyGroup, TheirGroup, conversation_of
 from bitdust.groups.ports import GroupPeople
 from bitdust.outcome import outcome
+from bitdust.peers.waking import Waking
 from bitdust.shares.opened import open_active
 from bitdust.shares.ports import MyFamily
 from bitdust.shares.room import SharesRoom
@@ -73,6 +74,7 @@ class GroupsRoom:
         self._shares = shares
         self._people = people
         self._opened: dict[Place, MyGroup | TheirGroup] = {}
+        self._waking = Waking(around.world)
         self._turns = InTurn()
         """What is opened and closed at one place is so one after the other: two at once would write to one file."""
         self.keeping = Keeping(around, self._of_scope, self._kept)
@@ -117,6 +119,7 @@ class GroupsRoom:
         """Close everything; what was open is opened again at the next start."""
         while self._removers:
             self._removers.pop()()
+        self._waking.stop()
         while self._opened:
             await self._end(next(iter(self._opened)))
 
@@ -164,8 +167,7 @@ class GroupsRoom:
 
     def network_is_back(self) -> None:
         """Who could not be reached a moment ago may be reached now."""
-        for opened in list(self._opened.values()):
-            opened.network_is_back()
+        self._waking.wake(self._opened.values(), lambda opened: opened.network_is_back())
 
     # which there are
 

@@ -15,6 +15,7 @@ from bitdust.crypt.writers import Writer
 from bitdust.formats.operations import Op
 from bitdust.identity.proving import NameProver
 from bitdust.outcome import outcome
+from bitdust.peers.waking import Waking
 from bitdust.shares.borrowed import Borrowing
 from bitdust.shares.cuts import Cuts
 from bitdust.shares.devices import AmongDevices
@@ -98,6 +99,7 @@ class SharesRoom:
         self.appended: Signal[[bytes, bytes, bytes]] = Signal()
         """Owner and tag of a key under which somebody has written something, and who reports that."""
         self._opened: dict[object, OpenShare] = {}
+        self._waking = Waking(around.world)
         self._turns = InTurn()
         """What is opened and closed at one place is so one after the other: two at once would write to one file."""
         self._removers: list[Callable[[], None]] = []
@@ -175,6 +177,7 @@ class SharesRoom:
         removers, self._removers = self._removers, []
         for remove in removers:
             remove()
+        self._waking.stop()
         while self._opened:
             await self._end(next(iter(self._opened)))
 
@@ -204,8 +207,7 @@ class SharesRoom:
 
     def network_is_back(self) -> None:
         """Who could not be reached a moment ago may be reached now."""
-        for opened in list(self._opened.values()):
-            opened.network_is_back()
+        self._waking.wake(self._opened.values(), lambda opened: opened.network_is_back())
 
     # which there are
 

@@ -8,6 +8,7 @@ from attrs import evolve
 
 from bitdust.crypt.device import DeviceKey
 from bitdust.identity.document import IdentityDocument
+from bitdust.peers.waking import WITHIN
 from bitdust.people.messages import desk as desk_module
 from bitdust.people.messages.desk import FAILED, KEPT
 from bitdust.people.messages.incoming import CONSUMED, GAP, STORED
@@ -57,6 +58,23 @@ class DirectTests(PostCase):
         self.assertEqual(names & {"message_courier", "message_addressee"}, set())
         self.send(self.alice, self.bob, 2)
         self.assertEqual(self.bob.texts, [1, 2])
+
+    def test_the_network_is_back(self) -> None:
+        """Devices that were away are called within seconds when the network is back, none of them in that moment."""
+        others = [self.add(name) for name in ("carol", "dave")] + [self.bob]
+        for other in others:
+            self.office.meet(self.alice, other)
+            other.stop()
+            self.send(self.alice, other)
+        self.passes(3600)
+        called: set[bytes] = set()
+        for courier in self.alice.messages.letters.desk.couriers.values():
+            call, person = courier.call, courier.device[0]
+            self.patch(courier, "call", lambda call=call, person=person: (called.add(person), call())[1])
+        self.alice.messages.network_is_back()
+        self.assertEqual(called, set())
+        self.passes(WITHIN)
+        self.assertEqual(called, {other.me.fingerprint for other in others})
 
     def test_what_is_no_message(self) -> None:
         """No JSON object, more than a megabyte, or a service that is off: an error, and nothing is sent."""

@@ -10,6 +10,7 @@ from twisted.logger import Logger
 
 from bitdust.identity.document import IdentityDocument
 from bitdust.outcome import Outcome, outcome
+from bitdust.peers.waking import Waking
 from bitdust.people.messages.addressees import Addressee
 from bitdust.people.messages.couriers import Courier, Means
 from bitdust.people.messages.desk import Desk, Waiter
@@ -64,6 +65,7 @@ class Letters:
         self._sequences: dict[tuple[str, bytes], int] = {}
         self._known: set[bytes] = set()
         self._is_running = False
+        self._waking = Waking(around.world)
 
     # its life
 
@@ -107,6 +109,7 @@ class Letters:
     def stop(self) -> None:
         """Bring nothing any more; all that waits is on the disk."""
         self._is_running = False
+        self._waking.stop()
         addressees, self._addressees = self._addressees, {}
         for one in addressees.values():
             one.machine.send("stop")
@@ -257,10 +260,8 @@ class Letters:
 
     def network_is_back(self) -> None:
         """Whoever was not found, and devices that were not reached, may be now."""
-        for addressee in list(self._addressees.values()):
-            addressee.machine.send("network-back")
-        for courier in list(self.desk.couriers.values()):
-            courier.online()
+        self._waking.wake(self._addressees.values(), lambda one: one.machine.send("network-back"))
+        self._waking.wake(self.desk.couriers.values(), lambda one: one.online())
 
     def upkeep(self) -> None:
         """Give up what is too old, and follow nobody for whom nothing waits."""

@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from bitdust.automats.mailbox_visit import MailboxVisit
 from bitdust.identity.document import MAX_SIZE, IdentityDocument
 from bitdust.outcome import outcome
+from bitdust.peers.waking import Waking
 from bitdust.people.amounts import Amounts
 from bitdust.people.messages.couriers import SEAL_AGAIN
 from bitdust.people.messages.incoming import CONSUMED, STORED, Incoming, Origin
@@ -212,6 +213,7 @@ class Visits:
     def __init__(self, means: Means) -> None:
         self._means = means
         self._visits: dict[bytes, Visit] = {}
+        self._waking = Waking(means.around.world)
 
     def follow(self, keepers: list[bytes]) -> None:
         """These keep mailboxes of mine; those that are new are visited at once."""
@@ -230,11 +232,11 @@ class Visits:
 
     def go_to_all(self) -> None:
         """All of them may be reached now."""
-        for keeper in list(self._visits):
-            self.go(keeper)
+        self._waking.wake(self._visits, self.go)
 
     def stop(self) -> None:
         """Visit nobody any more."""
+        self._waking.stop()
         visits, self._visits = self._visits, {}
         for visit in visits.values():
             visit.machine.send("stop")
