@@ -253,8 +253,8 @@ class KeyRing:
         )
 
     def ensure_secret(self, key_id: str, entropy: Callable[[int], bytes], device: int) -> bool:
-        """Give a key a storage secret of this device's where it has none to seal with; True when one was made."""
-        key = self.get(key_id)
+        """Give a key, erased or not, a storage secret of this device's if none of it seals; True when one was made."""
+        key = self.keys.get(key_id) or self.get(key_id)
         if key.usable:
             return False
         if not Room(len(self.to_bytes())).takes_secret(key):

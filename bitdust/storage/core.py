@@ -93,6 +93,7 @@ class Core:
     def _build_log(self) -> None:
         around, ports = self._around, self.ports
         self.log_writer = LogWriter(self.world, self.catalog, OwnLogs(self.me))
+        self.log_writer.make_secret = self._ensure_secret
         self.key_ring_replicas = KeyRingReplicas(around, ports)
         opens_at = self.key_ring_replicas.opens_at
         self.log_replicas = LogReplicas(around, self.log_writer, ports, opens_at, self.calendar)
@@ -267,12 +268,15 @@ class Core:
         """
         if alias.startswith(GROUP_PREFIX):
             raise BitDustError("not-allowed", f"{alias} is the key of a group, which keeps messages and no files")
-        ring = self.me.key_ring
-        if ring.ensure_secret(alias, self.world.entropy, self.me.device_number):
+        self.me.key_ring.get(alias)
+        self._ensure_secret(alias)
+        epoch, secret = self.me.key_ring.current(alias)
+        return StorageKey(alias, epoch, secret, self.log_writer.logs.scopes(alias)[0])
+
+    def _ensure_secret(self, alias: str) -> None:
+        if self.me.key_ring.ensure_secret(alias, self.world.entropy, self.me.device_number):
             self.me.save_key_ring()
             self.key_ring_replicas.keys_changed()
-        epoch, secret = ring.current(alias)
-        return StorageKey(alias, epoch, secret, self.log_writer.logs.scopes(alias)[0])
 
     def secrets(self, alias: str, epoch: int) -> tuple[bytes, ...]:
         """The storage secrets of a name: under one of them a pack was sealed."""

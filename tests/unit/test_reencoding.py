@@ -6,6 +6,7 @@ from pathlib import Path
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.crypt.keyring import RingKey
 from bitdust.storage.catalog.database import PackState
 from bitdust.storage.keeping import reencode as reencode_module
 from bitdust.storage.keeping import reencode_rows
@@ -191,6 +192,21 @@ class StepsTests(ReencodingCase):
         storage = self.node.storage
         found = self.node.wait(storage.core.verifications.start(storage.find("a"), True).completion, 200)
         self.assertEqual((found["verified"], found["problems"], outdated), (True, [], []))
+
+    def test_a_key_whose_secrets_are_all_retired(self) -> None:
+        """What was stored under it moves too, and the entry that says so is sealed under a new secret."""
+        ring = self.node.me.key_ring
+        ring.add(RingKey("wedding"))
+        shared = f"wedding${self.node.me.document.global_id}:b"
+        self.upload("a", shared)
+        ring.keys["wedding"] = ring.get("wedding").all_retired()
+        self.resize(4)
+        self.until_moved(4)
+        self.assertEqual(len(ring.get("wedding").usable), 1)
+        data = self.data.pop(shared)
+        self.with_only(2, 3)
+        self.node.download(shared, self.base / "back")
+        self.assertEqual((self.base / "back" / "b").read_bytes(), data)
 
     def test_a_file_that_is_deleted_meanwhile(self) -> None:
         """Its pack moves nowhere any more, and nobody keeps pieces of the old or of the new one."""

@@ -159,7 +159,7 @@ class Twins:
             for place in places if self._builders.is_quiet else ():
                 if len(_living(database, place)) > 1:
                     joining.join(place, self._me.device.id)
-            made.append(joining)
+            made[:] = [joining]  # what is written again is looked for again
             return joining.ops
 
         def follow(_: sqlite3.Connection) -> None:

@@ -15,6 +15,15 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import GROUP_PREFIX
 
 
+class SecretsLack(BitDustError):
+    """These keys have no secret for anything new: a revoked device knows all that they have."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        names = ", ".join(map(repr, keys))
+        super().__init__("keys-not-ready", f"there is no storage secret of {names} for anything new yet")
+        self.keys = keys
+
+
 class LogAccess(Protocol):
     """Whose logs they are, and what opens them."""
 
@@ -50,7 +59,8 @@ class WritableLogs(LogAccess, Protocol):
     """Logs to which this node writes."""
 
     def writing(self, database: sqlite3.Connection, key: str, /) -> LogKeys:
-        """Under which keys entries are written now. Raises `BitDustError` ``keys-not-ready``."""
+        """Under which keys entries are written now. Raises `BitDustError` ``keys-not-ready``, `SecretsLack` where a
+        secret is to be made first."""
 
     def check_ready(self) -> None:
         """Raises `BitDustError` ``keys-not-ready`` while nothing can be written."""
@@ -109,7 +119,7 @@ class OwnLogs:
     def writing(self, database: sqlite3.Connection, key: str) -> LogKeys:
         """Under which keys entries are written now: a log stays in the scope that it began in.
 
-        Raises `BitDustError` ``keys-not-ready``.
+        Raises `BitDustError` ``keys-not-ready``, `SecretsLack` where a secret is to be made first.
         """
         device = self._me.device.id
         scope = log_scope(database, key, device) or self.scopes(key)[0]
@@ -118,7 +128,7 @@ class OwnLogs:
     def _newest(self, key: str) -> tuple[int, bytes]:
         usable = self._key(key).usable
         if not usable:
-            raise BitDustError("keys-not-ready", f"key {key!r} has no storage secret for anything new yet")
+            raise SecretsLack([key])
         return max(usable)
 
     def _key(self, key: str) -> RingKey:

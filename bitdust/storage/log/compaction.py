@@ -18,6 +18,7 @@ from bitdust.formats.log_entry import Begin
 from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.catalog import Catalog, base_of, set_begin
 from bitdust.storage.catalog.database import meta, set_meta
+from bitdust.storage.log.access import SecretsLack
 from bitdust.storage.log.replicas import LogReplicas
 from bitdust.storage.log.snapshot import write_snapshot
 from bitdust.storage.log.writer import LogWriter
@@ -47,6 +48,7 @@ class LogCompaction:
         self._key = key
         self._catalog: Catalog = writer.catalog
         self._logs = writer.logs
+        self._make_secret = writer.make_secret
         self._me = around.me
         self._replicas = replicas
         self._least = least
@@ -80,7 +82,15 @@ class LogCompaction:
 
     def write(self) -> "Deferred[Any]":
         """The first step."""
-        return self._catalog.change(self.write_now).addCallbacks(lambda _: self._replicas.new_entry(), self._failed)
+        writing: Deferred[None] = Deferred.fromCoroutine(self._write())
+        return writing.addCallbacks(lambda _: self._replicas.new_entry(), self._failed)
+
+    async def _write(self) -> None:
+        try:
+            await self._catalog.change(self.write_now)
+        except SecretsLack:
+            self._make_secret(self._key)
+            await self._catalog.change(self.write_now)
 
     def write_now(self, database: sqlite3.Connection) -> None:
         """Inside a transaction: a snapshot, and the note that it is pending."""

@@ -1,7 +1,7 @@
 """Which log an operation belongs to: that of the key under which its item or pack is stored."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from bitdust.crypt.keyring import MASTER
 from bitdust.formats.operations import Op, earlier_op, tombstone_op
@@ -13,19 +13,24 @@ OpsByKey = dict[str, list[Op]]
 class Router:
     """I divide operations by keys, inside a transaction. Items of operations before count as known.
 
-    What belongs to nothing that is known goes to the master key's log, which nobody but the owner reads.
+    What belongs to nothing that is known goes to the master key's log, which nobody but the owner reads. ``check``
+    raises for keys to whose logs nothing can be written now.
     """
 
-    def __init__(self, database: sqlite3.Connection) -> None:
+    def __init__(
+        self, database: sqlite3.Connection, check: Callable[[Collection[str]], None] = lambda keys: None
+    ) -> None:
         self._database = database
+        self._check = check
         self._made: dict[str, str] = {}
         self.found: OpsByKey = {}
 
     def add(self, ops: Iterable[Op]) -> None:
-        """Divide these too; `found` keeps their order within each key."""
-        for op in ops:
-            for key, part in self._parts(op):
-                self.found.setdefault(key, []).append(part)
+        """Divide these too, all or none; `found` keeps their order within each key."""
+        parts = [part for op in ops for part in self._parts(op)]
+        self._check(dict.fromkeys(key for key, _ in parts))
+        for key, part in parts:
+            self.found.setdefault(key, []).append(part)
 
     def _parts(self, op: Op) -> Iterator[tuple[str, Op]]:
         if op["op"] == "tombstone":

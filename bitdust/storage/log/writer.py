@@ -1,10 +1,10 @@
 """Writes to my logs: what many tasks have to say at the same time goes into one transaction, one entry for each log."""
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from attrs import frozen
+from attrs import define, field, frozen
 from twisted.internet.defer import Deferred, fail, succeed
 
 from bitdust.batching import Batcher
@@ -12,7 +12,7 @@ from bitdust.formats.operations import Op, pack_op_of_row
 from bitdust.signal import Signal
 from bitdust.storage.catalog.catalog import Catalog, append_ops
 from bitdust.storage.catalog.database import PackState
-from bitdust.storage.log.access import WritableLogs
+from bitdust.storage.log.access import SecretsLack, WritableLogs
 from bitdust.storage.log.routing import Router
 from bitdust.wire.errors import BitDustError
 from bitdust.world import World
@@ -66,7 +66,9 @@ class LogWriter:
         self.written: Signal[[]] = Signal()
         self.allowed: Callable[[], None] = lambda: None
         """Raises `BitDustError` where nothing may be written now."""
-        self._writes: Batcher[_Write] = Batcher(self._write, MOST_TOGETHER)
+        self.make_secret: Callable[[str], object] = lambda key: None
+        """Gives a key a secret for what is new, where it has none. Raises `BitDustError`, `OSError`."""
+        self._writes: Batcher[_Write] = Batcher(lambda batch: Deferred.fromCoroutine(self._write(batch)), MOST_TOGETHER)
 
     def write(self, ops: Ops, also: Also | None = None) -> "Deferred[int]":
         """Log operations, with all packs that are held and not logged yet before them.
@@ -82,14 +84,26 @@ class LogWriter:
             return fail()
         return self._writes.put(_Write(ops, also))
 
-    def _write(self, batch: list[_Write]) -> "Deferred[list[Any]]":
+    async def _write(self, batch: list[_Write]) -> list[Any]:
+        """What needs a secret that is not there yet is written once more, behind the others, when it is made."""
         self.logs.check_ready()
-        wall = self._world.wall()
-        writing = self.catalog.change(lambda database: write_batch(database, self.logs, batch, wall))
-        return writing.addCallback(self._written)
+        results = await self._commit(batch)
+        for place, result in enumerate(results):
+            if isinstance(result, SecretsLack):
+                results[place] = await self._write_again(batch[place], result.keys)
+        return results
 
-    def _written(self, result: "tuple[Ends, list[BitDustError | None]]") -> list[Any]:
-        ends, errors = result
+    async def _write_again(self, write: _Write, keys: Iterable[str]) -> Any:
+        try:
+            for key in keys:
+                self.make_secret(key)
+            return (await self._commit([write]))[0]
+        except (BitDustError, OSError) as error:
+            return error
+
+    async def _commit(self, batch: Sequence[_Write]) -> list[Any]:
+        wall = self._world.wall()
+        ends, errors = await self.catalog.change(lambda database: write_batch(database, self.logs, batch, wall))
         mark = self.marks.add(ends)
         if mark:
             self.written.emit()
@@ -101,8 +115,9 @@ def write_batch(
 ) -> tuple[Ends, list[BitDustError | None]]:
     """Inside a transaction: where the logs end now, and why a write was refused; the others do not mind."""
     errors: list[BitDustError | None] = []
-    router = Router(database)
-    router.add(unlogged_packs(database))
+    keys = _Keys(database, logs)
+    router = Router(database, keys.check)
+    router.add(op for op in unlogged_packs(database) if keys.problem(op["key"]) is None)
     for one in batch:
         try:
             router.add(one.ops(database) if callable(one.ops) else one.ops)
@@ -114,6 +129,34 @@ def write_batch(
         if one.also is not None and refusal is None:
             one.also(database)
     return ends, errors
+
+
+@define
+class _Keys:
+    """To which logs something can be written in one transaction, and why not to the others."""
+
+    database: sqlite3.Connection
+    logs: WritableLogs
+    _known: dict[str, BitDustError | None] = field(factory=dict)
+
+    def problem(self, key: str) -> BitDustError | None:
+        """Why nothing can be written to the log of a key now."""
+        if key not in self._known:
+            try:
+                self.logs.writing(self.database, key)
+                self._known[key] = None
+            except BitDustError as error:
+                self._known[key] = error
+        return self._known[key]
+
+    def check(self, keys: Collection[str]) -> None:
+        """Raises for those of them to whose logs nothing can be written; `SecretsLack` where that may change."""
+        problems = [error for error in map(self.problem, keys) if error is not None]
+        lacking = [error for error in problems if isinstance(error, SecretsLack)]
+        if len(lacking) < len(problems):
+            raise next(error for error in problems if error not in lacking)
+        if lacking:
+            raise SecretsLack([key for error in lacking for key in error.keys])
 
 
 def append_by_key(
