@@ -15,6 +15,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from bitdust.automats.reencoding import Reencoding
 from bitdust.signal import Signal
@@ -24,6 +25,7 @@ from bitdust.storage.pieces.pack_store import PackStore
 from bitdust.storage.pieces.queues import SupplierQueues
 from bitdust.storage.ports import Ports
 from bitdust.surroundings import Connected
+from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Family
 
 LOOK = 1.0
@@ -131,8 +133,14 @@ class Reencoder:
             return
         self._is_looking = True
         looking: Deferred[None] = Deferred.fromCoroutine(self._look_at(family))
-        looking.addErrback(lambda failure: self.log.failure("packs of another size cannot be moved", failure))
+        looking.addErrback(self._not_looked)
         looking.addBoth(self._has_looked)
+
+    def _not_looked(self, failure: Failure) -> None:
+        if failure.check(BitDustError):  # the catalog cannot be read now; the next look is on its way
+            self.log.warn("packs of another size cannot be moved now: {e}", e=failure.value)
+        else:
+            self.log.failure("packs of another size cannot be moved", failure)
 
     def _has_looked(self, _: object) -> None:
         self._is_looking = False
