@@ -304,9 +304,8 @@ class MyFamily:
     def _give_back(self, device: bytes) -> None:
         before, now = self._before.of(device), self.current
         if before is not None and now is not None and is_overthrown(before, now):
-            addresses = before.addresses or [None] * before.n
-            leaving, also = given_back(before, now)
-            self.write(before.suppliers, addresses, leaving, SizeChange.of(before), also=also)
+            places = given_back(before, now, self._others.has)
+            self.write(places.suppliers, places.addresses, places.leaving, places.change, also=places.also)
         self._before.forget(device)
 
     def _is_of_revoked_device(self) -> bool:

@@ -12,8 +12,8 @@ from pathlib import Path
 from attrs import asdict, frozen
 
 from bitdust.crypt.files import write_safely
-from bitdust.suppliers.family_merge import Also, Seats, in_turn
-from bitdust.wire.records import Family
+from bitdust.suppliers.family_merge import Places, SizeChange, in_turn, with_last
+from bitdust.wire.records import MAX_SUPPLIERS, Family
 from bitdust.wire.signed import Signed
 
 MAX_RECORD = 32 * 1024
@@ -98,9 +98,21 @@ def is_overthrown(before: Family, now: Family) -> bool:
     return len(left) < min(before.k, len(members))
 
 
-def given_back(before: Family, now: Family) -> tuple[Seats, Also]:
-    """Who leaves where the former ones have their places again, and who does later: who left a place then, and who has
-    it now, or leaves it, and holds what was stored since."""
-    turns = [(place, who) for place in range(before.n) for who in before.leavers(place)]
-    turns += [(place, who) for place in range(min(before.n, now.n)) for who in now.holders_of(place)]
-    return in_turn(before.suppliers, [None] * before.n, turns)
+def given_back(before: Family, now: Family, is_awaited: Callable[[bytes], bool]) -> Places:
+    """The places where the former ones have theirs again. Who left one then leaves it first, then who has it now, and
+    those last who leave it now: they hold what was stored since.
+
+    For whomever there is no place to leave there is one of the last places beyond them: first for those who are awaited
+    for another life. The others may be made up, and leave half of all places to whoever is hired.
+    """
+    ours = Places.of(before)
+    has = [(place, who) for place, who in enumerate(now.suppliers[: before.n]) if who is not None]
+    leaves = [(place, who) for place in range(min(before.n, now.n)) for who in now.leavers(place)]
+    leaving, also = in_turn(ours.suppliers, ours.leaving, [*ours.also, *has, *leaves])
+    there = {*before.seats, *leaving, *(who for _, who in also)}
+    further = sorted((who for who in now.holders if who not in there), key=lambda who: not is_awaited(who))
+    sizes = [size for size in (before.former, now.former) if size is not None]
+    sizes += [before.n, now.n] if further or before.n != now.n else []
+    beyond = with_last(before, further[: MAX_SUPPLIERS // 2])
+    change = SizeChange(before.wanted, beyond, min(sizes, default=None))
+    return Places(ours.suppliers, ours.addresses, leaving, change, also)

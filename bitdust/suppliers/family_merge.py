@@ -110,13 +110,15 @@ def in_turn(suppliers: Seats, leaving: Seats, also: Iterable[tuple[int, bytes]])
 
     A record has room for so many: those that came last go without having told what they have.
     """
-    turns: list[Seats] = [[who] for who in leaving]
+    first = [None if who in suppliers else who for who in leaving]
+    later: list[tuple[int, bytes]] = []
     for place, who in also:
-        if place < len(turns):
-            turns[place].append(who)
-    left = [[one for one in dict.fromkeys(turn) if one is not None and one not in suppliers] for turn in turns]
-    later = [(place, who) for place, turn in enumerate(left) for who in turn[1:]]
-    return [turn[0] if turn else None for turn in left], tuple(later[:MAX_ALSO])
+        if place < len(first) and who not in suppliers and who != first[place] and (place, who) not in later:
+            if first[place] is None:
+                first[place] = who
+            else:
+                later.append((place, who))
+    return first, tuple(sorted(later[:MAX_ALSO], key=lambda one: one[0]))
 
 
 def with_guests(mine: Family, theirs: Family) -> Places:
@@ -130,15 +132,15 @@ def with_guests(mine: Family, theirs: Family) -> Places:
         also += [(place, who) for who in holders if who is not None]
     there = {*mine.holders, *(who for _, who in also)}
     further = [who for who in theirs.holders if who not in there]
-    beyond = _with_last(mine, further)
+    beyond = with_last(mine, further)
     sizes = [size for size in (mine.former, theirs.n if theirs.n != mine.n else None) if size is not None]
     former = min([*sizes, mine.n]) if sizes or further else None
     leaving, later = in_turn(ours.suppliers, ours.leaving, also)
     return Places(ours.suppliers, ours.addresses, leaving, SizeChange(mine.wanted, beyond, former), later)
 
 
-def _with_last(mine: Family, further: Sequence[bytes]) -> tuple[bytes | None, ...]:
-    """Who is beyond my places, with these at the last places that are free."""
+def with_last(mine: Family, further: Sequence[bytes]) -> tuple[bytes | None, ...]:
+    """Who is beyond my places, with these at the last places that are free, the first ones at the very last."""
     seats: Seats = [*mine.seats, *[None] * (MAX_SUPPLIERS - len(mine.seats))] if further else mine.seats
     free = [place for place in range(max(mine.n, mine.size_to_come), len(seats)) if seats[place] is None]
     for place, who in zip(reversed(free), further, strict=False):

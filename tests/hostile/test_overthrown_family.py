@@ -10,7 +10,7 @@ from bitdust.crypt.device import DeviceKey
 from bitdust.suppliers.family import MyFamily
 from bitdust.suppliers.family_before import DAY, DAYS, HELD_DAYS
 from bitdust.suppliers.family_merge import SizeChange
-from bitdust.wire.records import Family
+from bitdust.wire.records import MAX_SUPPLIERS, Family
 from tests.unit.family_kit import Me
 from tests.unit.supplier_kit import START, FakeDevice
 
@@ -114,6 +114,56 @@ class OverthrownTests(SynchronousTestCase):
         self.steal([W, X])
         self.revoke()
         self.assertEqual((self.owner.current.suppliers, self.owner.current.leaving), (HONEST, [W, X, None, None]))
+
+    def joined(self, suppliers: list[bytes]) -> None:
+        """A third device, which counts, has started over, and its family is joined."""
+        key = DeviceKey.from_seed(b"3" * 32)
+        self.devices[key.id] = Named(key.public)
+        n = len(suppliers)
+        life = Family(self.owner.current.customer, 7, (n + 1) // 2, n, START, suppliers, roots=[key.id])
+        self.assertTrue(self.owner.adopt(key.sign_record(life.KIND, life.to_body())))
+
+    def write_as_thief(self, family: Family) -> None:
+        signed = self.thief._me.device.sign_record(family.KIND, family.to_body())
+        self.assertTrue(self.owner.adopt(signed))
+
+    def test_a_larger_life_that_was_joined_meanwhile(self) -> None:
+        """Those who have places there that the former family has not stay beyond it, where nobody is hired, until
+        nothing of another size is left."""
+        self.steal(EVIL)
+        others = [bytes([number]) * 32 for number in range(60, 67)]
+        self.joined(others)
+        self.revoke()
+        now = self.owner.current
+        self.assertEqual((now.suppliers, now.former, now.wanted), (HONEST, 4, None))
+        self.assertLessEqual({*others, *EVIL}, {*now.holders})
+        self.assertEqual(now.seats[4:MAX_SUPPLIERS // 2], [None] * (MAX_SUPPLIERS // 2 - 4))
+
+    def test_made_up_leavers(self) -> None:
+        """They do not take the room of one who left a place before, and are waited for beyond the family."""
+        left = bytes([11]) * 32
+        self.owner.write(HONEST, [None] * 4, [None, None, None, bytes([10]) * 32], also=[(3, left)])
+        self.thief.adopt(self.owner.signed)
+        self.thief.write(EVIL, [None] * 4, [None] * 4, also=())
+        made_up = [bytes([number]) * 32 for number in range(100, 108)]
+        also = [{"place": 0, "supplier": who} for who in made_up]
+        self.write_as_thief(evolve(self.thief.current, leaving=[bytes([120]) * 32, None, None, None], also=also))
+        self.revoke()
+        now = self.owner.current
+        self.assertEqual((now.suppliers, now.leavers(3)), (HONEST, [bytes([10]) * 32, left, Z]))
+        self.assertLessEqual({*EVIL, *made_up, bytes([120]) * 32}, {*now.holders})
+
+    def test_as_many_as_a_record_can_name(self) -> None:
+        """They take half of all places, and none of those of another life."""
+        made_up = [bytes([number]) * 32 for number in range(150, 150 + MAX_SUPPLIERS)]
+        self.steal(made_up)
+        others = [bytes([number]) * 32 for number in range(60, 67)]
+        self.joined(others)
+        self.revoke()
+        now = self.owner.current
+        self.assertEqual(now.suppliers, HONEST)
+        self.assertLessEqual({*others}, {*now.holders})
+        self.assertEqual(now.seats[4:MAX_SUPPLIERS // 2], [None] * (MAX_SUPPLIERS // 2 - 4))
 
     def test_what_an_honest_device_has_changed(self) -> None:
         """A device that has replaced few, or did it long ago, takes nothing with it when it is revoked."""
