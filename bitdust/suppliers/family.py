@@ -226,6 +226,7 @@ class MyFamily:
         if going is None or not self._others.note(signed):
             self.log.info("two families cannot be joined before the changes of one of them have come to their end")
             return False
+        going += self._others.in_the_way(mine, theirs.n)
         places = merged(self._others.without(going, mine), theirs)
         write_safely(self._marker, b"")
         self._note_before(theirs, signed)
@@ -258,7 +259,12 @@ class MyFamily:
         self._others.end(suppliers)
 
     def take_again(self) -> None:
-        """Guests that have stepped aside stand beside mine again where there is room. Raises `OSError`."""
+        """Guests that have stepped aside stand beside mine again where there is room; those at places that are wanted
+        get others, so that nobody is hired by being read. Raises `OSError`."""
+        if self.current is not None and (going := self._others.in_the_way(self.current)):
+            places = Places.of(self._others.without(going, self.current))
+            self._others.step_aside(going)
+            self.write(places.suppliers, places.addresses, places.leaving, places.change, also=places.also)
         for life in self._others.guests(is_aside=True):
             if life not in self._others.guests(is_aside=True):
                 continue  # a change of the record has called this meanwhile
@@ -328,9 +334,10 @@ class MyFamily:
         if device.revoked is not None or signed.to_bytes() == self.signed.to_bytes():
             return False
         is_lower = signed.to_bytes() < self.signed.to_bytes()
-        going = self._others.who_step_aside(lambda *both: merged(*both).leave_enough(*both), mine, theirs)
+        going = self._others.who_step_aside(lambda *two: merged(*two).leave_enough(*two), mine, theirs)
         places = Places.of(theirs if is_lower else mine)
         if going is not None:
+            going += [*self._others.in_the_way(mine, theirs.n), *self._others.in_the_way(theirs, mine.n)]
             places = merged(self._others.without(going, mine), self._others.without(going, theirs))
         write_safely(self._marker, b"")
         self._note_strangers(theirs, signed)

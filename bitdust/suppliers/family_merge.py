@@ -125,8 +125,8 @@ def with_guests(mine: Family, theirs: Family) -> Places:
     """My places, with those of another record beside me as leaving, as far as there is room: what they hold is read and
     moved, and nobody of mine gives way to them.
 
-    Those beyond my places, and those who wait for their turn there, get the last places that a record can have, which
-    no number of suppliers reaches: nobody is hired by being read."""
+    Those beyond my places, and those who wait for their turn there, get the last places that a record can have, and
+    none that is wanted: nobody is hired by being read."""
     ours, also = Places.of(mine), list(also_of(mine))
     for place, holders in enumerate(zip(*Places.of(theirs).seats(mine.n), strict=True)):
         also += [(place, who) for who in holders if who is not None]

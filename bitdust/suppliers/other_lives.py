@@ -186,6 +186,13 @@ class OtherLives:
         tries = [[], *([*aside, *guests[:count]] for count in range(len(guests) + 1))]
         return next((going for going in tries if is_enough(*(self.without(going, one) for one in records))), None)
 
+    def in_the_way(self, family: Family, n: int = 0) -> list[Life]:
+        """Those whose guests have places that the family is to have, or ``n`` are to be."""
+        wanted = slice(family.n, max(n, family.size_to_come))
+        there = {*family.seats[wanted]}
+        going = [one for one in self._known() if there.intersection(one.guests or ())]
+        return going if family.seats[wanted] != self.without(going, family).seats[wanted] else []
+
     def without(self, going: Collection[Life], family: Family) -> Family:
         """A record without those who stand there for these lives alone."""
         leave = {who for one in going for who in one.guests or ()}

@@ -119,6 +119,48 @@ class FamilyTests(ForgedCase):
         self.assertEqual({who[0] for who in self.family.members}, {1, 54, 55, 56})
         self.assertLessEqual({*people(11, 6), *people(12, 6)}, {*self.family.holders})
 
+    def test_guests_at_places_that_are_wanted(self) -> None:
+        """Where they take all places that there are, those that are wanted become vacant, whichever device wants them:
+        nobody is hired by being read, and all are read in the end."""
+        self.assertTrue(self.family.take_guests(self.record(self.thief, people(11, 64), 911)))
+        around = SimpleNamespace(events=SimpleNamespace(send=lambda *told: None), identities={})
+        membership = Membership(around, self.family)
+        self.family.changed.connect(self.family.take_again)
+        for is_mine in (True, False):
+            membership.want(4)
+            self.assertLessEqual({*people(11, 64)}, {*self.family.holders})
+            theirs = evolve(self.family.current, revision=self.family.current.revision + 1, wanted=7)
+            if is_mine:
+                membership.want(7)
+            else:
+                self.assertTrue(self.family.adopt(self.other.sign_record(theirs.KIND, theirs.to_body())))
+            self.assertEqual({*self.family.current.seats[4:7]} - {None}, set())
+        for place in (4, 5, 6):
+            self.assertTrue(membership.give(place, people(50 + place)[0], None))
+        membership.resize(7)
+        self.assertEqual({who[0] for who in self.family.members}, {1, 54, 55, 56})
+        self.family.take_again()
+        self.assertLessEqual({*people(11, 64)}, {*self.family.holders})
+
+    def test_guests_at_places_of_a_larger_life(self) -> None:
+        """It keeps them when it is joined: nobody is hired by being read."""
+        self.assertTrue(self.family.take_guests(self.record(self.thief, people(11, 64), 911)))
+        self.assertTrue(self.family.adopt(self.record(self.other, people(20, 7))))
+        self.assertEqual(self.family.members, [*self.mine, *people(20, 7)[4:]])
+
+    def test_guests_at_places_that_another_device_has_given(self) -> None:
+        """The same where it did so at the same moment, whichever of the two has guests there."""
+        before = self.family.current
+        self.assertTrue(self.family.take_guests(self.record(self.thief, people(11, 64), 911)))
+        with_guests = self.family.current
+        larger = evolve(before, k=4, n=7, suppliers=[*self.mine, *people(20, 3)], addresses=None, former=4)
+        for mine, other in ((with_guests, larger), (larger, with_guests)):
+            self.family._keep(mine, self.family.signed)
+            self.family.write(mine.suppliers, [None] * mine.n)
+            theirs = evolve(other, revision=self.family.current.revision)
+            self.assertTrue(self.family.reconcile(self.other.sign_record(theirs.KIND, theirs.to_body())))
+            self.assertEqual(self.family.members, larger.suppliers)
+
     def test_those_who_leave_there(self) -> None:
         """Whoever leaves a place of the other record, or waits for its turn, is read as well."""
         also = [{"place": 0, "supplier": people(13)[0]}]
