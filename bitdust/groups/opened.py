@@ -335,6 +335,7 @@ class MyGroup(OpenShare, Discussion):
         Discussion.__init__(self, around, around.me.fingerprint, alias, people)
         ports = OwnerPorts(around, self)
         self.begin(around, ports)
+        self.log.makes_secrets(self._make_secret)
         self.keeper_list = KeeperList(around, alias, self.log.catalog)
 
     def family(self) -> Family | None:
@@ -358,7 +359,13 @@ class MyGroup(OpenShare, Discussion):
     def key(self) -> SharedKey:
         ring: KeyRing = self._me.key_ring
         key = ring.get(self.alias)
-        return SharedKey(self.owner, self.alias, sorted(key.scopes), key.secrets, ring.current(self.alias))
+        return SharedKey(self.owner, self.alias, sorted(key.scopes), key.secrets, max(key.usable, default=None))
+
+    def _make_secret(self, alias: str) -> None:
+        if self._me.key_ring.ensure_secret(alias, self._around.world.entropy, self._me.device_number):
+            self._me.save_key_ring()
+            self._around.events.send("my-keys-renewed", {})
+            self._donations.refresh()
 
     def members(self) -> list[bytes]:
         return self._donations.members(self.alias)

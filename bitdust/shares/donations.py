@@ -138,16 +138,16 @@ class Donations:
         return 1 + max((one.since for one in grants if one.since < U63), default=-1)
 
     def _need_grantable(self, alias: str) -> None:
-        key = self._me.key_ring.get(alias)
+        key, ring = self._me.key_ring.get(alias), self._me.key_ring
         if alias == MASTER:
             raise BitDustError("not-allowed", "the master key is yours alone; make a share, and store there")
         if "$" in alias:
             raise BitDustError("not-allowed", "a key of somebody else is given by its owner alone")
-        if not key.usable or not key.scopes or self._holders(alias) is None:
-            text = "you have no suppliers yet who could hold what is shared"
-            if alias.startswith(GROUP_PREFIX):
-                text += "; join the group, then you and its members keep it"
-            raise BitDustError("keys-not-ready", text)
+        if not key.secrets or not key.scopes or self._holders(alias) is None:
+            joining = "; join the group, then you and its members keep it" if alias.startswith(GROUP_PREFIX) else ""
+            raise BitDustError("keys-not-ready", f"you have no suppliers yet who could hold what is shared{joining}")
+        # A revoked device may know all that it has.
+        ring.ensure_secret(alias, self._around.world.entropy, self._me.device_number)
 
     def _holders(self, alias: str) -> Signed | None:
         """The signed record of who holds what is under a key: my suppliers, or members of a group while I have none."""

@@ -1,6 +1,7 @@
 """Groups in which a member, or who keeps their log, is not honest."""
 
 import os
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,17 +11,18 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.device import DeviceKey
+from bitdust.crypt.keyring import RingKey
 from bitdust.formats.log_entry import Content, Entry, hash_of, seal
 from bitdust.formats.operations import Op, message_op, snapshot_op
 from bitdust.groups.keeping import MOST_GIVEN, Keeping
-from bitdust.groups.opened import Discussion, conversation_of
+from bitdust.groups.opened import Discussion, MyGroup, conversation_of
 from bitdust.groups.ports import GroupPeople
 from bitdust.identity.document import Device
 from bitdust.storage.log.recovery import read_head
 from bitdust.storage.shared import parts
 from bitdust.storage.shared.member_access import MemberAccess, SharedKey
 from bitdust.storage.shared.member_log import MemberLog, Said
-from bitdust.wire.encoding import decode, encode
+from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.messages import GROUP, PRIVATE, Message
 from bitdust.wire.records import Family, Head
@@ -146,6 +148,28 @@ class LogTests(MemberCase):
         self.successResultOf(log.handed_on(log.unread()))
         self.now(log.pull(keeper.parts))
         self.assertEqual(self.said(log), [])
+
+    def test_secrets_that_a_revoked_device_knows(self) -> None:
+        """Where all are retired what was said is read, and what is said is sealed under another one, made for it."""
+        ring = self.node.me.key_ring
+        ring.add(RingKey(ALIAS, secrets={1: (SECRET,)}, retired=frozenset((SECRET,)), scopes=frozenset((SCOPE,))))
+        told: list[str] = []
+        events = SimpleNamespace(send=lambda event, data: told.append(event))
+        around = SimpleNamespace(world=self.node.connected.world, events=events)
+        donations = SimpleNamespace(refresh=lambda: told.append("refreshed"))
+        mine = {"_me": self.node.me, "owner": OWNER.fingerprint, "alias": ALIAS}
+        group = SimpleNamespace(**mine, _around=around, _donations=donations)
+        self.access._key = lambda: MyGroup.key(group)
+        log, keeper = self.log(a=[Part(BOB.device, body(BOB, "one"))])
+        log.makes_secrets(partial(MyGroup._make_secret, group))
+        self.now(log.pull(keeper.parts))
+        self.assertEqual(len(self.said(log)), 1)
+        for text in ("two", "three"):
+            self.successResultOf(log.write(message_op(ALIAS, body(OWNER, text))))
+        entries = [Entry.parse(log.catalog.entry(ALIAS, self.node.me.device.id, number)) for number in (1, 2)]
+        self.assertRaises(WireError, entries[0].open, (SECRET,))
+        self.assertEqual([len(one.open([ring.current(ALIAS)[1]]).ops) for one in entries], [1, 1])
+        self.assertEqual(told, ["my-keys-renewed", "refreshed"])
 
     def test_nobody_writes_for_another(self) -> None:
         """The part of a device whose head another member signed, or somebody who is none, is passed over."""

@@ -161,6 +161,21 @@ class PublishedTests(DonationsCase):
         self.donations.take_back(ALIAS, HOLDER.public)
         self.assertEqual(self.donations.grants(ALIAS), [])
 
+    def test_a_key_whose_secrets_are_all_retired(self) -> None:
+        """Who is let in gets another secret, which no revoked device knows; without suppliers none is made."""
+        self.donations.start()
+        family, self.donations._family = self.donations._family, SimpleNamespace(current=None, signed=None)
+        self.ring.keys[ALIAS] = self.ring.get(ALIAS).all_retired()
+        with self.assertRaises(BitDustError):
+            self.donations.grant(ALIAS, HOLDER.public, READER, 0, None)
+        self.assertEqual(self.ring.get(ALIAS).usable, [])
+        self.donations._family = family
+        self.donations.grant(ALIAS, HOLDER.public, READER, 0, None)
+        wall = self.node.world.wall()
+        share = read_offer(open_from(self.table.put_there[-1], HOLDER), self.me.document, HOLDER.public, wall).share
+        self.assertEqual(len(share.secrets), 2)
+        self.assertEqual([share.current], [name for name, _ in self.ring.get(ALIAS).usable])
+
     def test_less_than_two_devices_gave(self) -> None:
         """Whoever may do less now keeps nothing of what another device has given."""
         self.donations.start()

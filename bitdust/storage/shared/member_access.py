@@ -7,18 +7,20 @@ from attrs import field, frozen
 
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.storage.catalog.catalog import LogKeys
+from bitdust.storage.log.access import SecretsLack
 from bitdust.wire.errors import BitDustError
 
 
 @frozen
 class SharedKey:
-    """The key: whose it is, its alias, its tags at suppliers, and its storage secrets by name."""
+    """The key: whose it is, its alias, its tags at suppliers, its storage secrets by name, and the one for what is new;
+    None where another one is to be made first."""
 
     owner: bytes
     alias: str
     scopes: Sequence[bytes]
     secrets: Mapping[int, tuple[bytes, ...]] = field(repr=False)
-    current: tuple[int, bytes] = field(repr=False)
+    current: tuple[int, bytes] | None = field(repr=False)
 
 
 class MemberAccess:
@@ -91,12 +93,14 @@ class MemberAccess:
         return found
 
     def writing(self, database: sqlite3.Connection, key: str) -> LogKeys:
-        """Under which secret this device writes now."""
+        """Under which secret this device writes now. Raises `SecretsLack` where one is to be made first."""
         known = self._key()
+        if known.current is None:
+            raise SecretsLack([known.alias])
         return LogKeys(known.owner, known.alias, known.scopes[0], self._device(), *known.current)
 
     def check_ready(self) -> None:
-        """There is always a secret."""
+        """One is made when it is needed."""
 
 
 class _AccessNow(MemberAccess):

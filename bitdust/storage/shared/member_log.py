@@ -5,7 +5,7 @@ can write for somebody else, leave something out, or change the order. It is a c
 """
 
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -113,6 +113,10 @@ class MemberLog:
         self.acknowledged.connect(self._shorten)
         self._replicas.acknowledged.connect(lambda supplier: self.acknowledged.emit())
         self._replicas.refused.connect(self._refused)
+
+    def makes_secrets(self, make_secret: Callable[[str], object]) -> None:
+        """Whom to ask where the key has no secret for anything new, as that of a `LogWriter`."""
+        self._writer.make_secret = make_secret
 
     async def open(self) -> None:
         """Open the file. Raises ``damaged-catalog``, ``disk-full``."""
