@@ -28,13 +28,14 @@ from bitdust.suppliers.family_merge import (
     merged,
     with_guests,
 )
-from bitdust.suppliers.other_lives import OtherLives, Reading, Unread
+from bitdust.suppliers.life import Reading, Unread
+from bitdust.suppliers.other_lives import OtherLives
 from bitdust.suppliers.roots import Roots
 from bitdust.surroundings import Surroundings
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.mandate import Mandate
-from bitdust.wire.records import MAX_ALSO, Family, Scheme
+from bitdust.wire.records import Family, Scheme
 from bitdust.wire.revisions import check_near
 from bitdust.wire.signed import Signed
 
@@ -201,8 +202,10 @@ class MyFamily:
     def _note_strangers(self, family: Family, signed: Signed) -> None:
         """Some may have what was stored in another life, or are guests: nobody but the device that has let them in
         knows that. And of what is new altogether nothing was read or listed here."""
-        if self.current is None or self._me.awaits(FAMILY) or brings_strangers(self.current, family):
-            self._others.note(signed, guests=())
+        mine = None if self._me.awaits(FAMILY) else self.current
+        if mine is None or brings_strangers(mine, family):
+            strangers = None if mine is None else {*family.holders} - {*mine.holders}
+            self._others.note(signed, guests=(), strangers=strangers)
 
     def _note_before(self, family: Family, signed: Signed) -> None:
         """Another device of mine puts others in the places of my suppliers, or names lives that mine has joined."""
@@ -246,13 +249,18 @@ class MyFamily:
         mine = self.current
         if mine is None or not is_of_another_life(mine, theirs) or self._me.awaits(FAMILY):
             return False
-        places, until = with_guests(mine, theirs), int(self._wall()) + GUEST_DAYS * DAY
-        guests = [who for who in theirs.holders if who not in mine.holders]
-        if not places.name_all(mine, theirs) or not self._others.note(signed, until, guests):
+        return self._stand_beside(mine, theirs, signed)
+
+    def _stand_beside(self, mine: Family, theirs: Family, signed: Signed) -> bool:
+        places, guests = with_guests(mine, theirs), {*theirs.holders} - {*mine.holders}
+        if not places.name_all(mine, theirs) or not self._others.note(signed, self._guests_end(), guests):
             return False
         write_safely(self._marker, b"")
         self.write(places.suppliers, places.addresses, places.leaving, places.change, also=places.also)
         return True
+
+    def _guests_end(self) -> int:
+        return int(self._wall()) + GUEST_DAYS * DAY
 
     def end_guests(self, suppliers: Collection[bytes]) -> None:
         """A person ends it with these, whoever waits for them. Raises `OSError`."""
@@ -269,36 +277,35 @@ class MyFamily:
             if life not in self._others.guests(is_aside=True):
                 continue  # a change of the record has called this meanwhile
             try:
-                self.take_guests(Signed.from_bytes(bytes.fromhex(life.record), Family.KIND, MAX_RECORD))
+                signed = Signed.from_bytes(bytes.fromhex(life.record), Family.KIND, MAX_RECORD)
+                if life.strangers and self.current is not None:
+                    self._stand_beside(self.current, life.only_guests(self._checked(signed)[0]), signed)
+                else:
+                    self.take_guests(signed)
             except WireError:
                 self._others.forget(life)
 
     @property
     def has_room(self) -> bool:
-        """Whether one more can leave a place beside those who do, if guests step aside; some of them free no place."""
-        mine = self.current
-        return mine is not None and self._others.who_step_aside(_has_room, mine) is not None
+        """Whether one more can leave a place beside those who do, if guests step aside."""
+        return self.current is not None and self._others.has_room(self.current)
 
     def with_room(self) -> Family | None:
         """Mine with a place for one more who leaves, for which guests step aside; None where there is none. Raises
         `OSError`."""
-        going = self._others.who_step_aside(_has_room, self.current) if self.current is not None else None
-        if self.current is None or going is None:
-            return None
-        left = self._others.without(going, self.current)
-        self._others.step_aside(going)
-        return left
+        return self._others.with_room(self.current) if self.current is not None else None
 
     def confirm(self) -> None:
         """The record that is here is the newest one: sign it again where the device that did so was revoked since.
 
         Where that one had put others in the places of too many, those who had them before have them again; and lives
-        that it has named are searched for.
+        that it has named are searched for. Strangers whom it has named are waited for as guests are.
         """
-        for ident in self._before.devices():
-            device = self._me.document.device(ident)
-            if device is not None and device.revoked is not None and not device.was_let_go:
-                self._give_back(ident)
+        family = self.current
+        beside = {*family.holders} - {*family.suppliers} if family is not None else ()
+        self._others.doubt(self._roots.is_revoked, beside, self._guests_end())
+        for ident in filter(self._roots.is_revoked, self._before.devices()):
+            self._give_back(ident)
         family = self.current
         doubted = self._roots.doubted((family and family.roots) or ())
         if doubted:
@@ -392,7 +399,3 @@ class MyFamily:
     def holders(self) -> list[bytes]:
         """The members, and those who leave and still hold pieces."""
         return self.current.holders if self.current is not None else []
-
-
-def _has_room(family: Family) -> bool:
-    return len(family.also or ()) < MAX_ALSO

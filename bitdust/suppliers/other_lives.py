@@ -11,116 +11,34 @@ away for so long need not have anything any more.
 The file is JSON: ``lives``, the newest first, each with its signed ``record`` in hex, whether it was ``read``,
 ``until`` when its suppliers are waited for, in seconds since the epoch, 0 while that is not known, ``guests``, in hex,
 those who stand beside mine for it alone, null for a record that was joined with mine, nobody for one that another
-device of mine wrote and this one follows, and whether these have stepped ``aside`` for others, or have fallen out of a
-record that counts now; and ``digest``, the SHA-256 of these as they are written. There is a copy of it, because nobody
-else can say any more whom to wait for. A file of the first format, a list of records, is read as one of which nothing
-was read, and in one of the second, which has neither ``guests`` nor ``aside``, nobody is known to be a guest.
+device of mine wrote and this one follows, ``strangers`` whom that one named and who were no holders before, null where
+nobody knows that, and whether guests have stepped ``aside`` for others, or have fallen out of a record that counts now;
+and ``digest``, the SHA-256 of these as they are written. There is a copy of it, because nobody else can say any more
+whom to wait for. A file of the first format, a list of records, is read as one of which nothing was read; in one of the
+second, which has neither ``guests`` nor ``aside``, nobody is known to be a guest, and in one of the third nobody to be
+a stranger.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Sequence
-from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import evolve
 from twisted.logger import Logger
 
 from bitdust.crypt.files import remove_safely, write_safely
-from bitdust.suppliers.family_before import MAX_RECORD, family_of
+from bitdust.suppliers.family_before import MAX_RECORD
 from bitdust.suppliers.family_merge import without
-from bitdust.wire.records import MAX_SUPPLIERS, Family, Scheme
+from bitdust.suppliers.life import UNREADABLE, Life, Reading, Unread, is_read, unread
+from bitdust.wire.records import MAX_ALSO, Family
 from bitdust.wire.signed import Signed
 
 MOST = 32
 TERM = 458 * 86_400
 """Seconds for which suppliers keep what they have of somebody who does not come."""
 MAX_FILE = 2 * MOST * MAX_RECORD + 8192
-
-
-class Reading(Protocol):
-    """What is known of what suppliers hold, and how late it is; all of it is False where nothing can be said now."""
-
-    def is_past(self, moment: float, /) -> bool:
-        """Whether a moment, in seconds since the epoch, is over for certain, however the wall clock leaps."""
-
-    def latest(self) -> float:
-        """How late it may be at most, in seconds since the epoch; 0 where that cannot be said."""
-
-    def has_read(self, supplier: bytes, /) -> bool:
-        """Whether a supplier has said what logs of mine it holds, and all of them are known here."""
-
-    def names_others(self, supplier: bytes, /) -> bool:
-        """Whether a supplier lists the log of another device than this one: one without its disk lists none."""
-
-    def has_listed(self, supplier: bytes, /) -> bool:
-        """Whether a supplier has listed its pieces since the last entries of others came."""
-
-
-@frozen
-class Life:
-    """The record of one, in hex, and whether all that was safe in it is known here; ``family`` is what the record says,
-    None where nobody can read it. Its suppliers are waited for until a moment, 0 while that is not known. ``guests``
-    stand beside mine for it alone, and have stepped aside or not; None where a device that counts has signed it."""
-
-    record: str
-    is_read: bool = False
-    until: int = 0
-    guests: tuple[bytes, ...] | None = None
-    is_aside: bool = False
-    family: Family | None = field(init=False)
-
-    @family.default
-    def _family(self) -> Family | None:
-        return family_of(self.record)
-
-    def is_done(self, reading: Reading, holders: Collection[bytes]) -> bool:
-        """Whether it is read, and each of its suppliers has listed its pieces."""
-        return self.is_read and all(map(reading.has_listed, filter(self.has, holders)))
-
-    def has(self, supplier: bytes) -> bool:
-        """Whether a supplier is one of it, as far as anybody can say."""
-        return self.family is None or supplier in self.family.holders
-
-    def without(self, suppliers: Collection[bytes]) -> "Life":
-        """One of which these are no guests."""
-        return evolve(self, guests=tuple(who for who in self.guests if who not in suppliers)) if self.guests else self
-
-    def covers(self, other: "Life") -> bool:
-        """Whether both are of records that this device has followed, and whoever is waited for by the other one is by
-        this one too."""
-        if self.guests != () or other.guests != () or self.family is None or other.family is None:
-            return False
-        return {*other.family.holders} <= {*self.family.holders}
-
-    def is_away(self, holders: Collection[bytes]) -> bool:
-        """Whether another record counts now in which too few of its guests stand to say what it has stored."""
-        guests = self.guests or ()
-        enough = min(self.family.k if self.family is not None else 1, len(guests))
-        return not self.is_read and len({*guests} & {*holders}) < enough
-
-    def is_over(self, reading: Reading) -> bool:
-        """Whether nobody waits for it any more, or not now."""
-        return self.is_aside or self.is_past(reading)
-
-    def is_past(self, reading: Reading) -> bool:
-        """Whether its end has come."""
-        return bool(self.until) and reading.is_past(self.until)
-
-
-@frozen
-class Unread:
-    """A life of which something that was safe may not be known here: who was not read, how many places are needed of
-    them, and until when they are waited for, in seconds since the epoch; 0 while that is not known."""
-
-    silent: list[bytes]
-    needed: int
-    until: int
-
-
-UNREADABLE = Life("")
-"""One of which nothing can be said."""
 
 
 class OtherLives:
@@ -134,8 +52,15 @@ class OtherLives:
         self._lives: list[Life] | None = None
         self._is_whole = True
 
-    def note(self, signed: Signed, until: int = 0, guests: Iterable[bytes] | None = None) -> bool:
-        """A record is about to be joined with mine, or its suppliers to be ``guests``, waited for until a moment.
+    def note(
+        self,
+        signed: Signed,
+        until: int = 0,
+        guests: Iterable[bytes] | None = None,
+        strangers: Iterable[bytes] | None = None,
+    ) -> bool:
+        """A record is about to be joined with mine, or its suppliers to be ``guests``, waited for until a moment; one
+        that is followed has none, but perhaps ``strangers``.
 
         Where there is no room one that counts takes that of guests; False where none is left. Of guests that were noted
         before the names and the moment stay, and while they are not aside what was read of them too. Raises `OSError`.
@@ -146,10 +71,14 @@ class OtherLives:
             if before.guests is None:
                 return True  # one that counts is waited for as it was
             named.update(before.guests)
-        life = Life(record, until=until, guests=None if named is None else tuple(sorted(named)))
+        life = Life(record, until=until, guests=_sorted(named), strangers=_sorted(strangers))
         if named is not None and before is not None:
-            life = evolve(life, is_read=before.is_read and not before.is_aside, until=before.until or until)
-        others = [known for known in self._known() if known.record != record and not life.covers(known)]
+            is_read, until = before.is_read and not before.is_aside, before.until or until
+            life = evolve(life, is_read=is_read, until=until, strangers=life.strangers or before.strangers)
+        covered = [known for known in self._known() if known.record == record or life.covers(known)]
+        if life.strangers:
+            life = evolve(life, strangers=_sorted(who for one in (life, *covered) for who in one.strangers or ()))
+        others = [known for known in self._known() if known not in covered]
         if len(others) == MOST and guests is None:
             last = next((one for one in others if one.guests is not None), None)
             others = [one for one in others if one is not last]
@@ -157,6 +86,15 @@ class OtherLives:
             return False
         self._write([life, *others])
         return True
+
+    def doubt(self, is_revoked: Callable[[bytes], bool], beside: Collection[bytes], until: int) -> None:
+        """Records were followed of devices that are revoked now: strangers of them who stand ``beside`` mine are guests
+        from now on, and nobody waits for them after a moment. Raises `OSError`."""
+        before = self._known()
+        doubtful = [one for one in before if one.guests == () and one.strangers and is_revoked(one.device)]
+        known = [one.doubted(beside, until) if one in doubtful else one for one in before]
+        if known != before:
+            self._write(known)
 
     def guests(self, is_aside: bool = False) -> list[Life]:
         """Those whose suppliers are guests; who was taken last comes first, and is the first to give way."""
@@ -198,6 +136,20 @@ class OtherLives:
         leave = {who for one in going for who in one.guests or ()}
         return without(family, {who for who in leave if not self.has(who, besides=going)})
 
+    def has_room(self, family: Family) -> bool:
+        """Whether one more can leave a place beside those who do, if guests step aside; some of them free no place."""
+        return self.who_step_aside(_has_room, family) is not None
+
+    def with_room(self, family: Family) -> Family | None:
+        """A record with a place for one more who leaves, for which guests step aside; None where there is none. Raises
+        `OSError`."""
+        going = self.who_step_aside(_has_room, family)
+        if going is None:
+            return None
+        left = self.without(going, family)
+        self.step_aside(going)
+        return left
+
     def forget(self, life: Life) -> None:
         """Nobody waits for it any more. Raises `OSError`."""
         self._write([one for one in self._known() if one != life])
@@ -223,7 +175,7 @@ class OtherLives:
         return any(self._is_unread(one, reading, holders) for one in self._known())
 
     def _is_unread(self, life: Life, reading: Reading, holders: Collection[bytes]) -> bool:
-        return not (life.is_read or life.is_over(reading) or _is_read(life.family, reading, holders))
+        return not (life.is_read or life.is_over(reading) or is_read(life.family, reading, holders))
 
     def is_unlisted(self, supplier: bytes, reading: Reading) -> bool:
         """Whether a supplier of another life may have pieces that it has not listed yet."""
@@ -232,7 +184,7 @@ class OtherLives:
 
     def unread(self, reading: Reading, holders: Collection[bytes]) -> list[Unread]:
         """Those of which something that was safe may not be known here."""
-        return [_unread(one, reading, holders) for one in self._known() if self._is_unread(one, reading, holders)]
+        return [unread(one, reading, holders) for one in self._known() if self._is_unread(one, reading, holders)]
 
     def has(self, supplier: bytes, besides: Collection[Life] = ()) -> bool:
         """Whether a supplier is one of another life of which not all is known here, ``besides`` these."""
@@ -271,10 +223,14 @@ class OtherLives:
         self._lives, self._is_whole = lives, True
 
 
+def _sorted(people: Iterable[bytes] | None) -> tuple[bytes, ...] | None:
+    return None if people is None else tuple(sorted(set(people)))
+
+
 def _row(life: Life) -> dict[str, Any]:
-    guests = None if life.guests is None else [who.hex() for who in life.guests]
-    marks = {"read": life.is_read, "until": life.until, "aside": life.is_aside}
-    return {"record": life.record, "guests": guests} | marks
+    names = {"guests": life.guests, "strangers": life.strangers}
+    shown = {name: None if people is None else [who.hex() for who in people] for name, people in names.items()}
+    return {"record": life.record, "read": life.is_read, "until": life.until, "aside": life.is_aside} | shown
 
 
 def _digest(rows: Sequence[Any]) -> str:
@@ -293,52 +249,14 @@ def _parsed(value: Any) -> list[Life]:
 
 def _life(row: Any) -> Life:
     until = int(row.get("until", 0))
-    guests = row.get("guests", [] if until else None)
-    named = None if guests is None else tuple(map(bytes.fromhex, guests))
-    return Life(str(row["record"]), bool(row["read"]), until, named, bool(row.get("aside")))
+    guests, strangers = row.get("guests", [] if until else None), row.get("strangers")
+    is_aside = bool(row.get("aside"))
+    return Life(str(row["record"]), bool(row["read"]), until, _named(guests), is_aside, _named(strangers))
 
 
-def _is_read(family: Family | None, reading: Reading, holders: Collection[bytes]) -> bool:
-    """Any k places of a family include one that holds each log that was safe; nobody waits for who is no holder.
-
-    Who names no log but mine may have lost its disk: it counts where all have answered alike. While a family changes
-    its size what was safe in the larger one counts as well.
-    """
-    if family is None:
-        return all(map(reading.has_read, holders))
-    asked = [*_places(family, holders), *_beyond(family, holders)]
-    return all(map(reading.has_read, chain(*asked))) or _lacking(family, reading, holders) <= 0
+def _named(people: Any) -> tuple[bytes, ...] | None:
+    return None if people is None else tuple(map(bytes.fromhex, people))
 
 
-def _lacking(family: Family, reading: Reading, holders: Collection[bytes]) -> int:
-    """How many more places have to be read."""
-    places, beyond = _places(family, holders), _beyond(family, holders)
-    lacking = family.k - _telling(places, reading)
-    if not beyond:
-        return lacking
-    larger = Scheme.for_family(min(family.n + len(beyond), MAX_SUPPLIERS)).k
-    return max(lacking, larger - _telling([*places, *beyond], reading))
-
-
-def _places(family: Family, holders: Collection[bytes]) -> list[list[bytes]]:
-    """Of each place those who can be asked, where there is anybody."""
-    known = map(family.holders_of, range(family.n))
-    return [there for place in known if (there := [who for who in place if who in holders])]
-
-
-def _beyond(family: Family, holders: Collection[bytes]) -> list[list[bytes]]:
-    """The same of places of a larger family that was."""
-    known = (family.beyond or ()) if family.former is not None else ()
-    return [[who] for who in known if who is not None and who in holders]
-
-
-def _telling(places: Iterable[Collection[bytes]], reading: Reading) -> int:
-    """How many places were read, and tell of others than me."""
-    read = [place for place in places if all(map(reading.has_read, place))]
-    return sum(any(map(reading.names_others, place)) for place in read)
-
-
-def _unread(life: Life, reading: Reading, holders: Collection[bytes]) -> Unread:
-    silent = [who for who in holders if life.has(who) and not reading.has_read(who)]
-    needed = _lacking(life.family, reading, holders) if life.family is not None else len(silent)
-    return Unread(silent, min(needed, len(silent)), life.until)
+def _has_room(family: Family) -> bool:
+    return len(family.also or ()) < MAX_ALSO

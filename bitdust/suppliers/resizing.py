@@ -23,8 +23,8 @@ from bitdust.suppliers.again import Again
 from bitdust.suppliers.connectors import SUPPLIERS
 from bitdust.suppliers.contracts import ContractBook
 from bitdust.suppliers.family import MyFamily
+from bitdust.suppliers.life import Reading
 from bitdust.suppliers.membership import Membership
-from bitdust.suppliers.other_lives import Reading
 from bitdust.suppliers.publication import FamilyPublication
 from bitdust.surroundings import Connected
 from bitdust.wire.records import Family, Scheme

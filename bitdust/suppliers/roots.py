@@ -39,16 +39,17 @@ class Roots:
     def doubted(self, roots: Collection[bytes]) -> set[bytes]:
         """Which of these a device has brought that was revoked since."""
         known = self._read()
-        return {root for root in roots if root in known and self._is_revoked(known[root])}
+        return {root for root in roots if root in known and self.is_revoked(known[root])}
 
-    def _is_revoked(self, ident: bytes) -> bool:
+    def is_revoked(self, ident: bytes) -> bool:
+        """Whether a device was revoked that may have been stolen before."""
         device = self._me.document.device(ident)
         return device is not None and device.revoked is not None and not device.was_let_go
 
     def forget_doubted(self) -> None:
         """They were taken back: whoever brings them again is believed. Raises `OSError`."""
         known = self._read()
-        left = {root: who for root, who in known.items() if not self._is_revoked(who)}
+        left = {root: who for root, who in known.items() if not self.is_revoked(who)}
         if left != known:
             self._write(left)
 

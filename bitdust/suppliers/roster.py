@@ -5,7 +5,7 @@ from attrs import evolve, frozen
 from bitdust.suppliers.connectors import Connectors
 from bitdust.suppliers.departures import Departure
 from bitdust.suppliers.family import MyFamily
-from bitdust.suppliers.other_lives import Unread
+from bitdust.suppliers.life import Unread
 from bitdust.suppliers.replacement import Replacements
 from bitdust.suppliers.spread import Spread
 from bitdust.surroundings import Connected

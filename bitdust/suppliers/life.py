@@ -1,0 +1,160 @@
+"""One family of another life that was joined with mine, or is followed, and how much of it was read here."""
+
+from collections.abc import Collection, Iterable
+from itertools import chain
+from typing import Protocol
+
+from attrs import evolve, field, frozen
+
+from bitdust.suppliers.family_before import MAX_RECORD, family_of
+from bitdust.suppliers.family_merge import without
+from bitdust.wire.records import MAX_SUPPLIERS, Family, Scheme
+from bitdust.wire.signed import Signed
+
+
+class Reading(Protocol):
+    """What is known of what suppliers hold, and how late it is; all of it is False where nothing can be said now."""
+
+    def is_past(self, moment: float, /) -> bool:
+        """Whether a moment, in seconds since the epoch, is over for certain, however the wall clock leaps."""
+
+    def latest(self) -> float:
+        """How late it may be at most, in seconds since the epoch; 0 where that cannot be said."""
+
+    def has_read(self, supplier: bytes, /) -> bool:
+        """Whether a supplier has said what logs of mine it holds, and all of them are known here."""
+
+    def names_others(self, supplier: bytes, /) -> bool:
+        """Whether a supplier lists the log of another device than this one: one without its disk lists none."""
+
+    def has_listed(self, supplier: bytes, /) -> bool:
+        """Whether a supplier has listed its pieces since the last entries of others came."""
+
+
+@frozen
+class Life:
+    """The record of one, in hex, and whether all that was safe in it is known here; ``family`` is what the record says,
+    None where nobody can read it. Its suppliers are waited for until a moment, 0 while that is not known. ``guests``
+    stand beside mine for it alone, and have stepped aside or not; None where a device that counts has signed it. Of one
+    that is followed ``strangers`` were no holders before; None where nobody knows that."""
+
+    record: str
+    is_read: bool = False
+    until: int = 0
+    guests: tuple[bytes, ...] | None = None
+    is_aside: bool = False
+    strangers: tuple[bytes, ...] | None = None
+    family: Family | None = field(init=False)
+
+    @family.default
+    def _family(self) -> Family | None:
+        return family_of(self.record)
+
+    def is_done(self, reading: Reading, holders: Collection[bytes]) -> bool:
+        """Whether it is read, and each of its suppliers has listed its pieces."""
+        return self.is_read and all(map(reading.has_listed, filter(self.has, holders)))
+
+    def has(self, supplier: bytes) -> bool:
+        """Whether a supplier is one of it, as far as anybody can say."""
+        return self.family is None or supplier in self.family.holders
+
+    def without(self, suppliers: Collection[bytes]) -> "Life":
+        """One of which these are no guests."""
+        return evolve(self, guests=tuple(who for who in self.guests if who not in suppliers)) if self.guests else self
+
+    @property
+    def device(self) -> bytes:
+        """Who has signed it; nobody where it cannot be read."""
+        return Signed.from_bytes(bytes.fromhex(self.record), Family.KIND, MAX_RECORD).device if self.family else b""
+
+    def doubted(self, beside: Collection[bytes], until: int) -> "Life":
+        """The same where whoever has signed it may have made it up: strangers who stand ``beside`` mine are guests."""
+        guests = tuple(who for who in self.strangers or () if who in beside)
+        return evolve(self, guests=guests, until=min(self.until or until, until))
+
+    def only_guests(self, family: Family) -> Family:
+        """A record as if it named nobody but these."""
+        others = {*family.holders} - {*(self.guests or ())}
+        return evolve(without(family, others), suppliers=[None if who in others else who for who in family.suppliers])
+
+    def covers(self, other: "Life") -> bool:
+        """Whether both are of records of one device that this one has followed, and whoever is waited for by the other
+        one is by this one too. Those of another device may be of no thief."""
+        if self.guests != () or other.guests != () or self.family is None or other.family is None:
+            return False
+        is_alike = self.device == other.device and bool(self.strangers) == bool(other.strangers)
+        return is_alike and {*other.family.holders} <= {*self.family.holders}
+
+    def is_away(self, holders: Collection[bytes]) -> bool:
+        """Whether another record counts now in which too few of its guests stand to say what it has stored."""
+        guests = self.guests or ()
+        enough = min(self.family.k if self.family is not None else 1, len(guests))
+        return not self.is_read and len({*guests} & {*holders}) < enough
+
+    def is_over(self, reading: Reading) -> bool:
+        """Whether nobody waits for it any more, or not now."""
+        return self.is_aside or self.is_past(reading)
+
+    def is_past(self, reading: Reading) -> bool:
+        """Whether its end has come."""
+        return bool(self.until) and reading.is_past(self.until)
+
+
+@frozen
+class Unread:
+    """A life of which something that was safe may not be known here: who was not read, how many places are needed of
+    them, and until when they are waited for, in seconds since the epoch; 0 while that is not known."""
+
+    silent: list[bytes]
+    needed: int
+    until: int
+
+
+UNREADABLE = Life("")
+"""One of which nothing can be said."""
+
+
+def is_read(family: Family | None, reading: Reading, holders: Collection[bytes]) -> bool:
+    """Any k places of a family include one that holds each log that was safe; nobody waits for who is no holder.
+
+    Who names no log but mine may have lost its disk: it counts where all have answered alike. While a family changes
+    its size what was safe in the larger one counts as well.
+    """
+    if family is None:
+        return all(map(reading.has_read, holders))
+    asked = [*_places(family, holders), *_beyond(family, holders)]
+    return all(map(reading.has_read, chain(*asked))) or _lacking(family, reading, holders) <= 0
+
+
+def _lacking(family: Family, reading: Reading, holders: Collection[bytes]) -> int:
+    """How many more places have to be read."""
+    places, beyond = _places(family, holders), _beyond(family, holders)
+    lacking = family.k - _telling(places, reading)
+    if not beyond:
+        return lacking
+    larger = Scheme.for_family(min(family.n + len(beyond), MAX_SUPPLIERS)).k
+    return max(lacking, larger - _telling([*places, *beyond], reading))
+
+
+def _places(family: Family, holders: Collection[bytes]) -> list[list[bytes]]:
+    """Of each place those who can be asked, where there is anybody."""
+    known = map(family.holders_of, range(family.n))
+    return [there for place in known if (there := [who for who in place if who in holders])]
+
+
+def _beyond(family: Family, holders: Collection[bytes]) -> list[list[bytes]]:
+    """The same of places of a larger family that was."""
+    known = (family.beyond or ()) if family.former is not None else ()
+    return [[who] for who in known if who is not None and who in holders]
+
+
+def _telling(places: Iterable[Collection[bytes]], reading: Reading) -> int:
+    """How many places were read, and tell of others than me."""
+    read = [place for place in places if all(map(reading.has_read, place))]
+    return sum(any(map(reading.names_others, place)) for place in read)
+
+
+def unread(life: Life, reading: Reading, holders: Collection[bytes]) -> Unread:
+    silent = [who for who in holders if life.has(who) and not reading.has_read(who)]
+    needed = _lacking(life.family, reading, holders) if life.family is not None else len(silent)
+    return Unread(silent, min(needed, len(silent)), life.until)
