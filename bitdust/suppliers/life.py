@@ -79,11 +79,12 @@ class Life:
 
     def covers(self, other: "Life") -> bool:
         """Whether both are of records of one device that this one has followed, and whoever is waited for by the other
-        one is by this one too. Those of another device may be of no thief."""
+        one is by this one too, as long at least. Those of another device may be of no thief."""
         if self.guests != () or other.guests != () or self.family is None or other.family is None:
             return False
         is_alike = self.device == other.device and bool(self.strangers) == bool(other.strangers)
-        return is_alike and {*other.family.holders} <= {*self.family.holders}
+        is_enough = _needed(self.family, self.family.holders) >= _needed(other.family, other.family.holders)
+        return is_alike and is_enough and {*other.family.holders} <= {*self.family.holders}
 
     def is_away(self, holders: Collection[bytes]) -> bool:
         """Whether another record counts now in which too few of its guests stand to say what it has stored."""
@@ -129,11 +130,14 @@ def is_read(family: Family | None, reading: Reading, holders: Collection[bytes])
 def _lacking(family: Family, reading: Reading, holders: Collection[bytes]) -> int:
     """How many more places have to be read."""
     places, beyond = _places(family, holders), _beyond(family, holders)
-    lacking = family.k - _telling(places, reading)
-    if not beyond:
-        return lacking
-    larger = Scheme.for_family(min(family.n + len(beyond), MAX_SUPPLIERS)).k
-    return max(lacking, larger - _telling([*places, *beyond], reading))
+    larger = _needed(family, holders) - _telling([*places, *beyond], reading)
+    return max(family.k - _telling(places, reading), larger)
+
+
+def _needed(family: Family, holders: Collection[bytes]) -> int:
+    """How many places have to be read, with those of a larger family that was."""
+    size = family.n + len(_beyond(family, holders))
+    return family.k if size == family.n else max(family.k, Scheme.for_family(min(size, MAX_SUPPLIERS)).k)
 
 
 def _places(family: Family, holders: Collection[bytes]) -> list[list[bytes]]:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from attrs import evolve
 
 from bitdust.suppliers.family import MyFamily
+from bitdust.suppliers.other_lives import OtherLives
 from tests.hostile.test_forged_lives import ForgedCase, people
 from tests.stand_ins import StoredAsSaid
 from tests.unit.family_kit import Town
@@ -77,6 +78,19 @@ class GoneTests(GoneCase):
         self.follow()
         self.look()
         self.assertEqual((self.guests(), self.family._others._known()), (0, []))
+
+
+class FollowedTests(ForgedCase):
+    """Records that are followed one after the other."""
+
+    def test_how_many_have_to_be_read(self) -> None:
+        """One that asks for fewer places takes nothing from one that asks for more, though it names all of them."""
+        for former, count in ((None, 2), (4, 1)):
+            lives = OtherLives(Path(self.mktemp()))
+            self.assertTrue(lives.note(self.record(self.other, people(20, 7)), guests=()))
+            smaller = self.record(self.other, people(20, 7)[:4], 8, beyond=people(20, 7)[4:], former=former)
+            self.assertTrue(lives.note(smaller, guests=()))
+            self.assertEqual(len(lives._known()), count)
 
 
 class EndedTests(ForgedCase):
