@@ -135,9 +135,12 @@ def _lacking(family: Family, reading: Reading, holders: Collection[bytes]) -> in
 
 
 def _needed(family: Family, holders: Collection[bytes]) -> int:
-    """How many places have to be read, with those of a larger family that was."""
-    size = family.n + len(_beyond(family, holders))
-    return family.k if size == family.n else max(family.k, Scheme.for_family(min(size, MAX_SUPPLIERS)).k)
+    """How many places have to be read, with those of a larger family that was, vacant ones too. Guests stand at the
+    last places that a record can have: where there are any, nobody knows that size, and each who is there counts."""
+    size = len(family.seats) if len(family.seats) < MAX_SUPPLIERS else family.n + len(_beyond(family, holders))
+    if family.former is None or size == family.n:
+        return family.k
+    return max(family.k, Scheme.for_family(min(size, MAX_SUPPLIERS)).k)
 
 
 def _places(family: Family, holders: Collection[bytes]) -> list[list[bytes]]:

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.device import DeviceKey
 from bitdust.identity.awaited import FAMILY
-from bitdust.wire.records import Family
+from bitdust.wire.records import MAX_SUPPLIERS, Family
 from tests.unit.family_kit import Town
 from tests.unit.supplier_kit import START, FakeDevice
 
@@ -80,7 +80,8 @@ class LivingTests(FollowedCase):
         of the larger family were read."""
         further = [bytes([number]) * 32 for number in (205, 206)]
         self.town.unread = {*STRANGERS, *further}
-        self.follow(evolve(self.mine, revision=9, leaving=STRANGERS, beyond=[None, *further], former=4))
+        beyond = [*[None] * (MAX_SUPPLIERS - 6), *further]
+        self.follow(evolve(self.mine, revision=9, leaving=STRANGERS, beyond=beyond, former=4))
         self.town.resized = True
         self.pass_time()
         self.assertLessEqual({*STRANGERS, *further}, self.holders())
@@ -90,6 +91,17 @@ class LivingTests(FollowedCase):
         self.town.unread = {STRANGERS[3], *further}
         self.pass_time()
         self.assertEqual(self.holders() & {*STRANGERS, *further}, set())
+
+    def test_a_larger_family_that_has_lost_one(self) -> None:
+        """Of seven places four have to be read, though one of those that are beyond the family now is vacant."""
+        further = [bytes([number]) * 32 for number in (205, 206)]
+        for beyond in ([None, *further], [*further, None]):
+            self.town.unread = {*STRANGERS[3:], *further}
+            revision = self.town.family.current.revision + 1
+            self.follow(evolve(self.mine, revision=revision, leaving=STRANGERS, beyond=beyond, former=4))
+            self.assertTrue(self.town.family.has_unread(self.town))
+            self.town.unread = {*further}
+            self.assertFalse(self.town.family.has_unread(self.town))
 
     def test_guests_beyond_who_have_not_listed(self) -> None:
         """Those who stand beyond the family may have a piece that lacks anywhere, until they have said what they have,
