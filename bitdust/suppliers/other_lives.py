@@ -62,8 +62,9 @@ class OtherLives:
         """A record is about to be joined with mine, or its suppliers to be ``guests``, waited for until a moment; one
         that is followed has none, but perhaps ``strangers``.
 
-        Where there is no room one that counts takes that of guests; False where none is left. Of guests that were noted
-        before the names and the moment stay, and while they are not aside what was read of them too. Raises `OSError`.
+        Where there is no room one that counts takes that of guests; False where none is left. One that is followed is
+        so in any case: there everybody is waited for, instead of two. Of guests that were noted before the names and
+        the moment stay, and while they are not aside what was read of them too. Raises `OSError`.
         """
         record, named = signed.to_bytes().hex(), None if guests is None else set(guests)
         before = next((known for known in self._known() if known.record == record), None)
@@ -79,9 +80,11 @@ class OtherLives:
         if life.strangers:
             life = evolve(life, strangers=_sorted(who for one in (life, *covered) for who in one.strangers or ()))
         others = [known for known in self._known() if known not in covered]
-        if len(others) == MOST and guests is None:
-            last = next((one for one in others if one.guests is not None), None)
+        if len(others) == MOST and not named:
+            last = next((one for one in others if one.guests), None)
             others = [one for one in others if one is not last]
+        if len(others) == MOST and guests is not None and not named:
+            life, others = UNREADABLE, [one for one in others if one.record][: MOST - 1]
         if len(others) == MOST:
             return False
         self._write([life, *others])

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from attrs import evolve
 
 from bitdust.suppliers.family import MyFamily
-from bitdust.suppliers.other_lives import OtherLives
+from bitdust.suppliers.other_lives import MOST, OtherLives
 from tests.hostile.test_forged_lives import ForgedCase, people
 from tests.stand_ins import StoredAsSaid
 from tests.unit.family_kit import Town
@@ -91,6 +91,23 @@ class FollowedTests(ForgedCase):
             smaller = self.record(self.other, people(20, 7)[:4], 8, beyond=people(20, 7)[4:], former=former)
             self.assertTrue(lives.note(smaller, guests=()))
             self.assertEqual(len(lives._known()), count)
+
+    def test_more_than_are_remembered(self) -> None:
+        """Those take the room of guests; where there are none a life that says nothing takes that of another one: all
+        who can be asked are read then, and nothing that counts is forgotten for guests."""
+        lives, stored = OtherLives(Path(self.mktemp())), StoredAsSaid()
+        self.assertTrue(lives.note(self.forged(11), START, people(11)))
+        for number in range(MOST - 1):
+            self.assertTrue(lives.note(self.record(self.other, people(100 + number)), guests=()))
+        for number in (90, 91, 92):
+            self.assertTrue(lives.note(self.record(self.other, people(number)), guests=()))
+            self.assertEqual((len(lives._known()), lives.guests()[0].guests), (MOST, ()))
+            stored.unread = {people(number)[0]}
+            self.assertEqual(lives.are_unread(stored, people(number)[:1]), True)
+        self.assertFalse(lives.note(self.record(self.other, people(93))))
+        self.assertFalse(lives.note(self.forged(12), START, people(12)))
+        stored.unread = {people(100)[0]}
+        self.assertTrue(lives.are_unread(stored, people(100)[:1]))
 
 
 class EndedTests(ForgedCase):
