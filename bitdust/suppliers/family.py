@@ -301,9 +301,8 @@ class MyFamily:
         Where that one had put others in the places of too many, those who had them before have them again; and lives
         that it has named are searched for. Strangers whom it has named are waited for as guests are.
         """
-        family = self.current
-        beside = {*family.holders} - {*family.suppliers} if family is not None else ()
-        self._others.doubt(self._roots.is_revoked, beside, self._guests_end())
+        if self.current is not None:
+            self._others.doubt(self._roots.is_revoked, self.current, self._guests_end())
         for ident in filter(self._roots.is_revoked, self._before.devices()):
             self._give_back(ident)
         family = self.current

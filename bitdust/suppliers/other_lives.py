@@ -90,10 +90,10 @@ class OtherLives:
         self._write([life, *others])
         return True
 
-    def doubt(self, is_revoked: Callable[[bytes], bool], beside: Collection[bytes], until: int) -> None:
-        """Records were followed of devices that are revoked now: strangers of them who stand ``beside`` mine are guests
+    def doubt(self, is_revoked: Callable[[bytes], bool], mine: Family, until: int) -> None:
+        """Records were followed of devices that are revoked now: strangers of them who stand beside mine are guests
         from now on, and nobody waits for them after a moment. Raises `OSError`."""
-        before = self._known()
+        before, beside = self._known(), {*mine.holders} - {*mine.suppliers}
         doubtful = [one for one in before if one.guests == () and one.strangers and is_revoked(one.device)]
         known = [one.doubted(beside, until) if one in doubtful else one for one in before]
         if known != before:
