@@ -232,4 +232,4 @@ class LossTests(SynchronousTestCase):
         self.node.wait(prover.measure(self.who))
         self.assertIn(self.who, prover._ways)
         prover.keep([])
-        self.assertEqual((prover._ways, prover._turns), ({}, {}))
+        self.assertEqual((prover._ways, prover._turns._waiting), ({}, {}))
