@@ -227,3 +227,8 @@ class OneFolder:
     def unfound(self, holder: bytes) -> str:
         """Why whoever has the holder's key would not find them there; empty where that is not known."""
         return self._shares.donations.unfound(self._alias, holder)
+
+    def is_offering(self, holder: bytes) -> bool:
+        """Whether that is still to be seen."""
+        donations = self._shares.donations.of(self._alias)
+        return any(one.holder == holder and one.is_on_its_way for one in donations)

@@ -42,6 +42,11 @@ class Donation:
         self.problem = ""
         self.machine = SharedAccessDonor(donations.registry, f"{alias}/{holder.hex()[:8]}", self)
 
+    @property
+    def is_on_its_way(self) -> bool:
+        """Whether it is not known yet whether its holder gets it."""
+        return not self.delivered and not self.problem
+
     def lacks(self, device: bytes) -> bool:
         """Whether a device of the holder has not what another one has."""
         return bool(self.delivered) and self.at.get(device) != self.delivered

@@ -25,6 +25,7 @@ class SupplierShelf(FolderShelf):
         self.old: set[str] = set()
         self.holders: set[bytes] = set()
         self.unfound_because = ""
+        self.offering = False
 
     def refusal(self) -> str:
         return ""
@@ -46,6 +47,9 @@ class SupplierShelf(FolderShelf):
 
     def unfound(self, holder: bytes) -> str:
         return self.unfound_because if holder in self.holders else ""
+
+    def is_offering(self, holder: bytes) -> bool:
+        return self.offering and holder in self.holders
 
 
 class Device(Replica):

@@ -101,6 +101,20 @@ class PublishedTests(DonationsCase):
         self.assertEqual((self.unfound(), len(self.table.put_there)), ("", 1))
         self.assertEqual(self.donations.unfound(ALIAS, b"o" * 32), "")
 
+    def test_on_its_way(self) -> None:
+        """While the first writing of an offer goes on nobody knows yet whether it is found."""
+        putting: Deferred[None] = Deferred()
+
+        async def put(*_: object) -> None:
+            await putting
+
+        self.patch(self.table, "put", put)
+        self.begin()
+        (donation,) = self.donations.of(ALIAS)
+        self.assertTrue(donation.is_on_its_way)
+        putting.callback(None)
+        self.assertFalse(donation.is_on_its_way)
+
     def test_written_again(self) -> None:
         """An offer is written again each day, and at once with a new document of its owner, whose former device said
         perhaps what was there."""

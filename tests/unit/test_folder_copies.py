@@ -283,6 +283,13 @@ class TurnTests(CopyCase):
         self.shelf.unfound_because = ""
         self.assertEqual(self.row().problem, "")
 
+    def test_not_found_yet(self) -> None:
+        """A folder is not said to be kept before it is known whether the secret alone finds it at the suppliers."""
+        self.shelf.offering = True
+        self.assertEqual((self.row().state, self.row().problem), ("keeping", ""))
+        self.shelf.offering = False
+        self.assertEqual(self.row().state, "kept")
+
     def test_off_and_on_at_once(self) -> None:
         """Who wants it again while it is being taken away has it kept anew, after that."""
         waiting: list[Deferred[Any]] = []

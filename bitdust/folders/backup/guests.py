@@ -69,6 +69,10 @@ class _Lent:
         """They were found."""
         return ""
 
+    def is_offering(self, holder: bytes) -> bool:
+        """They were found."""
+        return False
+
 
 class GuestCopy(SupplierCopy):
     """A copy at suppliers of somebody else: it is read again each hour, and nothing is brought there."""

@@ -181,10 +181,15 @@ class SupplierCopies:
         figures, told = await copy.figures()
         state = _STATES.get(copy.machine.state, "keeping")
         left = max(0, figures.size - figures.kept)
-        if state == "kept" and (left or copy.has_changed):
+        if state == "kept" and (left or copy.has_changed or self._is_offering(config)):
             state = "keeping"
         problem = "; ".join(filter(None, (copy.problem, self._unfound(config))))
         return SuppliersRow(True, state, figures.size, figures.kept, left, told, problem)
+
+    def _is_offering(self, config: FolderConfig) -> bool:
+        """Whether it is still to be seen whether the secret alone finds what is kept: that is a part of being kept."""
+        holder = FolderKeys(config.secret).holder
+        return holder is not None and self.shelf.of(label_of(config.secret)).is_offering(holder.public)
 
     def _unfound(self, config: FolderConfig) -> str:
         """Why nobody would find with the secret alone what is kept; empty where that is not known."""

@@ -25,6 +25,9 @@ class OneShelf(Shelf, Protocol):
     def unfound(self, holder: bytes, /) -> str:
         """Why whoever has the holder's key would not find them there; empty where that is not known."""
 
+    def is_offering(self, holder: bytes, /) -> bool:
+        """Whether it is still to be seen whether whoever has the holder's key would find them there."""
+
 
 class FolderShelf(Protocol):
     """Files of all folders of mine."""
