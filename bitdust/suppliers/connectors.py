@@ -153,11 +153,6 @@ class Connectors:
         connector = self._connectors.get(supplier)
         return connector is not None and connector.state == "NO_SERVICE"
 
-    def may_be_starting(self, supplier: bytes) -> bool:
-        """Whether a supplier did not know the request when it was asked last."""
-        connector = self._connectors.get(supplier)
-        return connector is not None and connector.code == "unknown-command"
-
     def follow_family(self) -> None:
         """The record changed: its members have connectors, everybody else's contract is ended."""
         if not self._is_open:
@@ -191,7 +186,8 @@ class Connectors:
     # candidates
 
     async def ask(self, position: int, supplier: bytes) -> Contract | None:
-        """The contract of a candidate for a place. Raises `BitDustError` ``no-service``."""
+        """The contract of a candidate for a place. Raises `BitDustError` ``no-service``; ``unknown-command`` where it
+        does not know the request: it is starting, or keeps nothing for others."""
         if not self._is_open:
             raise BitDustError("no-service", "suppliers are not looked after now")
         n, share = self._shape(position)
@@ -200,7 +196,8 @@ class Connectors:
         connector.send("connect")
         state = await connector.when(*ANSWERED)
         if state != "CONNECTED":
-            raise BitDustError("no-service", connector.reason or "the candidate does not answer")
+            code = connector.code if connector.code == "unknown-command" else "no-service"
+            raise BitDustError(code, connector.reason or "the candidate does not answer")
         return self._book.of(supplier)
 
     def reject(self, supplier: bytes) -> None:

@@ -25,10 +25,9 @@ from bitdust.suppliers.membership import Membership
 from bitdust.suppliers.replacement import Replacements, StoredPieces
 from bitdust.suppliers.requests import KnownCustomers
 from bitdust.suppliers.resizing import Resizing
-from bitdust.suppliers.search import CANDIDATES, NOT_YET, Candidate, Candidates, Searches
+from bitdust.suppliers.search import CANDIDATES, Candidate, Candidates, Searches
 from bitdust.suppliers.spread import Spread
 from bitdust.surroundings import Connected
-from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Contract
 from bitdust.wiring import Wire
 
@@ -329,8 +328,7 @@ class Hiring:
         if answer.error is None or self._connectors.growth.gives_no_more(supplier):
             self.reputation.answered(supplier, self._around.world.clock.seconds() - began, answer.error is None)
         if answer.error is not None:
-            is_starting = self._connectors.may_be_starting(supplier)
-            raise BitDustError(NOT_YET, str(answer.error)) if is_starting else answer.error
+            raise answer.error
         return self._connectors.book.of(supplier)
 
     def reject(self, supplier: bytes) -> None:

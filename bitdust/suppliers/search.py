@@ -23,8 +23,6 @@ FORGET_REFUSAL = 600.0
 """Seconds for which somebody who could not be hired is not asked again."""
 STARTING = 20.0
 """The same of one that did not know the request: it is starting, or keeps nothing for others."""
-NOT_YET = "not-yet"
-"""The code of such a failure."""
 LOOKUPS = 6
 DRAWN = 3
 """Candidates of the DHT among whom one is chosen."""
@@ -113,7 +111,7 @@ class Search:
     def _exclude(self, failure: Failure) -> Failure:
         if self.asked is not None:
             self.refusal = failure.getErrorMessage()
-            seconds = STARTING if getattr(failure.value, "code", "") == NOT_YET else FORGET_REFUSAL
+            seconds = STARTING if getattr(failure.value, "code", "") == "unknown-command" else FORGET_REFUSAL
             self.searches.exclude(self.asked, failure.getErrorMessage(), seconds)
             self.asked = None
         return failure
