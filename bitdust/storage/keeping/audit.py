@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from attrs import define, field
 from twisted.internet.defer import Deferred
 
-from bitdust.automats.kernel import Registry
+from bitdust.automats.kernel import Registry, doubled
 from bitdust.automats.supplier_audit import SupplierAudit
 from bitdust.storage.catalog.database import PackState, PieceState
 from bitdust.storage.keeping.audit_book import AuditBook
@@ -166,8 +166,8 @@ class Audit:
         if self._round.failed:  # going away in time does not save who has failed already
             self.finish()
             return
-        pause = min(SOON * 4**self._postponed, LATER)
-        self._postponed = min(self._postponed + 1, 8)
+        pause = doubled(SOON, 2 * self._postponed, LATER)
+        self._postponed += 1
         self._not_before = self._work.wall() + pause * (1.0 + self._chance)
 
     def _end(self) -> None:

@@ -18,6 +18,7 @@ from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from bitdust.automats.kernel import doubled
 from bitdust.automats.list_files_orator import ListFilesOrator
 from bitdust.outcome import Outcome, outcome, outcomes
 from bitdust.signal import Signal
@@ -147,7 +148,7 @@ class Inventory:
 
     def pause(self, longest: float) -> float:
         """Seconds until suppliers are to be asked again: fewer while one of them is there that gave no list."""
-        return min((SOON * 4.0 ** min(count - 1, 8) for count in self._failures.values()), default=longest)
+        return min((doubled(SOON, 2 * (count - 1), longest) for count in self._failures.values()), default=longest)
 
     def has_listed(self, supplier: bytes, since: float) -> bool:
         """Whether a supplier was asked after a moment of the reactor's clock what it holds, and has listed all of it,

@@ -80,7 +80,7 @@ class Monitor:
         return self._noted("inventory", self._listing.refresh())
 
     def pause(self) -> float:
-        return min(LIST_EVERY, self._listing.pause(LIST_EVERY))
+        return self._listing.pause(LIST_EVERY)
 
     def is_list_due(self) -> bool:
         return self._listing.idle_for() >= LIST_EVERY
