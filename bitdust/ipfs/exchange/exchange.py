@@ -154,7 +154,7 @@ class Exchange:
         if code == "not-allowed":
             partner.speaks = False
         elif code == "unknown-command":
-            self.partners.is_ignorant(partner)
+            self.partners.note_ignorance(partner)
         return failure
 
     def _judge(self, partner: Partner, cids: Sequence[Cid], reply: Any) -> list[Given]:

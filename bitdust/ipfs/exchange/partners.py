@@ -140,7 +140,7 @@ class Partners:
         now = self._clock.seconds()
         return [one for one in living.values() if one.speaks and one.deaf_until <= now]
 
-    def is_ignorant(self, partner: Partner) -> None:
+    def note_ignorance(self, partner: Partner) -> None:
         """It does not know the packets of the exchange now."""
         partner.deaf_until = self._clock.seconds() + doubled(DEAF_SECONDS, partner.ignorant, MOST_DEAF)
         partner.ignorant += 1
