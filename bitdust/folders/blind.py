@@ -89,6 +89,13 @@ def spot_of(database: sqlite3.Connection, name: bytes) -> Spot | None:
     return Spot(*row) if row is not None else None
 
 
+def portion(database: sqlite3.Connection, table: str, after: bytes) -> tuple[bytes | None, bool]:
+    """The last of the next names of a table, in their order, that are looked at in one; and whether others follow."""
+    query = f"SELECT count(*), max(name) FROM (SELECT name FROM {table} WHERE name>? ORDER BY name LIMIT ?)"
+    count, last = database.execute(query, (after, ROWS)).fetchone()
+    return last, count == ROWS
+
+
 def note(database: sqlite3.Connection, places: Iterable[tuple[bytes, Spot]]) -> None:
     """Chunks are at these places, in the order of a segment."""
     ends: dict[int, int] = {}
@@ -127,17 +134,11 @@ class Blind:
         """To read some chunks, one after the other, in the thread of a connection."""
         return Kept(self._tree, database, self.doubted)
 
-    def read(self, name: bytes) -> bytes | None:
-        """A chunk, None where it is not here, or damaged."""
-        with self.kept(self._journal.database) as kept:
-            return kept.read(name)
-
     def wanted(self, most: int, after: bytes) -> tuple[list[Wanted], bytes | None]:
         """Chunks that are named and not here, in the order of their names, from after one of them; and after which one
         to go on, None at the end. Where hardly any is missing it is not looked at all of them at once."""
         database = self._journal.database
-        query = "SELECT count(*), max(name) FROM (SELECT name FROM pieces WHERE name>? ORDER BY name LIMIT ?)"
-        count, last = database.execute(query, (after, ROWS)).fetchone()
+        last, others_follow = portion(database, "pieces", after)
         rows = database.execute(
             "SELECT name, max(length) FROM pieces WHERE name>? AND name<=?"
             " AND NOT EXISTS (SELECT 1 FROM kept WHERE kept.name=pieces.name) GROUP BY name ORDER BY name LIMIT ?",
@@ -145,7 +146,7 @@ class Blind:
         ).fetchall()
         if len(rows) == most:
             last = rows[-1][0]
-        elif count < ROWS:
+        elif not others_follow:
             last = None
         return [Wanted(name, length) for name, length in rows], last
 

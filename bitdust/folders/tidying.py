@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from bitdust.folders.blind import FORMER, ROWS, Blind, Kept, former_place, note, spot_of
+from bitdust.folders.blind import FORMER, ROWS, Blind, Kept, former_place, note, portion, spot_of
 from bitdust.folders.database import durably
 from bitdust.folders.journal import DAY, Journal
 from bitdust.folders.keys import sealed_name
@@ -185,12 +185,11 @@ class Tidying:
     def _drop(self, after: bytes) -> bytes | None:
         """Of the next chunks those that no record names any more; the last one that was looked at, None at the end."""
         database = self._journal.database
-        query = "SELECT count(*), max(name) FROM (SELECT name FROM kept WHERE name>? ORDER BY name LIMIT ?)"
-        count, last = database.execute(query, (after, ROWS)).fetchone()
+        last, others_follow = portion(database, "kept", after)
         rows = database.execute(NEEDED_NO_MORE, (after, last)).fetchall()
         if rows:
             self._let_go_of_unneeded(rows)
-        return last if count == ROWS else None
+        return last if others_follow else None
 
     def _let_go_of_unneeded(self, rows: list[tuple[bytes, int]]) -> None:
         database = self._journal.database

@@ -1,11 +1,13 @@
 """A keeper whose records are named by the test, and whose segments are small."""
 
+import errno
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -23,6 +25,12 @@ def chunks(count: int, size: int = 100) -> list[Chunk]:
     return [(sealed_name(data), data) for data in (os.urandom(size) for _ in range(count))]
 
 
+def read(keeper: Replica, name: bytes) -> bytes | None:
+    """A chunk as peers get it; None where it is not there, or damaged."""
+    with keeper.store.blind.kept(keeper.store.journal.database) as kept:
+        return kept.read(name)
+
+
 def to_format_2(keeper: Replica, kept: list[tuple[bytes, int]]) -> None:
     """A keeper's journal is as a former version has left it; chunks have names and sizes there."""
     with keeper.store.journal.change() as database:
@@ -30,6 +38,20 @@ def to_format_2(keeper: Replica, kept: list[tuple[bytes, int]]) -> None:
                        "CREATE TABLE kept(name BLOB PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID"):  # fmt: skip
             database.execute(change)
         database.executemany("INSERT INTO kept VALUES(?, ?)", kept)
+
+
+@contextmanager
+def unreadable(path: Path, offset: int | None = None) -> Iterator[None]:
+    """The disk does not give a file, or what begins at one place of it."""
+    real = os.pread
+
+    def pread(descriptor: int, size: int, at: int) -> bytes:
+        if offset in (None, at) and os.readlink(f"/dev/fd/{descriptor}") == str(path):
+            raise OSError(errno.EIO, "the disk failed")
+        return real(descriptor, size, at)
+
+    with mock.patch.object(os, "pread", pread):
+        yield
 
 
 class KeeperCase(SynchronousTestCase):
@@ -83,7 +105,7 @@ class KeeperCase(SynchronousTestCase):
 
     def here(self, some: list[Chunk]) -> list[bool]:
         """Which of them can be read, as the journal knows too."""
-        found = [self.keeper.store.blind.read(name) for name, _ in some]
+        found = [read(self.keeper, name) for name, _ in some]
         self.assertEqual([one for one in found if one is not None],
                          [data for (_, data), one in zip(some, found, strict=True) if one is not None])  # fmt: skip
         return [one is not None for one in found]

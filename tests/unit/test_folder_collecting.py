@@ -5,11 +5,11 @@ import os
 import random
 from unittest import mock
 
-from bitdust.folders import tidying
+from bitdust.folders import blind, tidying
 from bitdust.folders.blind import FORMER, former_place, spot_of
 from bitdust.folders.segments import HEAD, LONGEST, MAGIC, name_of
 from tests.unit.folder_kit import Replica, damage, encrypted_secret, kept_at
-from tests.unit.keeper_kit import FULL, Chunk, KeeperCase, chunks, to_format_2
+from tests.unit.keeper_kit import FULL, Chunk, KeeperCase, chunks, read, to_format_2, unreadable
 
 
 class CollectTests(KeeperCase):
@@ -28,7 +28,7 @@ class CollectTests(KeeperCase):
 
     def test_looked_at_in_portions(self) -> None:
         """What is needed no more is looked for name by name, so many in one job, whether anything is found or not."""
-        self.patch(tidying, "ROWS", 10)
+        self.patch(blind, "ROWS", 10)
         some = sorted(chunks(100))
         self.keep(some)
         self.assertEqual(self.steps(self.collect), 11)
@@ -132,14 +132,7 @@ class CollectTests(KeeperCase):
         self.keep(some)
         self.name(needed := some[6:17] + some[23:34] + some[40:])
         path, bad = kept_at(self.keeper, some[10][0])
-        real = os.pread
-
-        def read(descriptor: int, size: int, offset: int) -> bytes:
-            if offset == bad.offset and os.readlink(f"/dev/fd/{descriptor}") == str(path):
-                raise OSError(errno.EIO, "the disk failed")
-            return real(descriptor, size, offset)
-
-        with mock.patch.object(os, "pread", read):
+        with unreadable(path, bad.offset):
             self.steps()
             self.steps()
             self.steps()
@@ -192,7 +185,7 @@ class CollectTests(KeeperCase):
         real = spot_of
         found = [stale]
         with mock.patch("bitdust.folders.blind.spot_of", lambda *asked: found.pop() if found else real(*asked)):
-            self.assertEqual(self.keeper.store.blind.read(some[8][0]), some[8][1])
+            self.assertEqual(read(self.keeper, some[8][0]), some[8][1])
         self.assertEqual((found, len(self.keeper.store.blind.doubted)), ([], 0))
 
     def test_how_much_there_is(self) -> None:
@@ -329,14 +322,7 @@ class FormerTests(KeeperCase):
     def test_unreadable(self) -> None:
         """A file that the disk does not give now stays, and is moved another time."""
         path = self.keeper.root / former_place(self.chunks[5][0])
-        real = os.pread
-
-        def read(descriptor: int, size: int, offset: int) -> bytes:
-            if os.readlink(f"/dev/fd/{descriptor}") == str(path):
-                raise OSError(errno.EIO, "the disk failed")
-            return real(descriptor, size, offset)
-
-        with mock.patch.object(os, "pread", read):
+        with unreadable(path):
             self.steps()
             self.steps()
             self.steps()

@@ -3,9 +3,11 @@ is there when the next process has gone on."""
 
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 from unittest import mock
+
+from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.folders import tree
 from bitdust.testing.faulty_disk import WRITE, Change, Crash, Fault, FaultyDisks
@@ -77,9 +79,32 @@ class Life:
         return self.kinds
 
 
-class CrashTests(ReplicaCase):
+class DyingCase(SynchronousTestCase):
     every = 11
     """Of many changes each so-many-th in each way, and another one in the next way."""
+
+    def deaths(
+        self, one: Replica, live: Callable[[], None], least: int, hows: Collection[str], only: Mapping[str, str]
+    ) -> Iterator[tuple[str, int, str]]:
+        """Ways to die, which change that is at, and of which kind: more than so many changes. Each time home and folder
+        are as they were before."""
+        one.close()
+        places = one.base / one.name, one.root
+        for place in places:
+            shutil.copytree(place, f"{place}.before", symlinks=True)
+        kinds = Life(one, 0, "before").run(live)
+        self.assertGreater(len(kinds), least)
+        for shift, how in enumerate(hows):
+            for at, kind in enumerate(kinds, 1):
+                if only.get(how, kind) == kind and (at + shift) % self.every == 0:
+                    for place in places:
+                        shutil.rmtree(place)
+                        shutil.copytree(f"{place}.before", place, symlinks=True)
+                    yield how, at, kind
+        one.open()
+
+
+class CrashTests(DyingCase, ReplicaCase):
 
     def setUp(self) -> None:
         super().setUp()
@@ -104,21 +129,9 @@ class CrashTests(ReplicaCase):
         self.bob.apply(self.alice)
 
     def lives(self, live: Callable[[], None], wanted: dict[str, object]) -> None:
-        self.bob.close()
-        places = self.bob.base / self.bob.name, self.bob.root
-        for place in places:
-            shutil.copytree(place, f"{place}.before", symlinks=True)
-        kinds = Life(self.bob, 0, "before").run(live)
-        self.assertGreater(len(kinds), 20)
-        for shift, how in enumerate(HOWS):
-            for at, kind in enumerate(kinds, 1):
-                if ONLY.get(how, kind) == kind and (at + shift) % self.every == 0:
-                    for place in places:
-                        shutil.rmtree(place)
-                        shutil.copytree(f"{place}.before", place, symlinks=True)
-                    Life(self.bob, at, how).run(live)
-                    self.judge(f"{how} change {at} ({kind})", wanted)
-        self.bob.open()
+        for how, at, kind in self.deaths(self.bob, live, 20, HOWS, ONLY):
+            Life(self.bob, at, how).run(live)
+            self.judge(f"{how} change {at} ({kind})", wanted)
 
     def judge(self, when: str, wanted: dict[str, object]) -> None:
         """What is under a name is whole, and the next process comes to the end."""

@@ -4,13 +4,11 @@ is lost, none that was kept is fetched twice, and the next process goes on."""
 import contextlib
 import errno
 import os
-import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 from twisted.python.failure import Failure
-from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.folders import keeping, segments, tidying
 from bitdust.folders.blind import former_place
@@ -21,8 +19,8 @@ from bitdust.folders.tree import BLIND
 from bitdust.testing.faulty_disk import SYNC, Change, Fault
 from bitdust.wire.errors import BitDustError
 from tests.unit.folder_kit import Replica, encrypted_secret
-from tests.unit.keeper_kit import to_format_2
-from tests.unit.test_folder_crash import HOWS, ONLY, Life
+from tests.unit.keeper_kit import read, to_format_2
+from tests.unit.test_folder_crash import HOWS, ONLY, DyingCase, Life
 
 WAYS = [*HOWS, "torn", "fails"]
 ONLY_AT = ONLY | {"torn": SYNC}
@@ -48,7 +46,7 @@ class FailingLife(Life):
         return self.kinds
 
 
-class KeeperCrashTests(SynchronousTestCase):
+class KeeperCrashTests(DyingCase):
     every = 2
     """Of many changes each so-many-th in each way, and another one in the next way."""
 
@@ -91,32 +89,20 @@ class KeeperCrashTests(SynchronousTestCase):
     def lives(self, live: Callable[[], None], least: int) -> None:
         """Let a process die at its changes in each way."""
         before = self.names("kept")
-        self.keeper.close()
-        places = self.keeper.base / self.keeper.name, self.keeper.root
-        for place in places:
-            shutil.copytree(place, f"{place}.before", symlinks=True)
-        kinds = Life(self.keeper, 0, "before").run(live)
-        self.assertGreater(len(kinds), least)
-        for shift, how in enumerate(WAYS):
-            for at, kind in enumerate(kinds, 1):
-                if ONLY_AT.get(how, kind) == kind and (at + shift) % self.every == 0:
-                    for place in places:
-                        shutil.rmtree(place)
-                        shutil.copytree(f"{place}.before", place, symlinks=True)
-                    self.kept = set(before)
-                    life = (FailingLife if how == "fails" else Life)(self.keeper, at, how)
-                    life.run(live)
-                    try:
-                        self.judge()
-                    except Exception as error:
-                        raise AssertionError(f"{how} {at}, {life.last}: {error}") from error
-        self.keeper.open()
+        for how, at, _ in self.deaths(self.keeper, live, least, WAYS, ONLY_AT):
+            self.kept = set(before)
+            life = (FailingLife if how == "fails" else Life)(self.keeper, at, how)
+            life.run(live)
+            try:
+                self.judge()
+            except Exception as error:
+                raise AssertionError(f"{how} {at}, {life.last}: {error}") from error
 
     def names(self, table: str) -> set[bytes]:
         return {name for (name,) in self.keeper.store.journal.database.execute(f"SELECT name FROM {table}")}
 
     def readable(self, names: set[bytes]) -> None:
-        lost = [name for name in names if self.keeper.store.blind.read(name) is None]
+        lost = [name for name in names if read(self.keeper, name) is None]
         self.assertEqual(lost, [], "chunks that cannot be read")
 
     def judge(self) -> None:
@@ -176,7 +162,7 @@ class KeeperCrashTests(SynchronousTestCase):
         for name, _ in rows:
             path = self.keeper.root / former_place(name)
             path.parent.mkdir(exist_ok=True)
-            path.write_bytes(self.keeper.store.blind.read(name) or b"")
+            path.write_bytes(read(self.keeper, name) or b"")
         for path in (self.keeper.root / BLIND).glob("*.seg"):
             path.unlink()
         to_format_2(self.keeper, rows)

@@ -13,6 +13,7 @@ from bitdust.folders.fetching import QUESTIONS, Wanted
 from bitdust.folders.keys import sealed_name
 from bitdust.folders.secrets import Secret
 from tests.unit.folder_kit import Replica, damage, encrypted_secret, plain_secret, settle
+from tests.unit.keeper_kit import read
 
 CANARY = b"the canary sings in the mine"
 
@@ -72,7 +73,7 @@ class KeeperTests(SynchronousTestCase):
         self.kept()
         (row,) = self.keeper.store.journal.database.execute("SELECT name FROM kept").fetchall()
         damage(self.keeper, row[0])
-        self.assertIsNone(self.keeper.store.blind.read(row[0]))
+        self.assertIsNone(read(self.keeper, row[0]))
         reader = self.replica("reader", self.reader)
         reader.pull(self.keeper)
         reader.apply(self.keeper)

@@ -12,7 +12,7 @@ from bitdust.folders.journal import DAY
 from bitdust.folders.segments import HEAD, MAGIC, name_of
 from bitdust.folders.tree import ID, Missing
 from tests.unit.folder_kit import damage, kept_at
-from tests.unit.keeper_kit import Chunk, KeeperCase, chunks
+from tests.unit.keeper_kit import Chunk, KeeperCase, chunks, read
 
 
 class MendTests(KeeperCase):
@@ -87,7 +87,7 @@ class MendTests(KeeperCase):
         """Where the folder is not there at all, nothing leaves the journal: it is there again when its disk is."""
         root, aside = self.keeper.root, self.keeper.base / "aside"
         damage(self.keeper, self.chunks[0][0])
-        self.keeper.store.blind.read(self.chunks[0][0])
+        read(self.keeper, self.chunks[0][0])
         root.rename(aside)
         root.mkdir()
         self.assertRaises(Missing, self.steps, self.mend)
@@ -239,11 +239,7 @@ class ForgottenTests(KeeperCase):
         self.cut(lambda: self.keep(self.after))
         self.steps()
         self.steps()
-        self.name(self.before, self.after)
-        self.all_here(self.before + self.after)
-        self.name(self.before)
-        self.day()
-        self.assertEqual(self.here(self.after), [False] * 40)
+        self.wait_a_day()
         self.assertEqual(len(self.files()), 1)
 
     def day(self) -> None:
@@ -251,6 +247,14 @@ class ForgottenTests(KeeperCase):
         for _ in range(24):
             self.keeper.clock.advance(DAY / 24)
             self.steps()
+
+    def wait_a_day(self) -> None:
+        """They are all there when their records come; those that no record names are a day later no more."""
+        self.name(self.before, self.after)
+        self.all_here(self.before + self.after)
+        self.name(self.before)
+        self.day()
+        self.assertEqual(self.here(self.after), [False] * 40)
 
     def lose_the_journal(self) -> None:
         self.keeper.close()
@@ -415,11 +419,7 @@ class ForgottenTests(KeeperCase):
         for ahead in (40 * DAY, 0, -40 * DAY):
             self.keeper.ahead = ahead
             self.steps()
-        self.name(self.before, self.after)
-        self.all_here(self.before + self.after)
-        self.name(self.before)
-        self.day()
-        self.assertEqual(self.here(self.after), [False] * 40)
+        self.wait_a_day()
 
     def test_waits_for_somebody(self) -> None:
         """As long as nobody is here who could tell the records, the day does not begin."""

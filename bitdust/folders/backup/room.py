@@ -181,21 +181,21 @@ class SupplierCopies:
         figures, told = await copy.figures()
         state = _STATES.get(copy.machine.state, "keeping")
         left = max(0, figures.size - figures.kept)
-        if state == "kept" and (left or copy.has_changed or self._is_offering(config)):
+        is_offering, unfound = self._found_alone(config)
+        if state == "kept" and (left or copy.has_changed or is_offering):
             state = "keeping"
-        problem = "; ".join(filter(None, (copy.problem, self._unfound(config))))
+        problem = "; ".join(filter(None, (copy.problem, unfound)))
         return SuppliersRow(True, state, figures.size, figures.kept, left, told, problem)
 
-    def _is_offering(self, config: FolderConfig) -> bool:
-        """Whether it is still to be seen whether the secret alone finds what is kept: that is a part of being kept."""
+    def _found_alone(self, config: FolderConfig) -> tuple[bool, str]:
+        """Whether it is still to be seen whether the secret alone finds what is kept, which is a part of being kept;
+        and why nobody would find it, empty where that is not known."""
         holder = FolderKeys(config.secret).holder
-        return holder is not None and self.shelf.of(label_of(config.secret)).is_offering(holder.public)
-
-    def _unfound(self, config: FolderConfig) -> str:
-        """Why nobody would find with the secret alone what is kept; empty where that is not known."""
-        holder = FolderKeys(config.secret).holder
-        why = self.shelf.of(label_of(config.secret)).unfound(holder.public) if holder is not None else ""
-        return f"the secret alone does not bring it back: {why}" if why else ""
+        if holder is None:
+            return False, ""
+        shelf = self.shelf.of(label_of(config.secret))
+        why = shelf.unfound(holder.public)
+        return shelf.is_offering(holder.public), why and f"the secret alone does not bring it back: {why}"
 
     # what can be brought back
 
