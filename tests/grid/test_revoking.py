@@ -31,15 +31,20 @@ class RevokingCase(GridCase):
 class RevokedInGroups(GroupsCase, RevokingCase):
     """Alice made a group and says more in it than there is in any log of her files."""
 
-    def test_what_was_said_before(self) -> None:
-        """All that a device said in a group before it was revoked is heard by who comes later, and by who recovers."""
-        key = self.create()
-        bob, carl = self.members
+    def says_much(self) -> tuple[str, set[str]]:
+        """A group that the first member has joined, and what was said in it."""
+        key, bob = self.create(), self.members[0]
         self.invite(key, bob)
         texts = {str(number) for number in range(12)}
         for text in texts:
             self.say(key, self.alice, text)
         self.all_hear(key, [bob], texts)
+        return key, texts
+
+    def test_what_was_said_before(self) -> None:
+        """All that a device said in a group before it was revoked is heard by who comes later, and by who recovers."""
+        key, texts = self.says_much()
+        carl = self.members[1]
         self.grid.run(10)
         key_file = self.key_file(self.alice)
         self.alice.kill()
@@ -53,13 +58,8 @@ class RevokedInGroups(GroupsCase, RevokingCase):
 
     def test_a_group_that_was_left(self) -> None:
         """What a device had said in a group that its person has left counts still: who joins later hears it."""
-        key = self.create()
-        bob, carl = self.members
-        self.invite(key, bob)
-        texts = {str(number) for number in range(12)}
-        for text in texts:
-            self.say(key, self.alice, text)
-        self.all_hear(key, [bob], texts)
+        key, texts = self.says_much()
+        carl = self.members[1]
         other = self.recover(self.key_file(self.alice), "alice-too")
         self.grid.until(lambda: self.api(other, "groups_list"), MINUTE, "the group")
         self.all_hear(key, [other], texts, MINUTE)

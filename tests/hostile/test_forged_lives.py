@@ -358,8 +358,8 @@ class ManyLivesTests(ForgedCase):
         self.assertEqual((first.guests, first.is_aside, second.guests, second.is_aside), (None, False, (), False))
 
 
-class ReplacedTests(ForgedCase):
-    """The same in a little world, where a supplier of mine dies meanwhile."""
+class ForgedTownCase(ForgedCase):
+    """A little world, in which the device that forges was revoked."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -369,6 +369,10 @@ class ReplacedTests(ForgedCase):
         self.me.document.devices[self.thief.id] = FakeDevice(self.thief.public, revoked=2)
         self.town.start()
         self.town.clock.advance(1)
+
+
+class ReplacedTests(ForgedTownCase):
+    """The same in a little world, where a supplier of mine dies meanwhile."""
 
     def test_a_supplier_that_is_lost(self) -> None:
         """Its place goes to another one, though forged guests have taken all room beside it."""

@@ -7,10 +7,9 @@ from attrs import evolve
 
 from bitdust.suppliers.family import MyFamily
 from bitdust.suppliers.other_lives import MOST, OtherLives
-from tests.hostile.test_forged_lives import ForgedCase, people
+from tests.hostile.test_forged_lives import ForgedCase, ForgedTownCase, people
 from tests.stand_ins import StoredAsSaid
-from tests.unit.family_kit import Town
-from tests.unit.supplier_kit import START, FakeDevice
+from tests.unit.supplier_kit import START
 
 
 class GoneCase(ForgedCase):
@@ -110,17 +109,11 @@ class FollowedTests(ForgedCase):
         self.assertTrue(lives.are_unread(stored, people(100)[:1]))
 
 
-class EndedTests(ForgedCase):
+class EndedTests(ForgedTownCase):
     """A person ends the contracts of guests."""
 
     def setUp(self) -> None:
         super().setUp()
-        self.town = Town(Path(self.mktemp()), 4)
-        self.addCleanup(self.town.stop)
-        self.me = self.town.me
-        self.me.document.devices[self.thief.id] = FakeDevice(self.thief.public, revoked=2)
-        self.town.start()
-        self.town.clock.advance(1)
         self.town.unread = self.town.unlisted = {*people(11)}
         self.assertTrue(self.town.family.take_guests(self.forged(11)))
 
