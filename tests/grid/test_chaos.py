@@ -18,6 +18,7 @@ from tests.grid.chaos.field import Field, Finding
 from tests.grid.chaos.lives import are_left
 from tests.grid.chaos.talks import Talk, check_once, check_order
 from tests.grid.chaos.threads import Threads
+from tests.grid.chaos.truth import Truth
 
 
 class ChaosTests(SynchronousTestCase):
@@ -61,6 +62,25 @@ class PromiseTests(SynchronousTestCase):
         one.accept("other", b"content")
         one.take_back("other", b"content")
         self.assertEqual(one.items, ["file"])
+
+
+class TruthTests(SynchronousTestCase):
+    def test_a_pack_that_was_never_anywhere(self) -> None:
+        """Pieces of a pack are due where k of them are anywhere, or one waits at its owner; else nobody can make
+        them."""
+        field, home = Field(1, Path(self.mktemp())), Path(self.mktemp())
+        (home / "spool").mkdir(parents=True)
+        field.suppliers = {str(number): SimpleNamespace(number=number) for number in range(4)}
+        truth, owner = Truth(field), SimpleNamespace(home=home)
+        record = SimpleNamespace(pack=b"p" * 16, scheme=SimpleNamespace(n=4, k=2))
+        holders = {1}
+        self.patch(truth, "holds", lambda node, record, number: node.number == number and number in holders)
+        self.assertFalse(truth.can_be_made(owner, record))
+        (home / "spool" / f"{record.pack.hex()}.3").touch()
+        self.assertTrue(truth.can_be_made(owner, record))
+        (home / "spool" / f"{record.pack.hex()}.3").unlink()
+        holders.add(2)
+        self.assertTrue(truth.can_be_made(owner, record))
 
 
 class LivesTests(SynchronousTestCase):

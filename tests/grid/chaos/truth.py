@@ -114,6 +114,7 @@ class Truth:
             f"piece {place} of {pack.record.pack.hex()[:8]}"
             for pack in self.packs(owner)
             if place < pack.record.scheme.n and not self.holds(supplier, pack.record, place)
+            and self.can_be_made(owner, pack.record)
         ]
         if not self.has_ring(supplier, who):
             found.append("the key ring")
@@ -121,6 +122,18 @@ class Truth:
         if any(ends.get(device, 0) < end for device, end in self.own_ends(owner).items()):
             found.append("log entries")
         return found
+
+    def can_be_made(self, owner: ChaosNode, record: PackRecord) -> bool:
+        """Whether enough pieces of a pack are anywhere, or one still waits at its owner. A home that was lost amid an
+        upload leaves packs of which most suppliers have never heard."""
+        with self._database(owner.home / "catalog.db") as database:
+            query = "SELECT 1 FROM pieces WHERE pack=? AND data IS NOT NULL"
+            waits = database is not None and database.execute(query, (record.pack,)).fetchone() is not None
+        if waits or any((owner.home / "spool").glob(f"{record.pack.hex()}.*")):
+            return True
+        nodes = list(self.field.suppliers.values())
+        found = [number for number in range(record.scheme.n) if any(self.holds(node, record, number) for node in nodes)]
+        return len(found) >= record.scheme.k
 
     def check_named(self, owner: ChaosNode) -> None:
         """Every pack that a living version names is in the log, or a recovery would not know it. Raises `Finding`."""
