@@ -112,8 +112,7 @@ async def make_key(context: Context, key_alias: str, key_size: int | None, label
     pair: MasterKey = await context.world.run_in_thread(MasterKey.generate, bits)
     ring = context.me.key_ring
     ring.add(RingKey(key_alias, label, active, private=pair.to_pem(), public=pair.public.to_pem()))
-    ring.ensure_secret(key_alias, context.world.entropy, context.me.device_number)
-    context.me.save_key_ring()
+    context.me.ensure_secret(key_alias)
     row = key_row(context, ring.get(key_alias), False)
     context.events.send("key-generated", {name: row[name] for name in ("key_id", "label", "size")})
     return ring.get(key_alias)

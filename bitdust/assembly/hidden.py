@@ -47,8 +47,7 @@ class HiddenFiles:
         ring = self._me.key_ring
         if self._alias not in ring:
             ring.add(RingKey(self._alias, self._label))
-        if ring.ensure_secret(self._alias, self._around.world.entropy, self._me.device_number):
-            self._me.save_key_ring()
+        if self._me.ensure_secret(self._alias):
             self._around.events.send("key-generated", {"key_id": self._path("").rstrip(":"), "label": "", "size": 0})
 
     def _path(self, name: str) -> str:

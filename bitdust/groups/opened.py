@@ -362,8 +362,7 @@ class MyGroup(OpenShare, Discussion):
         return SharedKey(self.owner, self.alias, sorted(key.scopes), key.secrets, max(key.usable, default=None))
 
     def _make_secret(self, alias: str) -> None:
-        if self._me.key_ring.ensure_secret(alias, self._around.world.entropy, self._me.device_number):
-            self._me.save_key_ring()
+        if self._me.ensure_secret(alias):
             self._around.events.send("my-keys-renewed", {})
             self._donations.refresh()
 

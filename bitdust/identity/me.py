@@ -14,7 +14,7 @@ from bitdust.crypt.keyring import MASTER, KeyRing, RingKey
 from bitdust.crypt.master import MasterKey, MasterPublic
 from bitdust.events import Events
 from bitdust.identity.awaited import ALL, CUT_OFF, KEY_RING, read_awaited, was_cut_off, write_awaited
-from bitdust.identity.backup_mark import MARK, BackupMark, read_mark, write_mark
+from bitdust.identity.backup_mark import OwnMark
 from bitdust.identity.device_file import CERTIFICATE, kept_device, read_certificate, read_device
 from bitdust.identity.devices import former, with_new_device
 from bitdust.identity.document import Device, IdentityDocument
@@ -48,7 +48,7 @@ class Me(Waiting):
         self._certificate: DeviceCertificate | None = None
         self._addresses: list[str] = []
         self._ring = KeyRing()
-        self._mark: BackupMark | None = None
+        self._mark = OwnMark(self._folder)
         self._locked_key = ""
         self.locked_because = ""
         """Why the passphrase that the node was given for its start did not open the keys."""
@@ -143,14 +143,11 @@ class Me(Waiting):
     @property
     def backup_checked(self) -> float | None:
         """When a copy of my key file was last read back and found good (seconds since 1970), or None."""
-        if self._mark is None:
-            self._mark = read_mark(self._folder)
         return self._mark.when(self.fingerprint)
 
     def note_backup(self) -> None:
         """A copy of my key file was just read back and is good."""
-        write_mark(self._folder, self.fingerprint, self._world.wall())
-        self._mark = None
+        self._mark.write(self.fingerprint, self._world.wall())
 
     @property
     def present(self) -> bool:
@@ -294,10 +291,9 @@ class Me(Waiting):
         remove_safely(self._folder / CERTIFICATE)
         write_safely(self._folder / "devicekey", device.seed.hex().encode())
         if fresh:
-            remove_safely(self._folder / MARK)
+            self._mark.remove()
         else:
-            write_mark(self._folder, master.fingerprint, self._world.wall())
-        self._mark = None
+            self._mark.write(master.fingerprint, self._world.wall())
         self._awaited = frozenset() if fresh else ALL
         write_awaited(self._folder, self._awaited)
         write_safely(self._folder / "username", document.name.encode())
@@ -337,7 +333,11 @@ class Me(Waiting):
             return False
         if MASTER not in self._ring:
             self._ring.add(RingKey(MASTER, "my master key"))
-        made = self._ring.ensure_secret(MASTER, self._world.entropy, self.device_number)
+        return self.ensure_secret(MASTER)
+
+    def ensure_secret(self, alias: str) -> bool:
+        """Give a key of the ring its first storage secret, in a ring that was saved; True when there was none."""
+        made = self.key_ring.ensure_secret(alias, self._world.entropy, self.device_number)
         if made:
             self.save_key_ring()
         return made

@@ -274,8 +274,7 @@ class Core:
         return StorageKey(alias, epoch, secret, self.log_writer.logs.scopes(alias)[0])
 
     def _ensure_secret(self, alias: str) -> None:
-        if self.me.key_ring.ensure_secret(alias, self.world.entropy, self.me.device_number):
-            self.me.save_key_ring()
+        if self.me.ensure_secret(alias):
             self.key_ring_replicas.keys_changed()
 
     def secrets(self, alias: str, epoch: int) -> tuple[bytes, ...]:
