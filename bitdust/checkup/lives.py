@@ -1,4 +1,4 @@
-"""What is open of lives of before and of revoked devices, in words. No Twisted."""
+"""What is open of lives of before, of revoked devices and of logs that cannot be read, in words. No Twisted."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -32,3 +32,13 @@ def open_ends(devices: Sequence[int], has_key: bool) -> list[Finding]:
         return [ok("revoked devices", f"{text}; to wait no longer: bitdust identity revoke {devices[0]} --end-now")]
     again = f"bitdust identity revoke {devices[0]} --key-file FILE"
     return [warn("revoked devices", f"{text}, and saying it needs your private key", again)]
+
+
+def held_up(rows: Sequence[tuple[str, int, str]]) -> list[Finding]:
+    """Logs of which an entry cannot be taken over: the device, as it is called, the entry, and why."""
+    if not rows:
+        return []
+    names = few([f"entry {sequence} of device {name} ({reason})" for name, sequence, reason in rows], 3)
+    text = f"what these devices stored last is not seen here, since an entry cannot be read: {names}"
+    hint = "nothing is lost, and it is tried again by itself and at each start; a newer program may be able to read it"
+    return [warn("log entries", text, hint)]

@@ -104,6 +104,7 @@ def checks(node: Patient) -> Mapping[str, Check]:
         "former family": lambda: _unread(node),
         "revoked devices": lambda: _open_ends(node.me),
         "copied home": lambda: _copied(node),
+        "log entries": lambda: _held_up(node),
         "services": lambda: judging.services(node.driver.list()),
         "settings": lambda: in_thread(home.settings, folder),
         "disk": lambda: in_thread(home.disk, folder, _promised(node), node.settings.get(home.RESERVE)),
@@ -176,6 +177,13 @@ def _copied(node: Patient) -> list[Finding]:
     if found is None or device is None or device.revoked is not None:
         return []
     return judging.copied(device.number, found.is_open, node.world.wall() - found.time)
+
+
+def _held_up(node: Patient) -> list[Finding]:
+    rows = node.storage.core.log_replicas.held_up.rows() if node.storage.is_open else []
+    known = [(node.me.document.device(row.device), row) for row in rows]
+    names = [(str(device.number) if device is not None else row.device.hex(), row) for device, row in known]
+    return lives.held_up([(name, row.sequence, row.reason) for name, row in names])
 
 
 def _promised(node: Patient) -> int:

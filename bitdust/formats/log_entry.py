@@ -7,7 +7,7 @@ sequence and class of size of an entry, and that each names the hash of the one 
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import zstandard
@@ -16,7 +16,7 @@ from attrs import evolve, frozen
 from bitdust.crypt.ring_room import MAX_NAME
 from bitdust.crypt.sealing import open_entry, open_with_any, seal_entry
 from bitdust.formats.operations import OPS, Op, check_names, without_traps
-from bitdust.wire.encoding import WireError, encode
+from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.records import Head
 from bitdust.wire.schema import Bytes, Int, Optional, Struct, parse
 
@@ -48,6 +48,10 @@ ENTRY = Struct(
 _CONTENT = Struct({"lamport": Int(1), "time": Int(), "ops": OPS})
 
 
+class NewerEntry(WireError):
+    """An entry of a version that this program does not know."""
+
+
 @frozen
 class Content:
     """What an entry says. ``lamport`` orders entries of several devices, ``time`` is milliseconds for people."""
@@ -72,8 +76,14 @@ class Entry:
 
     @classmethod
     def parse(cls, data: bytes) -> "Entry":
-        """Raises `WireError`."""
-        value = parse(data, ENTRY, MAX_ENTRY, "log entry")
+        """Raises `WireError`, `NewerEntry` for one that only a newer program can read."""
+        try:
+            value = parse(data, ENTRY, MAX_ENTRY, "log entry")
+        except WireError as error:
+            version = _version_of(data)
+            if version > VERSION:
+                raise NewerEntry(error.code, f"a newer program has written it, in version {version}") from error
+            raise
         return cls(**value)
 
     def _open_fields(self) -> dict[str, Any]:
@@ -107,6 +117,16 @@ class Entry:
         plain = _unpack(_without_padding(packed) if self.version >= PADDED else packed)
         value = parse(plain, _CONTENT, MAX_PLAIN, "log content", max_items=1_000_000)
         return Content(value["lamport"], value["time"], without_traps(value["ops"]))
+
+
+def _version_of(data: bytes) -> int:
+    """The version that an entry claims; 0 for what is none."""
+    try:
+        value: Any = decode(data, MAX_ENTRY)
+    except WireError:
+        return 0
+    version = value.get("version") if type(value) is dict else 0
+    return version if type(version) is int else 0
 
 
 def seal(unsealed: Entry, secret: bytes, content: Content) -> Entry:
@@ -172,7 +192,22 @@ def check_chain(entries: list[bytes], log: LogName, after: tuple[int, bytes] | N
     ``after`` is sequence and hash of the entry before the first; None takes the first as it is (the start of a tail).
     Raises `WireError` ``broken-chain``.
     """
+    return list(_links(entries, log, after))
+
+
+def chain_of(entries: list[bytes], log: LogName) -> list[Entry]:
+    """As many of them as are as they should be, of which there must be one. Raises as `check_chain` does."""
     found: list[Entry] = []
+    try:
+        for entry in _links(entries, log, None):
+            found.append(entry)
+    except WireError:
+        if not found:
+            raise
+    return found
+
+
+def _links(entries: list[bytes], log: LogName, after: tuple[int, bytes] | None) -> Iterator[Entry]:
     for data in entries:
         entry = Entry.parse(data)
         if LogName(entry.owner, entry.scope, entry.device) != log:
@@ -180,8 +215,7 @@ def check_chain(entries: list[bytes], log: LogName, after: tuple[int, bytes] | N
         if after is not None and (entry.sequence, entry.previous) != (after[0] + 1, after[1]):
             raise WireError("broken-chain", f"entry {entry.sequence} does not follow entry {after[0]}")
         after = (entry.sequence, hash_of(data))
-        found.append(entry)
-    return found
+        yield entry
 
 
 @frozen

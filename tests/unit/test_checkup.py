@@ -26,6 +26,7 @@ from bitdust.identity.backup_mark import write_mark
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.storage.catalog import figures
 from bitdust.storage.catalog.database import open_catalog
+from bitdust.storage.log.held_up import HeldUp
 from bitdust.storage.log.other_life import Reunion
 from bitdust.wire.names import IDURL, new_version
 from bitdust.wire.sizes import in_words
@@ -390,6 +391,20 @@ class RunningTests(CheckupCase):
         self.assertEqual(running._other_life(self.node(storage=SimpleNamespace(is_open=False))), [])
         life.reunion = None
         self.assertEqual(running._other_life(self.node(storage=storage)), [])
+
+    def test_a_log_that_is_held_up(self) -> None:
+        """An entry that cannot be taken over is named with its device, by its number where it is mine."""
+        held_up = [HeldUp("master", number * 8, 7, "TypeError") for number in (b"a", b"b")]
+        replicas = SimpleNamespace(held_up=SimpleNamespace(rows=lambda: held_up))
+        storage = SimpleNamespace(is_open=True, core=SimpleNamespace(log_replicas=replicas))
+        names = {b"a" * 8: SimpleNamespace(number=2)}
+        me = SimpleNamespace(document=SimpleNamespace(device=names.get))
+        [found] = running._held_up(self.node(storage=storage, me=me))
+        self.assertEqual(found.check, "log entries")
+        for said in ("entry 7 of device 2 (TypeError)", f"entry 7 of device {(b'b' * 8).hex()}"):
+            self.assertIn(said, found.found)
+        held_up.clear()
+        self.assertEqual(running._held_up(self.node(storage=storage, me=me)), [])
 
     def node(self, **parts: Any) -> Any:
         clock = Clock()

@@ -17,19 +17,11 @@ from bitdust.replication import are_enough, places_heard
 from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.database import RECOVERING, meta, set_meta
 from bitdust.storage.catalog.whereabouts import OTHERS_WROTE
+from bitdust.storage.log.held_up import HeldLogs, HeldUp
+from bitdust.storage.log.missing import Missing, check_complete, losses, note_losses
 from bitdust.storage.log.others import OtherDevices
 from bitdust.storage.log.outdated import come_back, is_outdated, places_of_unheard
-from bitdust.storage.log.recovery import (
-    LogRecovery,
-    Missing,
-    Reader,
-    SeenHead,
-    check_complete,
-    covered,
-    highest,
-    losses,
-    note_losses,
-)
+from bitdust.storage.log.recovery import LogRecovery, Reader, SeenHead, covered, highest
 from bitdust.storage.log.replica import KeyLog, note_holdings
 from bitdust.storage.log.requests import LogRequests, ask_online
 from bitdust.storage.log.writer import LogWriter
@@ -104,6 +96,7 @@ class LogPull:
         self.grown_at = -inf
         """When entries of others came last, in seconds of the reactor's clock."""
         self.others = OtherDevices(around.me, writer.catalog, self._requests, ports)
+        self.held_up = HeldLogs(around, writer.catalog)
 
     async def run(self, logs: Sequence[KeyLog], accept_loss: bool) -> Pulled:
         """Compare all logs. Raises `BitDustError` ``keys-not-ready``, `CatalogError` ``catalog-incomplete``."""
@@ -253,19 +246,26 @@ class LogPull:
 
     async def _recover(self, logs: Sequence[KeyLog], heard: _Heard, accept_loss: bool) -> int:
         entries, missing, known = 0, list[tuple[str, Missing]](), losses(self._catalog.read)
-        reader = Reader(self._me.device.id, int(self._calendar.stamp() * 1000), self._was_here())
+        held_up, resting = list[HeldUp](), list[HeldUp]()
+        learnt, was_here = int(self._calendar.stamp() * 1000), self._was_here()
         for one in logs:
+            rests = self.held_up.resting(one.key)
             recovery = LogRecovery(self._catalog, self._writer.logs, one.key, self._requests.entries)
+            reader = Reader(self._me.device.id, learnt, was_here, rests)
             merged = await recovery.recover(heard.heads[one.key], reader)
             entries += merged.entries
             lost = [some for some in merged.missing if some.last > known.get((one.key, some.device), 0)]
             missing += [(one.key, some) for some in lost]
+            held_up += merged.held_up.values()
+            resting += rests.values()
+        await self.held_up.note(held_up, [some for some in held_up if some not in resting])
         self.lacking = frozenset(some.device for _, some in missing)
         check_complete([some for key, some in missing if self._may_be_safe(some, heard, key)], accept_loss)
         if missing and accept_loss:
             news = {(key, some.device): some.last for key, some in missing}
             await self._catalog.change(lambda database: note_losses(database, news))
             self.lacking = frozenset()
+        self.lacking |= {some.device for some in held_up if self._me.document.device(some.device) is not None}
         return entries
 
     def _may_be_safe(self, missing: Missing, heard: _Heard, key: str) -> bool:

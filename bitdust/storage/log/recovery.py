@@ -8,7 +8,6 @@ come into the wrong hands, so entries count up to a head that a device of the ow
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from attrs import define, evolve, field, frozen
 from twisted.internet.defer import Deferred
@@ -16,24 +15,21 @@ from twisted.logger import Logger
 
 from bitdust.crypt.device import check_record
 from bitdust.crypt.writers import GuestDevice, Marks
-from bitdust.formats.log_entry import Content, Entry, LogName, check_chain, hash_of
+from bitdust.formats.log_entry import Content, Entry, LogName, NewerEntry, hash_of
 from bitdust.formats.operations import Op
 from bitdust.outcome import outcome
-from bitdust.storage.catalog.catalog import Catalog, insert_entry, lamport
-from bitdust.storage.catalog.database import CatalogError, meta, set_base, set_meta
+from bitdust.storage.catalog.catalog import Catalog, lamport
+from bitdust.storage.catalog.database import set_base
 from bitdust.storage.catalog.guests import of_guest
 from bitdust.storage.log.access import LogAccess
-from bitdust.wire.encoding import WireError, decode, encode
+from bitdust.storage.log.held_up import HeldUp
+from bitdust.storage.log.missing import Missing
+from bitdust.storage.log.taking import Unusable, check_start, following, insert_what_applies, open_one
+from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.names import BadName
 from bitdust.wire.records import Head
 from bitdust.wire.signed import Signed
 
-INCOMPLETE = "catalog-incomplete"
-LOSSES = "accepted-losses"
-MOST_AHEAD = 2**32
-"""Places in the order of entries by which one may be ahead of all that are known."""
-MAX_LOSSES = 1024 * 1024
 Fetch = Callable[[bytes, LogName, int], "Deferred[list[bytes]]"]
 
 
@@ -101,28 +97,27 @@ def _of_guest(
 @frozen
 class Reader:
     """Who reads: the owner's ``device``, at the time ``learnt`` in milliseconds, from which on what entries delete is
-    held (0 holds nothing). ``was_here``: it has read all so lately that there may be no gap."""
+    held (0 holds nothing). ``was_here``: it has read all so lately that there may be no gap. ``resting``: by device
+    what is held up, and is not to be tried now."""
 
     device: bytes = b""
     learnt: int = 0
     was_here: bool = False
-
-
-@define
-class Missing:
-    """Entries ``first`` to ``last`` of a device's log that no reachable supplier gave."""
-
-    device: bytes
-    first: int
-    last: int
+    resting: Mapping[bytes, HeldUp] = field(factory=dict)
 
 
 @define
 class Merged:
-    """What a recovery brought."""
+    """What a recovery brought, what nobody gave, and what was given and cannot be taken over."""
 
     entries: int = 0
     missing: list[Missing] = field(factory=list)
+    held_up: dict[bytes, HeldUp] = field(factory=dict)
+
+    @property
+    def lacking(self) -> set[bytes]:
+        """Devices of whose logs not all was taken over."""
+        return {one.device for one in self.missing} | self.held_up.keys()
 
 
 class LogRecovery:
@@ -138,13 +133,15 @@ class LogRecovery:
         self._reader = Reader()
         self._told: dict[bytes, tuple[int, bytes]] = {}
         """By device, for what of its log a snapshot of a doubted device stands."""
+        self._newer: dict[bytes, HeldUp] = {}
+        """What somebody gave as a newer program's, and may have made up: others may give what can be read."""
 
     async def recover(self, heads: Sequence[SeenHead], reader: Reader | None = None) -> Merged:
         """Merge all entries up to the highest heads; what no supplier gave is named. What was fetched is kept."""
         merged = Merged()
         self._reader, self._told = reader or Reader(), {}
         await self._read_all(heads, merged)
-        while told := {one.device: self._told.pop(one.device) for one in merged.missing if one.device in self._told}:
+        while told := {one: self._told.pop(one) for one in merged.lacking if one in self._told}:
             await self._catalog.change(partial(_set_bases, key=self._key, bases=told))
             await self._read_all(heads, merged)
         return merged
@@ -154,7 +151,7 @@ class LogRecovery:
         devices = sorted({seen.head.device for seen in heads}, key=lambda device: (_is_told(trusted, device), device))
         before = -1
         while merged.entries > before:  # A snapshot may tell where the log of another device goes on.
-            before, merged.missing = merged.entries, []
+            before, merged.missing, merged.held_up = merged.entries, [], {}
             for device in devices:
                 await self._device(device, [seen for seen in heads if seen.head.device == device], merged)
 
@@ -176,13 +173,27 @@ class LogRecovery:
             return
         target = by_height[0].end
         holders = dict.fromkeys(seen.holder for seen in by_height if seen.holder is not None)
+        rests = self._reader.resting.get(device)
+        if rests is not None and rests.sequence == self._first(device, by_height):
+            merged.held_up[device] = rests
+            return
         for holder in holders:
-            if self._catalog.end(self._key, device).sequence >= target:
-                return
-            merged.entries += await self._from(holder, device, by_height)
-        reached = self._catalog.end(self._key, device).sequence
-        if reached < target and self._access.guest(scope, device) is None:  # a guest spoils nothing but its own log
-            merged.missing.append(Missing(device, reached + 1, target))
+            if self._catalog.end(self._key, device).sequence >= target or device in merged.held_up:
+                break
+            merged.entries += await self._from(holder, device, by_height, merged)
+        reached, newer = self._catalog.end(self._key, device).sequence, self._newer.pop(device, None)
+        if newer is not None and reached < newer.sequence:
+            merged.held_up.setdefault(device, newer)
+        if device in merged.held_up:
+            return
+        if reached < target and self._access.guest(scope, device) is None:
+            merged.missing.append(Missing(device, reached + 1, target))  # a guest spoils nothing but its own log
+
+    def _first(self, device: bytes, heads: Sequence[SeenHead]) -> int:
+        """Which entry of a log is wanted next: what is left of before a snapshot is read where there is no need to
+        begin with that."""
+        after = self._catalog.end(self._key, device).sequence + 1
+        return after if self._is_doubted(device) or self._reader.was_here else max(after, heads[0].head.first or 1)
 
     def _is_unknown(self, scope: bytes | None, device: bytes) -> bool:
         """Whether a log under a tag is of a device that the owner's document does not name: it may be a guest's whom
@@ -194,55 +205,61 @@ class LogRecovery:
         device = self._access.device(signer)
         return device is not None and device.revoked is None
 
-    async def _from(self, holder: bytes, device: bytes, heads: Sequence[SeenHead]) -> int:
+    async def _from(self, holder: bytes, device: bytes, heads: Sequence[SeenHead], merged: Merged) -> int:
         """As many entries as one supplier gives, up to the highest of some heads; the number of them."""
-        target, begin = heads[0].end, heads[0].head.first or 1
-        is_doubted, guest = self._is_doubted(device), self._access.guest(heads[0].head.scope, device)
+        target, guest = heads[0].end, self._access.guest(heads[0].head.scope, device)
+        marks = guest.marks if guest is not None else None
         count, log = 0, LogName(self._access.owner, heads[0].head.scope, device)
         while (end := self._catalog.end(self._key, device)).sequence < target:
-            # What is left of before a snapshot is read where there is no need to begin with that.
-            first = end.sequence + 1 if is_doubted or self._reader.was_here else max(end.sequence + 1, begin)
+            first = self._first(device, heads)
             got = await outcome(self._fetch(holder, log, first))
             if got.error is not None or not got.value:
                 return count
             try:
-                follows = end.sequence and Entry.parse(got.value[0]).sequence == end.sequence + 1
-                after = (end.sequence, end.hash) if follows else None
-                entries = check_chain(got.value, log, after)
-                _check_wanted(entries[0], first)
-                entries = _up_to_heads(entries, heads)
-                if not entries:
-                    return count
-                opened = self._opened(entries)
-                if after is None:
+                opened = self._opened(_up_to_heads(following(got.value, log, first, end), heads))
+                if opened and not (end.sequence and opened[0][0].sequence == end.sequence + 1):
                     check_start(opened[0])
-                clean = self._without_snapshot if is_doubted else self._with_true_bases
-                opened = [(entry, clean(content)) for entry, content in opened]
             except BitDustError as error:
                 self.log.warn("log entries of a supplier are refused: {error}", error=error)
+                if isinstance(error, Unusable | NewerEntry):
+                    found = merged.held_up if isinstance(error, Unusable) else self._newer
+                    found[device] = HeldUp.by(self._key, device, first, error)
                 return count
-            learnt, marks = self._reader.learnt, guest.marks if guest is not None else None
-            inserting = partial(insert_entries, key=self._key, opened=opened, learnt=learnt, guest=marks)
-            inserted = await outcome(self._catalog.change(inserting))
-            if inserted.error is not None and not _is_poison(inserted.error):
-                raise inserted.error
-            if inserted.error is not None:
-                self.log.error("log entries that came cannot be applied: {error!r}", error=inserted.error)
+            taken, why = await self._take(opened, marks)
+            ops = [op for _, content in taken for op in content.ops]
+            if taken:
+                self._catalog.learnt.emit(self._key, device, ops if marks is None else [*of_guest(ops, marks)])
+            count += len(taken)
+            if why is not None:
+                at = opened[len(taken)][0].sequence
+                self.log.error("log entry {at} that came cannot be applied: {error!r}", at=at, error=why)
+                merged.held_up[device] = HeldUp.by(self._key, device, at, why)
+            if why is not None or not taken:
                 return count
-            ops = [op for _, content in opened for op in content.ops]
-            self._catalog.learnt.emit(self._key, device, ops if marks is None else [*of_guest(ops, marks)])
-            count += len(opened)
         return count
 
+    async def _take(
+        self, opened: list[tuple[Entry, Content]], marks: Marks | None
+    ) -> tuple[list[tuple[Entry, Content]], BaseException | None]:
+        """Keep and apply entries, as many as can be: those, and what is wrong with the next one. Raises disk errors."""
+        if not opened:
+            return [], None
+        clean = self._without_snapshot if self._is_doubted(opened[0][0].device) else self._with_true_bases
+        opened = [(entry, clean(content)) for entry, content in opened]
+        inserting = partial(insert_what_applies, key=self._key, opened=opened, learnt=self._reader.learnt, guest=marks)
+        count, error = await self._catalog.change(inserting)
+        return opened[:count], error
+
     def _opened(self, entries: Sequence[Entry]) -> list[tuple[Entry, Content]]:
-        """As many as can be opened and have a place in the order: one that has none hides nothing before it. Raises
-        `BitDustError` where the first one is so."""
+        """As many as can be opened and have a place in the order: one that has none hides nothing before it.
+
+        Raises `BitDustError` where the first one is so: `Unusable` if nobody can have made that up without its secret.
+        """
         opened: list[tuple[Entry, Content]] = []
         known = lamport(self._catalog.read, self._key)
         for entry in entries:
             try:
-                content = entry.open(self._access.secrets(self._key, entry.epoch))
-                check_order([(entry, content)], known)
+                content = open_one(entry, self._access.secrets(self._key, entry.epoch), known)
             except BitDustError:
                 if not opened:
                     raise
@@ -271,36 +288,6 @@ class LogRecovery:
         return evolve(content, ops=[clean(op) if op["op"] == "snapshot" else op for op in content.ops])
 
 
-def _is_poison(error: BaseException) -> bool:
-    """Whether it is because of what stands in an entry, and not of the disk: nobody is to hide the logs of others."""
-    return isinstance(error, WireError | BadName) or not isinstance(error, BitDustError | OSError | sqlite3.Error)
-
-
-def check_start(first: tuple[Entry, Content]) -> None:
-    """A log begins with entry 1, or with the snapshot that stands for all before it. Raises `WireError`."""
-    entry, content = first
-    if entry.sequence > 1 and not any(op["op"] == "snapshot" for op in content.ops):
-        raise WireError("broken-chain", f"a log begins with entry {entry.sequence}, which is no snapshot")
-
-
-def check_order(opened: Sequence[tuple[Entry, Content]], known: int) -> None:
-    """Whoever stole a device could give its entries the last place there is in the order: nothing could follow them.
-
-    Each entry has a place behind all that its device knew, and there are not so many. What it repeats was before it.
-    """
-    for entry, content in opened:
-        repeated = [op["lamport"] for op in content.ops if op["op"] == "earlier"]
-        if content.lamport > known + MOST_AHEAD or max(repeated, default=0) > content.lamport:
-            raise WireError("bad-field", f"entry {entry.sequence} claims a place far ahead of all that is known")
-        known = max(known, content.lamport)
-
-
-def _check_wanted(entry: Entry, first: int) -> None:
-    """A supplier that gives what is known already would be asked for ever."""
-    if entry.sequence < first:
-        raise WireError("broken-chain", f"entry {entry.sequence} in place of entry {first}")
-
-
 def _up_to_heads(entries: Sequence[Entry], heads: Sequence[SeenHead]) -> list[Entry]:
     """What is signed of some entries. Raises `WireError` where they lead elsewhere than to a head."""
     for at in {seen.head.sequence for seen in heads}:
@@ -313,14 +300,6 @@ def _up_to_heads(entries: Sequence[Entry], heads: Sequence[SeenHead]) -> list[En
 def _set_bases(database: sqlite3.Connection, key: str, bases: Mapping[bytes, tuple[int, bytes]]) -> None:
     for device, (sequence, digest) in bases.items():
         set_base(database, key, device, sequence, digest)
-
-
-def insert_entries(
-    database: sqlite3.Connection, key: str, opened: list[tuple[Entry, Content]], learnt: int, guest: Marks | None
-) -> None:
-    """Inside a transaction: keep and apply entries in the order of their log."""
-    for entry, content in opened:
-        insert_entry(database, key, entry, content, learnt, guest)
 
 
 def covered(heads: Iterable[SeenHead], device: bytes) -> int:
@@ -342,28 +321,3 @@ def _is_told(heads: Sequence[SeenHead], device: bytes) -> bool:
 def highest(heads: Iterable[SeenHead], device: bytes) -> int:
     """The highest sequence of a device."""
     return max((seen.head.sequence for seen in heads if seen.head.device == device), default=0)
-
-
-def losses(database: sqlite3.Connection) -> dict[tuple[str, bytes], int]:
-    """By key and device up to which entry the person does without what no supplier gives."""
-    kept = meta(database, LOSSES)
-    rows: Any = decode(kept, MAX_LOSSES) if kept is not None else []
-    return {(key, device): last for key, device, last in rows}
-
-
-def note_losses(database: sqlite3.Connection, lost: Mapping[tuple[str, bytes], int]) -> None:
-    """Inside a transaction: these are not asked about again; whoever gives them later is welcome."""
-    rows = [[key, device, last] for (key, device), last in sorted((losses(database) | dict(lost)).items())]
-    set_meta(database, LOSSES, encode(rows))
-
-
-def check_complete(missing: Sequence[Missing], accept_loss: bool) -> None:
-    """Raises `CatalogError` ``catalog-incomplete`` when entries lack; with ``accept_loss`` the loss is logged."""
-    if not missing:
-        return
-    lacking = ", ".join(f"{one.device.hex()[:8]}: {one.first} to {one.last}" for one in missing)
-    hint = "start more of your suppliers, or revoke a device that is lost: bitdust identity revoke NUMBER --end-now"
-    text = f"log entries are missing ({lacking}); {hint}"
-    if not accept_loss:
-        raise CatalogError(INCOMPLETE, text, missing=[[m.device.hex(), m.first, m.last] for m in missing])
-    LogRecovery.log.warn("{text}", text=text)

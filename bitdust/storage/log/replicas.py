@@ -17,9 +17,9 @@ from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.catalog import LogEnd
 from bitdust.storage.log.device_fork import Copied, DeviceFork
 from bitdust.storage.log.heads import HeadPublisher
+from bitdust.storage.log.missing import INCOMPLETE
 from bitdust.storage.log.outdated import note_outdated
 from bitdust.storage.log.pull import Listed, LogPull, Pulled, is_recovered
-from bitdust.storage.log.recovery import INCOMPLETE
 from bitdust.storage.log.replica import KeyLog, sort_keys
 from bitdust.storage.log.riders import Riders
 from bitdust.storage.log.writer import LogWriter
@@ -59,7 +59,7 @@ class LogReplicas:
         self._logs: dict[str, KeyLog] = {}
         self._replicas: dict[str, Replicas] = {}
         self._pull = LogPull(around, writer, ports, calendar)
-        self.others = self._pull.others
+        self.others, self.held_up = self._pull.others, self._pull.held_up
         self._heads = HeadPublisher(around, ports, lambda one: self.safe_end(one.key, self._me.device.id))
         self._fork = DeviceFork(around, writer, ports.device_is_taken)
         self.reason = ""
@@ -129,8 +129,8 @@ class LogReplicas:
         return self.machine.state == "IN_SYNC!"
 
     def is_alone(self) -> bool:
-        """Whether no other device of mine was ever seen."""
-        return self.others.is_alone()
+        """Whether no other device of mine was ever seen, and all is read that former ones have stored."""
+        return self.others.is_alone() and not self.held_up.is_any_of_mine()
 
     def is_alone_in(self, key: str) -> bool:
         """Whether besides nobody whom I let in writes under a key."""
