@@ -10,6 +10,7 @@ from bitdust.api.people import FINGERPRINT_DIGITS, NO_PERSON, document_of, find_
 from bitdust.api.table import Param, Route, method
 from bitdust.crypt.keyring import MASTER, RingKey
 from bitdust.crypt.master import MasterKey, MasterPublic
+from bitdust.identity.ring_change import ring_change
 from bitdust.people.keys.audits import Question
 from bitdust.people.keys.giving import Gift
 from bitdust.people.keys.pem import spki_of
@@ -110,9 +111,9 @@ async def make_key(context: Context, key_alias: str, key_size: int | None, label
         raise BitDustError("key-exists", f"key {key_alias!r} exists already")
     bits = _bits(key_size or int(context.settings.get("personal/private-key-size")))
     pair: MasterKey = await context.world.run_in_thread(MasterKey.generate, bits)
-    ring = context.me.key_ring
-    ring.add(RingKey(key_alias, label, active, private=pair.to_pem(), public=pair.public.to_pem()))
-    context.me.ensure_secret(key_alias)
+    with ring_change(context.me) as ring:
+        ring.add(RingKey(key_alias, label, active, private=pair.to_pem(), public=pair.public.to_pem()))
+        ring.ensure_secret(key_alias, context.world.entropy, context.me.device_number)
     row = key_row(context, ring.get(key_alias), False)
     context.events.send("key-generated", {name: row[name] for name in ("key_id", "label", "size")})
     return ring.get(key_alias)

@@ -44,9 +44,8 @@ class HiddenFiles:
 
     def make_key(self) -> None:
         """See that there is the key."""
-        ring = self._me.key_ring
-        if self._alias not in ring:
-            ring.add(RingKey(self._alias, self._label))
+        if self._alias not in self._me.key_ring:
+            self._me.key_ring.add(RingKey(self._alias, self._label))
         if self._me.ensure_secret(self._alias):
             self._around.events.send("key-generated", {"key_id": self._path("").rstrip(":"), "label": "", "size": 0})
 

@@ -10,6 +10,7 @@ from twisted.logger import Logger
 
 from bitdust.crypt.keyring import MASTER, RingKey
 from bitdust.crypt.shares import GivenShare, Grant
+from bitdust.identity.ring_change import ring_change
 from bitdust.outcome import outcomes
 from bitdust.peers.again import AskAgain
 from bitdust.peers.own_devices import sessions_of
@@ -20,6 +21,7 @@ from bitdust.shares.donation import Donation
 from bitdust.shares.offer import write_offer
 from bitdust.shares.ports import GroupKeepers, MyFamily, OfferRecords
 from bitdust.shares.published import Publishing, is_published
+from bitdust.shares.writers import note_devices
 from bitdust.signal import Signal
 from bitdust.surroundings import Connected
 from bitdust.wire.capability import MOST_DAYS, Capability, Right, ShownCapability, shown_end
@@ -109,14 +111,16 @@ class Donations:
         now = int(self._around.world.wall())
         if ends is not None and not now < ends <= now + LONGEST:
             raise BitDustError("bad-argument", f"a grant ends within {MOST_DAYS - 1} days from now")
-        known = self._kept(alias, Grant(b"", holder, rights, quota, now, ends or now + LATEST))
-        ident = known.id if known is not None else self._around.world.entropy(16)
-        # Of two states of one grant the later one wins: this one, though the clock was ahead when the other was made.
-        begun, before = (max(now, known.since + 1), known.ends) if known is not None else (now, 0)
-        ends = ends or max(begun + LONGEST, before)
-        grant = Grant(ident, holder, rights, quota, max(begun, self._last(alias)), ends)
-        self._me.key_ring.grant(alias, grant)
-        self._me.save_key_ring()
+        with ring_change(self._me) as ring:
+            # A revoked device may know all that it has.
+            ring.ensure_secret(alias, self._around.world.entropy, self._me.device_number)
+            known = self._kept(alias, Grant(b"", holder, rights, quota, now, ends or now + LATEST))
+            ident = known.id if known is not None else self._around.world.entropy(16)
+            # Of two states of one grant the later one wins: this one, though the clock was ahead when the other was
+            # made.
+            begun, before = (max(now, known.since + 1), known.ends) if known is not None else (now, 0)
+            ends = ends or max(begun + LONGEST, before)
+            ring.grant(alias, Grant(ident, holder, rights, quota, max(begun, self._last(alias)), ends))
         self._around.events.send("share-granted", self._shown(alias, holder))
         self.changed.emit(alias)
         self.refresh()
@@ -138,7 +142,7 @@ class Donations:
         return 1 + max((one.since for one in grants if one.since < U63), default=-1)
 
     def _need_grantable(self, alias: str) -> None:
-        key, ring = self._me.key_ring.get(alias), self._me.key_ring
+        key = self._me.key_ring.get(alias)
         if alias == MASTER:
             raise BitDustError("not-allowed", "the master key is yours alone; make a share, and store there")
         if "$" in alias:
@@ -146,8 +150,6 @@ class Donations:
         if not key.secrets or not key.scopes or self._holders(alias) is None:
             joining = "; join the group, then you and its members keep it" if alias.startswith(GROUP_PREFIX) else ""
             raise BitDustError("keys-not-ready", f"you have no suppliers yet who could hold what is shared{joining}")
-        # A revoked device may know all that it has.
-        ring.ensure_secret(alias, self._around.world.entropy, self._me.device_number)
 
     def _holders(self, alias: str) -> Signed | None:
         """The signed record of who holds what is under a key: my suppliers, or members of a group while I have none."""
@@ -167,12 +169,11 @@ class Donations:
 
     def revoke(self, alias: str, grants: list[Grant]) -> None:
         """Take back these grants; whoever has another one stays let in, and is brought the new secret."""
-        ring, me = self._me.key_ring, self._me
-        for grant in grants:
-            ring.grant(alias, evolve(grant, revoked=True))
-        if not is_published(alias):  # whoever has the secret behind the holder could read what is new all the same
-            ring.renew_secret(alias, self._around.world.entropy, me.device_number)
-        me.save_key_ring()
+        with ring_change(self._me) as ring:
+            for grant in grants:
+                ring.grant(alias, evolve(grant, revoked=True))
+            if not is_published(alias):  # whoever has the secret behind the holder could read what is new all the same
+                ring.renew_secret(alias, self._around.world.entropy, self._me.device_number)
         for holder in sorted({grant.holder for grant in grants}):
             if self.grant_of(alias, holder) is None:
                 self._around.events.send("share-revoked", self._shown(alias, holder))
@@ -209,7 +210,8 @@ class Donations:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = self._around.world.clock.callLater(LOOK_AGAIN, self.refresh, True)
-        self._note_devices()
+        if self._me.present and note_devices(self._me, self._around.identities):
+            self.writers_changed.emit()
         wanted = dict(self._wanted())
         for place, donation in list(self._running.items()):
             if place not in wanted or wanted[place][1].id != donation.ident:
@@ -229,11 +231,15 @@ class Donations:
         return digest != donation.tried or (once_more and (digest != donation.delivered or self._is_behind(donation)))
 
     def _may_bring(self, grant: bytes) -> bool:
-        donation = next((one for one in self._running.values() if one.ident == grant), None)
+        donation = self._named(grant)
         return donation is not None and donation.machine.state == "DELIVERED" and self._is_behind(donation)
 
     def _bring_again(self, grant: bytes) -> None:
-        next(one for one in self._running.values() if one.ident == grant).machine.send("changed")
+        if (donation := self._named(grant)) is not None:
+            donation.machine.send("changed")
+
+    def _named(self, grant: bytes) -> Donation | None:
+        return next((one for one in self._running.values() if one.ident == grant), None)
 
     def _is_behind(self, donation: Donation) -> bool:
         """Whether a device of the holder is here that has not taken what another one has."""
@@ -246,20 +252,6 @@ class Donations:
         """Something newer is known of somebody."""
         if any(grant.holder == fingerprint for key in self._me.key_ring.keys.values() for grant in key.grants):
             self.refresh()
-
-    def _note_devices(self) -> None:
-        """Note the devices of those who may write: whoever reads is to know what is theirs, without asking them."""
-        news = False
-        for key in self._me.key_ring.living() if self._me.present else []:
-            for grant in key.grants:
-                document = self._around.identities.get(grant.holder) if grant.writes and not grant.revoked else None
-                keys = {device.key for device in document.devices} if document is not None else set()
-                if not keys <= grant.devices:
-                    news = True
-                    self._me.key_ring.grant(key.key_id, evolve(grant, devices=grant.devices | keys))
-        if news:
-            self._me.save_key_ring()
-            self.writers_changed.emit()
 
     def _wanted(self) -> "Iterator[tuple[Place, tuple[RingKey, Grant]]]":
         now = self._around.world.wall()

@@ -33,7 +33,8 @@ class Withdrawals:
         self._me = around.me
         self._family = family
         self._told: set[tuple[bytes, bytes]] = set()
-        self._on_the_way: set[tuple[bytes, bytes]] = set()
+        self._busy: set[bytes] = set()
+        """Suppliers that are told just now: the next time they hear all that came meanwhile."""
         self._removers: list[Callable[[], None]] = []
         self._again = AskAgain(around.world.clock, around.sessions.connected, self._tell, LONGEST)
         self.told: Signal[[]] = Signal()
@@ -94,11 +95,11 @@ class Withdrawals:
     def _tell(self, supplier: bytes) -> None:
         if not self._removers or not self._around.sessions.connected(supplier):
             return
-        due = [one for one in self._due() if one[0] == supplier and one not in self._on_the_way]
-        if due:
-            self._on_the_way.update(due)
+        due = [one for one in self._due() if one[0] == supplier]
+        if due and supplier not in self._busy:
+            self._busy.add(supplier)
             bringing = Deferred.fromCoroutine(self._bring(supplier, [ident for _, ident in due]))
-            bringing.addBoth(self._brought, supplier, due)
+            bringing.addBoth(self._brought, supplier)
 
     async def _bring(self, supplier: bytes, idents: list[bytes]) -> None:
         """The first one alone: who is starting is not asked to take all the others. Fails where one was not taken."""
@@ -115,10 +116,11 @@ class Withdrawals:
         if failed is not None and failed.error is not None:
             raise failed.error
 
-    def _brought(self, result: Failure | None, supplier: bytes, some: list[tuple[bytes, bytes]]) -> None:
-        self._on_the_way.difference_update(some)
+    def _brought(self, result: Failure | None, supplier: bytes) -> None:
+        self._busy.remove(supplier)
         if result is None:
             self._again.forget(supplier)
+            self._tell(supplier)
             return
         self.log.info("a supplier has not taken a revocation yet: {why}", why=result.value)
         if self._removers:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, fail, succeed
@@ -11,8 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.boxes import open_from
 from bitdust.crypt.device import DeviceKey
-from bitdust.crypt.keyring import RingKey
+from bitdust.crypt.keyring import KeyRing, RingKey
 from bitdust.crypt.shares import MAX_GRANTS, MAX_SHUT, Grant
+from bitdust.identity.ring_file import read_ring
 from bitdust.peers.again import SOON
 from bitdust.shares.donations import DAY, LONGEST, LOOK_AGAIN, READER, RENEWED_BEFORE, Donations
 from bitdust.shares.offer import read_offer
@@ -84,6 +86,66 @@ class Events:
 
     def subscribe(self, listener: Any, *names: str) -> Any:
         return lambda: None
+
+
+class RefusedTests(DonationsCase):
+    """What is refused leaves the ring as it is on the disk."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.ring.keys[ALIAS] = self.ring.get(ALIAS).all_retired()
+        self.me.save_key_ring()
+
+    def kept(self) -> KeyRing:
+        return read_ring(self.node.home / "metadata" / "keyring", self.me.device, self.me.master)
+
+    def refuse(self, **given: Any) -> None:
+        rest = {"rights": READER, "quota": 0, "ends": None} | given
+        self.assertRaises(BitDustError, self.donations.grant, ALIAS, HOLDER.public, *rest.values())
+        self.assertEqual(self.ring.to_bytes(), self.kept().to_bytes())
+
+    def test_a_grant_that_has_ended(self) -> None:
+        """No secret is made for a grant with an end that cannot be: it would be in memory alone."""
+        self.refuse(ends=1)
+
+    def test_a_full_ring(self) -> None:
+        """Neither a secret is made, nor what was given before taken back, where there is no room for the grant."""
+        self.donations.let_in(ALIAS, HOLDER.public)
+        self.ring.keys[ALIAS] = self.ring.get(ALIAS).all_retired()
+        self.me.save_key_ring()
+        real, self.calls = self.ring.grant, 0
+
+        def grant(key_id: str, grant: Any) -> None:
+            self.calls += 1
+            if self.calls > 1:
+                raise BitDustError("too-many-keys", "no room")
+            real(key_id, grant)
+
+        self.patch(KeyRing, "grant", lambda ring, *rest: grant(*rest))
+        self.refuse(ends=int(self.node.world.wall()) + 1000)
+        self.assertEqual(self.calls, 2)
+
+    def test_a_grant_that_is_taken(self) -> None:
+        """What is granted is on the disk, with a secret that seals."""
+        self.donations.let_in(ALIAS, HOLDER.public)
+        self.assertEqual(len(self.kept().get(ALIAS).usable), 1)
+        self.assertEqual(self.ring.to_bytes(), self.kept().to_bytes())
+
+    def test_no_room_for_devices(self) -> None:
+        """Where devices of a writer find no room in the ring, what else is due goes on."""
+        person = SimpleNamespace(devices=[SimpleNamespace(key=b"d" * 32)], idurl="", global_id="b")
+        around = evolve(self.donations._around, identities=SimpleNamespace(get=lambda who: person, changed=Signal()))
+        self.donations.start()
+        self.donations.grant(ALIAS, HOLDER.public, (*READER, Right.LOG), 1000, None)
+        running, self.donations._around = self.donations._running, around
+        self.donations._running = {}
+        full = mock.Mock(side_effect=BitDustError("too-many-keys", "no room"))
+        with mock.patch.object(KeyRing, "grant", full):
+            self.donations.refresh()
+        self.assertEqual((len(full.mock_calls), len(self.donations.of(ALIAS))), (1, 1))
+        self.donations._running |= running
+        self.donations.refresh()
+        self.assertEqual(self.kept().get(ALIAS).grants[0].devices, {b"d" * 32})
 
 
 class PublishedTests(DonationsCase):

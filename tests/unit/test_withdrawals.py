@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from attrs import evolve
-from twisted.internet.defer import fail, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.keyring import RingKey
@@ -109,6 +109,28 @@ class WithdrawalsTests(SynchronousTestCase):
         self.answers.clear()
         self.passes(SOON)
         self.assertEqual(self.withdrawals.waiting(), 0)
+
+    def test_one_more_while_another_is_on_its_way(self) -> None:
+        """What is taken back while a supplier is told something else comes after it, and after a refusal."""
+        ring, here = self.node.me.key_ring, SUPPLIERS[0]
+        key = ring.get("share_1")
+        ring.keys["share_1"] = evolve(key, grants=key.grants[:1])
+        self.here -= set(SUPPLIERS[1:])
+        answers = [Deferred(), Deferred(), Deferred(), Deferred()]
+        waiting = iter(answers)
+        outbox = SimpleNamespace(send=lambda *packet, deadline: next(waiting))
+        self.withdrawals._around = evolve(self.withdrawals._around, outbox=outbox)
+        self.withdrawals.start()
+        ring.keys["share_1"] = evolve(key, grants=key.grants[:2])
+        self.withdrawals.tell()
+        answers[0].errback(BitDustError("no-answer", "not now"))
+        answers[1].callback(SimpleNamespace(fields={}))
+        self.passes(2 * SOON)
+        for answer in answers[2:]:
+            if not answer.called:
+                answer.callback(SimpleNamespace(fields={}))
+        self.assertEqual(self.withdrawals.known_to(key.grants[0].id, [here]), 1)
+        self.assertEqual(self.withdrawals.known_to(key.grants[1].id, [here]), 1)
 
     def test_who_goes(self) -> None:
         """Nobody who is away is told, and nothing is left behind at the end."""
