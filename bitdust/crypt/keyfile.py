@@ -22,6 +22,7 @@ from bitdust.wire.schema import Bytes, Int, ListOf, Optional, Struct, Text, pars
 MAX_KEY_FILE = 16 * 1024
 MAX_HINTS = 13 * 512
 HINTS_VERSION = 3
+"""Before 3 there was no ``family``, before 2 a device had one log for all keys, of which nothing is left."""
 MAX_SEEDS, MAX_HINTED, MAX_HEADS = 16, 64, 8
 _BYTE_ORDER_MARK = "\ufeff"
 _BOX_VERSION = 2
@@ -32,9 +33,9 @@ _HINTS = "BITDUST HINTS"
 _BOX = Struct({"version": Int(1, _BOX_VERSION), "salt": Bytes(16), "nonce": Bytes(12), "box": Bytes(64, 12 * 1024)})
 _HINTS_FIELDS = Struct(
     {
-        "version": Int(HINTS_VERSION, HINTS_VERSION),
+        "version": Int(1, HINTS_VERSION),
         "revision": Int(0, 2**31),
-        "family": Int(0, 2**31),
+        "family": Optional(Int(0, 2**31)),
         "seeds": ListOf(Text(300), MAX_SEEDS),
         "suppliers": ListOf(Struct({"fingerprint": Bytes(32), "addresses": ListOf(ADDRESS, 4)}), MAX_HINTED),
         "heads": ListOf(
@@ -103,11 +104,14 @@ class Hints:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Hints":
-        """Raises `WireError`."""
+        """Of any version, since a person keeps a key file for years. Raises `WireError`."""
         value = parse(data, _HINTS_FIELDS, MAX_HINTS, "hints")
+        if ("family" in value) != (value["version"] >= 3):
+            raise WireError("malformed", "hints.family: belongs to version 3")
         suppliers = (SupplierHint(item["fingerprint"], tuple(item["addresses"])) for item in value["suppliers"])
-        heads = (HeadHint(**item) for item in value["heads"])
-        return cls(value["revision"], tuple(value["seeds"]), tuple(suppliers), tuple(heads), value["family"])
+        heads = (HeadHint(**item) for item in (value["heads"] if value["version"] > 1 else ()))
+        family = value.get("family", 0)
+        return cls(value["revision"], tuple(value["seeds"]), tuple(suppliers), tuple(heads), family)
 
 
 @frozen
