@@ -68,6 +68,8 @@ class Discussion(ABC):
         self._watched: set[bytes] = set()
         self.conversation = conversation_of(owner, alias)
         self._is_handing_on = self._is_wanted_again = False
+        self.is_aside = False
+        """Whether it is read without being joined: nothing that was said there is handed on."""
         self._sequence = 0
         self._looked: dict[bytes, float] = {}
         self._new_devices = NewDevices(around.world.clock.seconds)
@@ -170,7 +172,7 @@ class Discussion(ABC):
     def hand_on(self) -> None:
         """Bring to the history what was said and is not there yet."""
         self._is_wanted_again = True
-        if not self._is_handing_on and self.log.catalog.is_open:
+        if not (self._is_handing_on or self.is_aside) and self.log.catalog.is_open:
             self._is_handing_on = True
             outcome(Deferred.fromCoroutine(self._hand_on())).addCallback(self._handed_on)
 

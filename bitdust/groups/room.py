@@ -15,6 +15,7 @@ from bitdust.batching import InTurn
 from bitdust.crypt.keyring import RingKey
 from bitdust.crypt.shares import GivenShare
 from bitdust.groups.keeping import Keeping
+from bitdust.groups.left import LeftGroups, Place
 from bitdust.groups.opened import FOLDER, MyGroup, TheirGroup, conversation_of
 from bitdust.groups.ports import GroupPeople
 from bitdust.outcome import outcome
@@ -30,9 +31,6 @@ from bitdust.wire.keepers import Keepers
 from bitdust.wire.messages import Message
 from bitdust.wire.names import GROUP_PREFIX, KeyId, check_whole, idurl_of
 from bitdust.wire.signed import Signed
-
-Place = tuple[bytes, str]
-"""Owner and alias."""
 
 
 @frozen
@@ -61,6 +59,11 @@ class Group:
         """What names it for good."""
         return self.owner, self.alias
 
+    @property
+    def was_left(self) -> bool:
+        """Whether it was joined once, and is no more."""
+        return not self.active and (self.given is None or self.given.edits > 0)
+
 
 class GroupsRoom:
     """I open groups and close them, from `start` to `stop`; what I keep of them stands in the key ring."""
@@ -77,10 +80,11 @@ class GroupsRoom:
         self._waking = Waking(around.world)
         self._turns = InTurn()
         """What is opened and closed at one place is so one after the other: two at once would write to one file."""
-        self.keeping = Keeping(around, self._of_scope, self._kept)
-        self._removers: list[Callable[[], None]] = []
         self.read: Signal[[]] = Signal()
         """One of them was read."""
+        self._left = LeftGroups(around, self._places_left, self._read_aside, self.read.emit)
+        self.keeping = Keeping(around, self._of_scope, self._kept)
+        self._removers: list[Callable[[], None]] = []
 
     def _appended(self, owner: bytes, scope: bytes, keeper: bytes) -> None:
         for opened in list(self._opened.values()):
@@ -114,12 +118,14 @@ class GroupsRoom:
             self._around.events.subscribe(lambda _: self._follow_ring(), "my-keys-synchronized"),
         ]
         await self._open_all()
+        self._left.start()
 
     async def stop(self) -> None:
         """Close everything; what was open is opened again at the next start."""
         while self._removers:
             self._removers.pop()()
         self._waking.stop()
+        await self._left.stop()
         while self._opened:
             await self._end(next(iter(self._opened)))
 
@@ -128,6 +134,7 @@ class GroupsRoom:
 
     def _follow_ring(self) -> None:
         outcome(Deferred.fromCoroutine(self._open_all()))
+        self._left.look()
         joined = {group.place: group for group in self.all() if group.active}
         for place, opened in list(self._opened.items()):
             group = joined.get(place)
@@ -156,6 +163,7 @@ class GroupsRoom:
         """A device was revoked perhaps that has signed who keeps a group of mine."""
         for _, alias in list(self._opened) if self._me.present else []:
             self._grants_changed(alias)
+        self._left.look()
 
     def _session(self, session: Any, up: bool) -> None:
         who = session.peer.fingerprint
@@ -241,8 +249,10 @@ class GroupsRoom:
         return any(fingerprint in one.members() or fingerprint in one.holders() for one in opened)
 
     def were_read(self, device: bytes) -> bool:
-        """Whether half of those who keep it were heard of each group that is joined, since a device was revoked."""
-        return all(one.opened is not None and one.opened.knows_end_of(device) for one in self.all() if one.active)
+        """Whether half of those who keep it were heard of each group that is joined, or was left and not forgotten,
+        since a device was revoked."""
+        joined = all(one.opened is not None and one.opened.knows_end_of(device) for one in self.all() if one.active)
+        return joined and self._left.knows_end_of(device)
 
     def said_by(self, device: bytes) -> int:
         """Entries of the longest part of a device in any group that is open, or that was left, as far as it was read
@@ -265,6 +275,7 @@ class GroupsRoom:
         return await self._begin(self.find(group.key_id))
 
     async def _begin(self, group: Group) -> MyGroup | TheirGroup:
+        self._left.give_way(group.place)
         return await self._turns.run(group.place, partial(self._open, group))
 
     async def _open(self, group: Group) -> MyGroup | TheirGroup:
@@ -276,18 +287,42 @@ class GroupsRoom:
         return opened
 
     async def _made(self, group: Group) -> MyGroup | TheirGroup:
-        opened: MyGroup | TheirGroup
-        if group.given is not None:
-            opened = TheirGroup(self._around, group.given, self._report, self._people)
-        else:
-            rooms = (self._family, self._shares.donations)
-            opened = MyGroup(self._around, group.key_id, self._report, rooms, self._people)
-        self._opened[group.place] = opened
+        opened = self._opened[group.place] = self._new(group)
         opening = await outcome(Deferred.fromCoroutine(self._opening(opened)))
         if opening.error is not None:
             await self._shut(group.place)
             raise opening.error
         return opened
+
+    def _new(self, group: Group) -> MyGroup | TheirGroup:
+        if group.given is not None:
+            return TheirGroup(self._around, group.given, self._report, self._people)
+        rooms = (self._family, self._shares.donations)
+        return MyGroup(self._around, group.key_id, self._report, rooms, self._people)
+
+    def _places_left(self) -> list[Place]:
+        return [group.place for group in self.all() if group.was_left]
+
+    async def _read_aside(self, place: Place) -> frozenset[bytes]:
+        return await self._turns.run(place, partial(self._read_left, place))
+
+    async def _read_left(self, place: Place) -> frozenset[bytes]:
+        """Read a group that was left; the revoked devices of mine of which it is known now what they said there."""
+        group = next((one for one in self.all() if one.place == place), None)
+        if group is None or not group.was_left or group.opened is not None:
+            return frozenset()
+        ends, opened = self._me.document.open_ends, self._new(group)
+        opened.is_aside = True
+        try:
+            await opened.log.open()
+            if isinstance(opened, MyGroup):
+                await opened.keeper_list.load(opened.members(), opened.shut_out())
+            await outcome(opened.connect())
+            await opened.read_from(opened.online())
+            return frozenset(device for device in ends if opened.knows_end_of(device))
+        finally:
+            opened.machine.send("shutdown")
+            await opened.log.close()
 
     async def _opening(self, opened: MyGroup | TheirGroup) -> None:
         """Whatever fails here: one that is open for one half would be taken for a whole one."""

@@ -1,8 +1,8 @@
 """Devices that are revoked: from the newest document on nobody takes their word, and what they wrote before counts on.
 
 How much that is says the document: the number of entries of their longest log, of files or in a group. Where it is not
-known yet, because this node has not compared its logs with the suppliers since, or has not read a group that is joined,
-all counts until it is; a group that cannot be read is waited for two days at most.
+known yet, because this node has not compared its logs with the suppliers since, or has not read a group that is joined
+or was left, all counts until it is; a group that cannot be read is waited for two days at most.
 """
 
 from collections.abc import Callable

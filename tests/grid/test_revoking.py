@@ -75,6 +75,53 @@ class RevokedInGroups(GroupsCase, RevokingCase):
         self.invite(key, carl)
         self.all_hear(key, [carl], texts)
 
+    def test_a_recovered_home_that_had_left_it(self) -> None:
+        """So it is where all is lost but the key file: what was said in a group that was left counts, and who joins
+        it later hears it, be it the very person."""
+        key, texts = self.says_much()
+        carl = self.members[1]
+        self.api(self.alice, "group_leave", group_key_id=key)
+        self.grid.run(10)
+        key_file = self.key_file(self.alice)
+        self.alice.kill()
+        shutil.rmtree(self.alice.home)
+        self.alice = self.recovers(key_file)
+        self.grid.until(lambda: self.is_settled(self.alice), MINUTE, "the end of what counts")
+        self.assertFalse(self.alice.rooms.groups.find(key).active)
+        self.api(self.alice, "group_join", group_key_id=key)
+        self.grid.until(lambda: self.is_said(key, self.alice, "again"), MINUTE, "the group")
+        self.all_hear(key, [self.alice], texts | {"again"})
+        self.invite(key, carl)
+        self.all_hear(key, [carl], texts | {"again"})
+
+    def test_a_member_who_had_left_it(self) -> None:
+        """The same of a member; a group that was left and forgotten, or offered and never joined, is not asked for."""
+        key, (bob, carl), dave = self.create(), self.members, self.add_customer("dave")
+        for node in (bob, dave):
+            self.invite(key, node)
+        texts = {str(number) for number in range(12)}
+        for text in texts:
+            self.say(key, dave, text)
+        self.all_hear(key, [bob], texts)
+        other = self.create()
+        self.invite(other, dave)
+        never = self.create()
+        self.api(self.alice, "group_share", group_key_id=never, trusted_user_id=self.name(dave))
+        self.api(dave, "group_leave", group_key_id=other, erase_key=True)
+        self.api(dave, "group_leave", group_key_id=key)
+        self.grid.run(10)
+        key_file = self.key_file(dave)
+        dave.kill()
+        again = self.recovers(key_file, "dave-again")
+        self.grid.until(lambda: self.is_settled(again), MINUTE, "the end of what counts")
+        self.assertEqual([path.name.partition("-")[2] for path in (again.home / "groups").glob("*.db")],
+                         [f"{key.partition('$')[0]}.db"])  # fmt: skip
+        self.assertEqual(self.heard(key, again), [])
+        self.invite(key, carl)
+        self.all_hear(key, [carl], texts)
+        self.api(again, "group_join", group_key_id=key)
+        self.all_hear(key, [again], texts)
+
 
 class RevokedWithFiles(RevokingCase):
     def stored(self) -> tuple[GridNode, Path, bytes]:
