@@ -52,11 +52,11 @@ class Reserve:
             path = path.parent
         return self.usage(path)
 
-    def check(self, path: Path, size: int, what: str) -> int:
+    def check(self, path: Path, size: int, what: str, lent: int = 0) -> int:
         """How much may still be written; raises `BitDustError` ``disk-full`` when ``size`` bytes would go into the
-        reserve."""
+        reserve. So many bytes of it are ``lent`` where it has them: to who frees more than that soon."""
         left = self.left(path)
-        if size > left:
+        if size > left and (size > left + lent or size > self._usage_at(path).free):
             raise BitDustError(
                 "disk-full",
                 f"{what}: {in_words(size)} would be written and {in_words(left)} may be, because {self._percent()} % of"

@@ -150,15 +150,24 @@ class Blind:
             last = None
         return [Wanted(name, length) for name, length in rows], last
 
-    def keep(self, chunks: list[tuple[bytes, bytes]]) -> None:
-        """Chunks that have come and fit their names, or move.
+    def need_room(self, size: int, lent: int = 0) -> int:
+        """How many of so many bytes would go into the reserve, of which so many are ``lent``.
+
+        Raises `BitDustError` ``disk-full``.
+        """
+        left = self._reserve.check(self._tree.root, size, "a folder's chunks do not fit", lent)
+        return max(0, size - left)
+
+    def keep(self, chunks: list[tuple[bytes, bytes]], lent: int = 0) -> int:
+        """Chunks that have come and fit their names, or move; as `need_room`.
 
         Raises `BitDustError` ``disk-full``, `bitdust.folders.tree.Missing`, `OSError`.
         """
         self._tree.check(self._ident)
-        self._reserve.check(self._tree.root, sum(len(one) for _, one in chunks), "a folder's chunks do not fit")
+        borrowed = self.need_room(sum(len(one) for _, one in chunks), lent)
         if chunks:
             spots = self.segments.add(chunks)
             self._tree.check(self._ident)  # its disk may have gone meanwhile, and they were written to another one
             with self._journal.change() as database:
                 note(database, [(name, spot) for (name, _), spot in zip(chunks, spots, strict=True)])
+        return borrowed

@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bitdust.folders.fetching import MOST_NAMES, Fetcher, Wanted
+from bitdust.folders.problems import code_of
 from bitdust.folders.store import Store
 from bitdust.outcome import Outcome, outcome
 
@@ -30,6 +31,7 @@ class Keeping:
         self._missing: set[bytes] = set()
         self._running: Deferred[Any] | None = None
         self._tidying: Deferred[Any] | None = None
+        self._has_come = False
         self.is_behind = False
         """Whether chunks are missing that nobody had when they were asked for."""
 
@@ -57,17 +59,34 @@ class Keeping:
 
     async def _run(self) -> bool:
         await self._through(self._store.tidying.mend())
-        has_come = False
-        while await self._once():
-            has_come = True
+        self._has_come = False
+        try:
+            await self._bring_all()
+        except Exception as error:
+            if code_of(error) != "disk-full" or not await self._make_room():
+                raise
+            await self._bring_all()
         self.is_behind = bool(self._missing)
         self._tidy()
-        return has_come
+        return self._has_come
 
-    async def _through(self, portions: Iterator[None]) -> None:
-        """Do all portions, between which others may use the folder's thread."""
-        while await self._store.run(next, portions, _END) is not _END:
+    async def _bring_all(self) -> None:
+        while await self._once():
             pass
+
+    async def _through(self, portions: Iterator[None]) -> int:
+        """Do all portions, between which others may use the folder's thread; how many there were."""
+        count = 0
+        while await self._store.run(next, portions, _END) is not _END:
+            count += 1
+        return count
+
+    async def _make_room(self) -> bool:
+        """Whether anything was looked at: what is needed no more may be what fills the disk. Now, since a folder whose
+        run has failed ends all that goes on beside it."""
+        if self._tidying is not None:
+            self._tidying.cancel()
+        return await self._through(self._store.tidying.collect(self._fetcher.is_met)) > 0
 
     def _tidy(self) -> None:
         """It may take long, and nobody waits for it."""
@@ -115,6 +134,7 @@ class Keeping:
         found = await self._fetcher.fetch(self, wanted)
         await self._store.run(self._store.blind.keep, list(found.items()))
         self._missing.update(one.name for one in wanted if one.name not in found)
+        self._has_come = self._has_come or bool(found)
         return bool(found)
 
 

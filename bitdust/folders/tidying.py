@@ -22,10 +22,13 @@ DOUBTED = 64
 """Chunks that are read in one, to see whether they are still there."""
 COPIED = 8 * 1024 * 1024
 """Bytes that are copied in one portion."""
+LENT = 2 * COPIED
+"""Bytes of the disk's reserve that copies may take until what they are of is removed: more than one segment needs."""
 REMOVED = 64
 """Segments that are removed in one."""
 NEEDED_NO_MORE = (
-    "SELECT name, segment FROM kept WHERE name>? AND name<=? AND NOT EXISTS (SELECT 1 FROM pieces WHERE name=kept.name)"
+    "SELECT name, size, segment FROM kept WHERE name>? AND name<=?"
+    " AND NOT EXISTS (SELECT 1 FROM pieces WHERE name=kept.name)"
 )
 """Both tables in the order of names: the other way round each look would be at another place of the disk."""
 WAITING = "waiting"
@@ -51,6 +54,8 @@ class Tidying:
         """How often the journal had changed when nothing was found to be done."""
         self._has_left = False
         """Whether something could not be read that is to move."""
+        self._borrowed = 0
+        """Bytes of the reserve that copies have taken, and nothing was removed for yet."""
 
     # as it is on the disk
 
@@ -176,7 +181,8 @@ class Tidying:
         for at in range(0, len(empty), REMOVED):
             self._remove(empty[at : at + REMOVED])
             yield
-        for segment in sparse:
+        for segment, live in sparse:
+            self._blind.need_room(live, self._lent)
             yield from self._rewrite(segment)
         yield from self._move_former()
         if after is None and not self._has_left and self._journal.database.total_changes == changes:
@@ -191,32 +197,49 @@ class Tidying:
             self._let_go_of_unneeded(rows)
         return last if others_follow else None
 
-    def _let_go_of_unneeded(self, rows: list[tuple[bytes, int]]) -> None:
+    def _let_go_of_unneeded(self, rows: list[tuple[bytes, int, int]]) -> None:
         database = self._journal.database
-        former = [name for name, segment in rows if segment == FORMER]
+        former = [(name, size) for name, size, segment in rows if segment == FORMER]
         with durably(database) if former else contextlib.nullcontext(), self._journal.change():
-            database.executemany("DELETE FROM kept WHERE name=?", [(name,) for name, _ in rows])
+            database.executemany("DELETE FROM kept WHERE name=?", [(name,) for name, *_ in rows])
         self._remove_former(former)
 
-    def _wasteful(self) -> tuple[list[int], list[int]]:
-        """Segments without a chunk that is needed; those of which more than a quarter is not, the emptiest first."""
+    def _wasteful(self) -> tuple[list[int], list[tuple[int, int]]]:
+        """Segments without a chunk that is needed; those of which more than a quarter is not, and what a copy of each
+        takes, the emptiest first: where there is hardly any room, what that frees is there for the next one."""
         rows = self._journal.database.execute(
             "SELECT number, segments.size, coalesce(sum(kept.size + ?), 0) AS live"
             " FROM segments LEFT JOIN kept ON segment=number GROUP BY number ORDER BY live, number",
             (HEAD.size,),
         ).fetchall()
         empty = [number for number, _, live in rows if not live]
-        sparse = [number for number, size, live in rows if live and (size - len(MAGIC) - live) * 4 > size]
-        return empty, [number for number in sparse if number != self._blind.segments.open_one]
+        sparse = [(number, live) for number, size, live in rows if live and (size - len(MAGIC) - live) * 4 > size]
+        return empty, [one for one in sparse if one[0] != self._blind.segments.open_one]
 
     def _remove(self, segments: Sequence[int]) -> None:
         """Remove those that still have no chunk that is needed."""
         database = self._journal.database
-        query = "DELETE FROM segments WHERE number=? AND number NOT IN (SELECT segment FROM kept WHERE segment=number)"
+        query = (
+            "DELETE FROM segments WHERE number=? AND number NOT IN (SELECT segment FROM kept WHERE segment=number)"
+            " RETURNING size"
+        )
         with durably(database), self._journal.change():
-            gone = [one for one in segments if database.execute(query, (one,)).rowcount]
-        for one in gone:
+            gone = [(one, size) for one in segments for (size,) in database.execute(query, (one,)).fetchall()]
+        for one, size in gone:
             self._blind.segments.remove(one)
+            self._give_back(size)
+
+    @property
+    def _lent(self) -> int:
+        """Bytes of the reserve that may be taken now."""
+        return LENT - self._borrowed
+
+    def _copy(self, chunks: list[tuple[bytes, bytes]]) -> None:
+        """It takes room before it makes some: on a disk that may not be filled further nothing would ever be freed."""
+        self._borrowed += self._blind.keep(chunks, self._lent)
+
+    def _give_back(self, size: int) -> None:
+        self._borrowed = max(0, self._borrowed - size)
 
     def _rewrite(self, segment: int) -> Iterator[None]:
         """Copy what is needed to the end of the last one. What cannot be read now stays, and its segment with it."""
@@ -224,7 +247,7 @@ class Tidying:
         after = 0
         while rows := self._journal.database.execute(query, (segment, after, ROWS)).fetchall():
             part = _portion([(name, Spot(segment, offset, size)) for name, offset, size in rows])
-            self._blind.keep(self._read(part)[0])
+            self._copy(self._read(part)[0])
             after = part[-1][1].offset
             yield
         self._remove([segment])
@@ -282,13 +305,15 @@ class Tidying:
         with self._journal.change():
             self._wait_for_records(name for name, _ in chunks if known[name] is None)
         with durably(self._journal.database):
-            self._blind.keep(chunks)
-        self._remove_former(name for name, _ in places if name not in left)
+            self._copy(chunks)
+        self._remove_former((name, spot.size) for name, spot in places if name not in left)
 
-    def _remove_former(self, names: Iterable[bytes]) -> None:
-        for name in names:
+    def _remove_former(self, chunks: Iterable[tuple[bytes, int]]) -> None:
+        """Their names and sizes."""
+        for name, size in chunks:
             with contextlib.suppress(OSError):
                 self._tree.remove(former_place(name))
+                self._give_back(size)
 
 
 def _portion(places: Places) -> Places:

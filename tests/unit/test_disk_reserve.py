@@ -37,6 +37,15 @@ class ReserveTests(SynchronousTestCase):
         self.assertIn(f"5 % of the disk stay free; make room, or change {SETTING}", str(error))
         self.assertEqual(Reserve(lambda: 10, usage).left(base), 0)
 
+    def test_some_of_it_is_lent(self) -> None:
+        """Who frees more soon may go into it so far, and no further than the disk goes."""
+        base = Path(self.mktemp()).absolute()
+        reserve = Reserve(lambda: 50, lambda path: SimpleNamespace(total=100, free=60))
+        self.assertEqual(reserve.check(base, 30, "it", 20), 10)
+        self.assertRaises(BitDustError, reserve.check, base, 31, "it", 20)
+        self.assertEqual(reserve.check(base, 60, "it", 1000), 10)
+        self.assertRaises(BitDustError, reserve.check, base, 61, "it", 1000)
+
     def test_the_setting(self) -> None:
         """Five percent, until somebody wants another share."""
         settings = Settings(Path(self.mktemp()))

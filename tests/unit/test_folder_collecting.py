@@ -3,6 +3,8 @@
 import errno
 import os
 import random
+from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 
 from bitdust.folders import blind, tidying
@@ -10,6 +12,10 @@ from bitdust.folders.blind import FORMER, former_place, spot_of
 from bitdust.folders.segments import HEAD, LONGEST, MAGIC, name_of
 from tests.unit.folder_kit import Replica, damage, encrypted_secret, kept_at
 from tests.unit.keeper_kit import FULL, Chunk, KeeperCase, chunks, read, to_format_2, unreadable
+
+
+def full_disk(path: Path) -> SimpleNamespace:
+    return SimpleNamespace(total=10**9, free=0)
 
 
 class CollectTests(KeeperCase):
@@ -149,12 +155,12 @@ class CollectTests(KeeperCase):
         some = chunks(60)
         self.keep(some)
         self.name(needed := some[17:34:3] + some[34:])
-        self.patch(self.keeper.store.reserve, "left", lambda path: 0)
+        self.keeper.store.reserve.usage, usage = full_disk, self.keeper.store.reserve.usage
         self.keeper.keep()
         self.assertNotIn(name_of(1), self.files())
         self.assertIn(name_of(2), self.files())
         self.all_here(needed)
-        del self.keeper.store.reserve.left
+        self.keeper.store.reserve.usage = usage
         with mock.patch.object(os, "write", side_effect=OSError(errno.ENOSPC, "full")):
             self.keeper.keep()
         self.assertIn(name_of(2), self.files())
@@ -334,11 +340,18 @@ class FormerTests(KeeperCase):
         self.all_here(self.chunks)
 
     def test_a_full_disk(self) -> None:
-        """Where there is no room they stay as they are."""
+        """Where there is no room they stay as they are; that of the reserve is enough."""
         files = self.files()
-        self.patch(self.keeper.store.reserve, "left", lambda path: 0)
+        self.keeper.store.reserve.usage, usage = full_disk, self.keeper.store.reserve.usage
         self.keeper.keep()
         self.assertEqual(self.files(), files)
+        self.all_here(self.chunks)
+        self.keeper.store.reserve.usage = usage
+        self.patch(self.keeper.store.reserve, "left", lambda path: 0)
+        self.patch(tidying, "LENT", 1000)
+        self.patch(tidying, "COPIED", 900)
+        self.keeper.keep()
+        self.assertEqual({path.suffix for path in self.place.iterdir()}, {".seg"})
         self.all_here(self.chunks)
 
     def test_other_files(self) -> None:

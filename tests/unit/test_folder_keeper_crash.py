@@ -74,9 +74,10 @@ class KeeperCrashTests(DyingCase):
         blind = self.keeper.store.blind
         keep = blind.keep
 
-        def noted(chunks: list[tuple[bytes, bytes]]) -> None:
-            keep(chunks)
+        def noted(chunks: list[tuple[bytes, bytes]], *lent: int) -> int:
+            borrowed = keep(chunks, *lent)
             self.kept.update(name for name, _ in chunks)
+            return borrowed
 
         blind.keep = noted
         self.keeper.pull(self.alice)

@@ -167,11 +167,11 @@ class LaneTests(SynchronousTestCase):
         self.alice.scan()
         self.keeper.pull(self.alice)
         blind = self.keeper.store.blind
-        write, full = blind.keep, [OSError(errno.ENOSPC, "full")]
+        write, broken = blind.keep, [OSError(errno.EIO, "broken")]
 
         def keep(chunks: list[tuple[bytes, bytes]]) -> None:
-            if full:
-                raise full.pop()
+            if broken:
+                raise broken.pop()
             write(chunks)
 
         self.patch(blind, "keep", keep)
