@@ -16,6 +16,7 @@ from bitdust.companions.pipe import FRAMES, FROM_APP, MAX_PACKET
 from bitdust.companions.ports import Desk, Refused, Routers
 from bitdust.companions.ports import Row as Shown
 from bitdust.companions.routes import Routes
+from bitdust.peers.waking import Waking
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
@@ -31,6 +32,9 @@ DEFAULT_PORT = 8281
 MOST_SOCKETS = 16
 LOOPBACK = {"localhost": "127.0.0.1", "127.0.0.1": "127.0.0.1", "::1": "::1"}
 PACE = 10.0
+SOON = 5.0
+"""Seconds over which ways through routers are searched again: an app is not to miss this node for longer than friends
+do."""
 
 
 @frozen
@@ -80,6 +84,7 @@ class Companions:
         self.desk: Desk | None = None
         self.running: dict[str, Companion] = {}
         self.is_on = False
+        self._waking = Waking(around.world, SOON)
         self.problems: dict[str, str] = {}
         """Why those that should run do not, by name."""
 
@@ -101,15 +106,16 @@ class Companions:
     def stop(self) -> None:
         """Take no more lines; those that are open end."""
         self.is_on = False
+        self._waking.stop()
         for companion in list(self.running.values()):
             companion.stop()
         self.problems.clear()
 
     def network_is_back(self) -> None:
         """Routers that were not found may be found now."""
-        for companion in self.running.values():
-            if isinstance(companion.door, Routes):
-                companion.door.network_is_back()
+        doors = [companion.door for companion in self.running.values()]
+        ways = [way for door in doors if isinstance(door, Routes) for way in door.ways]
+        self._waking.wake(ways, lambda way: way.machine.send("network-back"))
 
     def rows(self) -> list[Row]:
         """What routers bring."""

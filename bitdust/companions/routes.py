@@ -234,11 +234,6 @@ class Routes:
         for way in self.ways:
             way.machine.send("start")
 
-    def network_is_back(self) -> None:
-        """Who was not found may be found now."""
-        for way in self.ways:
-            way.machine.send("network-back")
-
     def urls(self) -> list[str]:
         return [way.url for way in self.ways if way.url]
 

@@ -10,6 +10,7 @@ from bitdust.automats.family_member import FamilyMember
 from bitdust.customers.keepsakes import DEVICE, FAMILY_IN_DHT, IDENTITY, Keepsake
 from bitdust.customers.store import SupplierStore
 from bitdust.peers.presence import Presence
+from bitdust.peers.waking import Waking
 from bitdust.surroundings import Surroundings
 from bitdust.wire.records import Family
 from bitdust.wire.signed import Signed
@@ -130,6 +131,7 @@ class CustomerFamilies:
     def __init__(self, around: Surroundings, store: SupplierStore, dht: CustomersInDHT, presence: Presence) -> None:
         self._registry = around.registry
         self._members: dict[bytes, _Member] | None = None
+        self._waking = Waking(around.world)
         self.uptime = around.world.clock.seconds
         self.wall = around.world.wall
         self.store = store
@@ -140,30 +142,39 @@ class CustomerFamilies:
         """Look after everybody who is a customer already."""
         self._members = {}
         for account in self.store.customers():
-            self.refresh(account.contract.customer)
+            self._member(account.contract.customer)
+        self._waking.wake(list(self._members), self._look)
 
     def stop(self) -> None:
         """Look after nobody."""
+        self._waking.stop()
         members, self._members = self._members or {}, None
         for member in members.values():
             self._end(member)
 
     def refresh(self, customer: bytes) -> None:
         """This customer has a contract, or has just brought its family."""
+        member = self._member(customer)
+        if member is not None and member.machine is not None:
+            member.machine.send("refresh")
+
+    def _member(self, customer: bytes) -> _Member | None:
         if self._members is None:
-            return
+            return None
         member = self._members.get(customer)
         if member is None:
             member = self._members[customer] = _Member(self, customer)
             member.machine = FamilyMember(self._registry, customer.hex()[:8], member)
-        if member.machine is not None:
-            member.machine.send("refresh")
+        return member
+
+    def _look(self, customer: bytes) -> None:
+        if customer in (self._members or {}):
+            self.refresh(customer)
 
     def network_is_back(self) -> None:
         """Others are in the DHT again: what could not be kept alive there is looked after now."""
-        for member in list((self._members or {}).values()):
-            if member.failing_since is not None:
-                self.refresh(member.customer)
+        members = (self._members or {}).values()
+        self._waking.wake([one.customer for one in members if one.failing_since is not None], self._look)
 
     def forget(self, customer: bytes) -> None:
         """This customer is one no more."""

@@ -8,15 +8,17 @@ from twisted.internet.interfaces import IDelayedCall
 from bitdust.world import World
 
 WITHIN = 10.0
-"""Seconds over which they go on: neither this node nor those that it calls have everything at once."""
+"""Seconds over which they go on, unless said otherwise: neither this node nor those that it calls have everything at
+once."""
 One = TypeVar("One")
 
 
 class Waking:
     """I wake each of some by chance within some seconds, and once, however often the network comes meanwhile."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, within: float = WITHIN) -> None:
         self._world = world
+        self._within = within
         self._calls: dict[object, IDelayedCall] = {}
 
     def wake(self, some: Iterable[One], how: Callable[[One], object]) -> None:
@@ -24,7 +26,7 @@ class Waking:
         for one in some:
             if one not in self._calls:
                 chance = int.from_bytes(self._world.entropy(2), "big") / 65536
-                self._calls[one] = self._world.clock.callLater(WITHIN * chance, self._now, one, how)
+                self._calls[one] = self._world.clock.callLater(self._within * chance, self._now, one, how)
 
     def _now(self, one: One, how: Callable[[One], object]) -> None:
         del self._calls[one]

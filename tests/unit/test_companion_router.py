@@ -332,6 +332,31 @@ class NodesSideTests(CompanionCase):
         self.assertEqual(len(self.phone.lines), 0)
         self.assertEqual(self.failureResultOf(self.bring(7, 3, b"x"), BitDustError).value.code, "not-found")
 
+    def test_the_network_is_back(self) -> None:
+        """Ways of many devices are not all searched in the moment in which the network is back, or says so again; each
+        is within five seconds."""
+        asked: list[int] = []
+
+        def find(exclude: frozenset[bytes]) -> "Deferred[Any]":
+            asked.append(len(asked))
+            return fail(BitDustError("not-found", "nobody is there"))
+
+        self.house.routers.find = find
+        doors = [self.add(f"phone-{number}", routed=True).door for number in range(30)]
+        ways = [way for door in doors for way in door.ways]
+        self.clock.advance(1)
+        self.assertEqual({way.machine.state for way in ways}, {"PAUSE"})
+        self.clock.pump([10] * 12)
+        asked.clear()
+        counts = []
+        for _ in range(20):
+            self.house.network_is_back()
+            counts.append(len(asked) - sum(counts))
+            self.clock.advance(0.25)
+        counts.append(len(asked) - sum(counts))
+        self.assertLess(max(counts), 15)
+        self.assertGreaterEqual(len(asked), len(ways))
+
     def test_not_its_router(self) -> None:
         """Somebody else brings nothing, and nothing comes for a device that is stopped."""
         bringing = self.bring(7, 0, b"x", who=peer(b"m"))

@@ -16,6 +16,7 @@ from bitdust.customers.patrol import Patrol
 from bitdust.customers.quota import BESIDE
 from bitdust.customers.scrubber import Scrubber
 from bitdust.peers.relations import Relations
+from bitdust.peers.waking import WITHIN
 from bitdust.space import MeasuredFolders, Space, folder_size, percent
 from bitdust.transport.inbox import Inbox
 from bitdust.wire.packet import Command
@@ -53,6 +54,11 @@ class FamilyMemberTests(ShopCase):
         self.families = CustomerFamilies(self.shop, self.shop.store, self, presence)
         self.addCleanup(self.families.stop)
 
+    def start(self) -> None:
+        """As long as it takes until everybody was looked after once."""
+        self.families.start()
+        self.shop.clock.advance(WITHIN)
+
     def read(self, customer: bytes, device: bytes, identity: bool):
         self.reads += 1
         return succeed(InDHT(self.dht, self.identity, self.identity_expires) if identity else InDHT(self.dht))
@@ -71,7 +77,7 @@ class FamilyMemberTests(ShopCase):
     def restart(self) -> None:
         """The supplier starts again: nothing is known but what is on the disk."""
         self.families.stop()
-        self.families.start()
+        self.start()
 
     def state(self) -> str:
         (machine,) = self.registry.find("family_member")
@@ -79,7 +85,7 @@ class FamilyMemberTests(ShopCase):
 
     def test_the_newest_family_is_kept(self) -> None:
         """What the DHT has is remembered byte by byte; a newer one, or one that lives longer, takes its place."""
-        self.families.start()
+        self.start()
         for found in (self.found(7), self.found(7, 440), self.found(8)):
             self.dht = found
             self.families.refresh(ALICE.fingerprint)
@@ -95,7 +101,7 @@ class FamilyMemberTests(ShopCase):
     def test_a_lost_record_is_stored_again_while_the_owner_is_away(self) -> None:
         """When the DHT has forgotten, or gone back, the remembered bytes are stored again, verbatim."""
         self.dht = self.found(7)
-        self.families.start()
+        self.start()
         for now_there in (None, self.found(3)):
             self.dht = now_there
             self.written.clear()
@@ -105,7 +111,7 @@ class FamilyMemberTests(ShopCase):
     def test_a_restart_forgets_nothing(self) -> None:
         """A supplier that starts again brings back what the DHT has lost meanwhile, until the record itself ends."""
         self.dht = self.found(7)
-        self.families.start()
+        self.start()
         self.dht = None
         self.restart()
         self.assertEqual(self.written, [b"raw 7 for 400"])
@@ -115,7 +121,7 @@ class FamilyMemberTests(ShopCase):
 
     def test_an_identity_is_kept_alive(self) -> None:
         """The document that came with the contract is stored again where the DHT has none, an old one, or soon none."""
-        self.families.start()
+        self.start()
         document = (1, ALICE.document.xml)
         self.assertEqual(self.documents, [document])
         self.identity, self.identity_expires = 1, START + 30 * DAY
@@ -128,7 +134,7 @@ class FamilyMemberTests(ShopCase):
     def test_the_identity_of_an_owner_who_is_here(self) -> None:
         """Nobody asks for it or stores it for its owner; an hour after the owner has left it is cared for."""
         self.online, self.dht = True, self.found(7)
-        self.families.start()
+        self.start()
         self.assertEqual((self.state(), self.documents), ("CONNECTED", []))
         self.online = False
         self.clock.advance(3600)
@@ -137,7 +143,7 @@ class FamilyMemberTests(ShopCase):
     def test_nothing_is_done_while_the_owner_is_here(self) -> None:
         """An owner with a session refreshes its record itself."""
         self.dht = self.found(7)
-        self.families.start()
+        self.start()
         self.online, self.dht, reads = True, None, self.reads
         self.clock.pump([3600] * 5)
         self.assertEqual((self.written, self.reads), ([], reads))
@@ -145,7 +151,7 @@ class FamilyMemberTests(ShopCase):
     def test_an_unreachable_dht_is_tried_again(self) -> None:
         """A failed read leaves the machine waiting for the next time."""
         good, self.read = self.read, lambda *_: fail(RuntimeError("no nodes"))
-        self.families.start()
+        self.start()
         self.assertEqual(self.state(), "DISCONNECTED")
         self.read, self.dht = good, self.found(1)
         self.clock.advance(300)

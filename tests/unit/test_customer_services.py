@@ -14,6 +14,7 @@ from bitdust.customers.room import CustomersRoom
 from bitdust.customers.scrubber import Scrubber
 from bitdust.customers.upkeep import Upkeep
 from bitdust.dht.ids import SUPPLIERS_LAYER
+from bitdust.peers.waking import WITHIN
 from bitdust.services.service import Unhealthy
 from bitdust.services.service_customer_family import CustomerFamilyService
 from bitdust.services.service_customer_patrol import CustomerPatrolService
@@ -139,6 +140,7 @@ class FamilyServiceTests(ServiceCase):
         customers = SimpleNamespace(families=self.families, healing=healing)
         self.service = CustomerFamilyService(SimpleNamespace(customers=customers, gateway=SimpleNamespace(inbox=None)))
         self.service.start()
+        self.shop.clock.advance(WITHIN)
         self.addCleanup(self.service.stop)
 
     def read(self, customer: bytes, device: bytes, identity: bool) -> Deferred:
@@ -175,8 +177,9 @@ class FamilyServiceTests(ServiceCase):
         self.unwell(self.service)
 
     def test_others_are_in_the_dht_again(self) -> None:
-        """What nobody has taken is brought to them at once; of those whose record is there none is read again."""
+        """What nobody has taken is brought to them in seconds; of those whose record is there none is read again."""
         self.families.network_is_back()
+        self.shop.clock.advance(WITHIN)
         before = list(self.written)
         self.write_family = lambda raw: fail(BitDustError("not-stored", "nobody is there"))
         self.record = None
@@ -184,10 +187,35 @@ class FamilyServiceTests(ServiceCase):
         del self.write_family
         self.answer = lambda: succeed(self.record)
         self.assertEqual(self.written, before)
-        self.families.network_is_back()
-        self.assertEqual(self.written, [*before, b"raw 3"])
-        self.families.network_is_back()
-        self.assertEqual(self.written, [*before, b"raw 3"])
+        for _ in range(2):
+            self.families.network_is_back()
+            self.shop.clock.advance(WITHIN)
+            self.assertEqual(self.written, [*before, b"raw 3"])
+
+    def test_many_customers(self) -> None:
+        """Records of two hundred customers are not all asked for in the moment of a start, nor in that in which others
+        are in the DHT again; each is within ten seconds."""
+        self.service.stop()
+        customers = [bytes([number]) * 32 for number in range(200)]
+        contracts = [SimpleNamespace(contract=SimpleNamespace(customer=who)) for who in customers]
+        self.patch(self.shop.store, "customers", lambda: contracts)
+        asked: list[bytes] = []
+
+        def read(customer: bytes, device: bytes, identity: bool) -> Deferred:
+            asked.append(customer)
+            return fail(RuntimeError("no nodes"))
+
+        self.families.dht = SimpleNamespace(read=read)
+        self.service.start()
+        for begin in (lambda: None, self.families.network_is_back):
+            asked.clear()
+            begin()
+            counts = []
+            for _ in range(int(WITHIN)):
+                self.shop.clock.advance(1)
+                counts.append(len(asked) - sum(counts))
+            self.assertEqual((len(asked), set(asked)), (200, set(customers)))
+            self.assertLess(max(counts), 40)
 
     def test_an_owner_who_is_here(self) -> None:
         """Its record is its own care: nothing is overdue."""
