@@ -92,6 +92,26 @@ class UpkeepTests(SynchronousTestCase):
         self.comes(*FRIENDS)
         self.assertEqual(Counter(self.asked), Counter(FRIENDS))
 
+    def test_two_are_named_at_once(self) -> None:
+        """Of three who come while the first of them is still written down two are named: none is forgotten for the
+        next, nor are there more than are wanted; both are shown."""
+        first, second, third = FRIENDS[:3]
+        writes: list[Deferred[None]] = []
+
+        def change(write: Any) -> "Deferred[None]":
+            writes.append(Deferred())
+            return writes[-1]
+
+        self.begin()
+        self.passes(1)
+        self.upkeep._store.change = change  # type: ignore[method-assign]
+        self.keeps |= {first, second, third}
+        self.comes(first, second, third)
+        while writes:
+            writes.pop(0).callback(None)
+        self.assertEqual((self.upkeep.mailboxes, self.upkeep.state), ([first, second], "FRESH"))
+        self.assertEqual(self.published[-1], [first, second])
+
     def test_one_flaps(self) -> None:
         """One that comes and goes a hundred times is asked no more often than it comes, and nobody else is."""
         self.comes(*FRIENDS[:50])

@@ -1,10 +1,12 @@
 """Keeping my prekeys where others find them: the port of `prekey_keeper`."""
 
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from bitdust.automats.prekey_keeper import PrekeyKeeper
+from bitdust.batching import InTurn
 from bitdust.outcome import outcome
 from bitdust.peers.again import NOT_YET, AskAgain
 from bitdust.people.messages.ports import Directory, Keepers
@@ -48,6 +50,8 @@ class PrekeyUpkeep:
         self._machine: PrekeyKeeper | None = None
         self._again = AskAgain(around.world.clock, around.sessions.connected, self._consider)
         self._asking: set[bytes] = set()
+        self._turns = InTurn()
+        """They are named one after the other: each adds to those who are named by then."""
         self._put_off: set[bytes] = set()
         """Those who might keep a mailbox and did not say so the last time: they are asked after the others."""
         self.mailboxes: list[bytes] = []
@@ -107,10 +111,15 @@ class PrekeyUpkeep:
             return
         self._again.forget(peer)
         if asked.error is None and self._may_help(peer):
-            if peer not in self.mailboxes:
-                await self._name([*self.mailboxes, peer])
-            if self._machine is not None:
+            is_named = await self._turns.run("name", partial(self._name_too, peer))
+            if is_named and self._machine is not None:
                 self._machine.send("keeper-came")
+
+    async def _name_too(self, peer: bytes) -> bool:
+        """Whether it is named now: of those who come at once the others may be enough."""
+        if peer not in self.mailboxes and self._may_help(peer):
+            await self._put_down([*self.mailboxes, peer])
+        return peer in self.mailboxes
 
     def mailbox_has(self, left: int) -> None:
         """A mailbox has so many one-time prekeys left."""
@@ -156,9 +165,9 @@ class PrekeyUpkeep:
             if (await outcome(Deferred.fromCoroutine(self._open(peer)))).error is None:
                 self._put_off.discard(peer)
                 found.append(peer)
-        await self._name(found)
+        await self._turns.run("name", partial(self._put_down, found))
 
-    async def _name(self, found: list[bytes]) -> None:
+    async def _put_down(self, found: list[bytes]) -> None:
         now = self._store.late.stamp()
         await self._store.change(lambda database: put_keepers(database, found, now))
         self.mailboxes = found
