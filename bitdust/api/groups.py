@@ -13,7 +13,7 @@ from bitdust.api.keys import key_row, make_key
 from bitdust.api.messages import check_text
 from bitdust.api.people import NO_PERSON, find_person, names_of
 from bitdust.api.table import Param, Route, method
-from bitdust.groups.room import Group
+from bitdust.groups.group import Group
 from bitdust.shares.donation import delivered
 from bitdust.wire.capability import Right
 from bitdust.wire.errors import BitDustError

@@ -81,11 +81,13 @@ class WrittenLogs:
 
     def length(self, device: bytes, is_patient: bool = True) -> int | None:
         """Entries of the longest one; None while there may be more. A group that nobody keeps any more is not waited
-        for longer than two days after my document was made."""
+        for longer than two days after my document was made; the file of one that was left is, as long as it cannot be
+        read, since an end that is too low is never corrected."""
         known = self._storage.length(device, is_patient)
         if known is None or not (self._groups.were_read(device) or _is_late(self._around) or not is_patient):
             return None
-        return max(known, self._groups.said_by(device))
+        said = self._groups.said_by(device, is_patient)
+        return max(known, said) if said is not None else None
 
 
 class MessageDirectory:

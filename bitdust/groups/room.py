@@ -7,15 +7,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.batching import InTurn
 from bitdust.crypt.keyring import RingKey
 from bitdust.crypt.shares import GivenShare
+from bitdust.groups.group import Group
 from bitdust.groups.keeping import Keeping
 from bitdust.groups.left import LeftGroups, Place
+from bitdust.groups.left_files import LeftFiles
 from bitdust.groups.opened import FOLDER, MyGroup, TheirGroup, conversation_of
 from bitdust.groups.ports import GroupPeople
 from bitdust.outcome import outcome
@@ -24,45 +25,12 @@ from bitdust.shares.opened import open_active
 from bitdust.shares.ports import MyFamily
 from bitdust.shares.room import SharesRoom
 from bitdust.signal import Signal
-from bitdust.storage.shared.member_log import end_in_file
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.keepers import Keepers
 from bitdust.wire.messages import Message
 from bitdust.wire.names import GROUP_PREFIX, KeyId, check_whole, idurl_of
 from bitdust.wire.signed import Signed
-
-
-@frozen
-class Group:
-    """One group, mine or somebody else's, open or not."""
-
-    key_id: str
-    owner: bytes
-    alias: str
-    mine: RingKey | None
-    given: GivenShare | None
-    opened: MyGroup | TheirGroup | None
-
-    @property
-    def active(self) -> bool:
-        """Whether it is, or is to be, open."""
-        return self.mine.active if self.mine is not None else self.given is not None and self.given.active
-
-    @property
-    def label(self) -> str:
-        """What its creator calls it."""
-        return self.mine.label if self.mine is not None else self.given.label if self.given is not None else ""
-
-    @property
-    def place(self) -> Place:
-        """What names it for good."""
-        return self.owner, self.alias
-
-    @property
-    def was_left(self) -> bool:
-        """Whether it was joined once, and is no more."""
-        return not self.active and (self.given is None or self.given.edits > 0)
 
 
 class GroupsRoom:
@@ -81,7 +49,8 @@ class GroupsRoom:
         self._turns = InTurn()
         """What is opened and closed at one place is so one after the other: two at once would write to one file."""
         self.read: Signal[[]] = Signal()
-        """One of them was read."""
+        """One of them was read, or the file of one that was left."""
+        self._left_files = LeftFiles(around.world, around.world.home / FOLDER, self.read.emit)
         self._left = LeftGroups(around, self._places_left, self._read_aside, self.read.emit)
         self.keeping = Keeping(around, self._of_scope, self._kept)
         self._removers: list[Callable[[], None]] = []
@@ -107,6 +76,7 @@ class GroupsRoom:
 
     async def start(self) -> None:
         """Open what was open."""
+        self._left_files.start()
         self._removers = [
             self._shares.received.changed.connect(self._given),
             self._shares.received.joined.connect(self._follow_ring),
@@ -125,6 +95,7 @@ class GroupsRoom:
         while self._removers:
             self._removers.pop()()
         self._waking.stop()
+        self._left_files.stop()
         await self._left.stop()
         while self._opened:
             await self._end(next(iter(self._opened)))
@@ -254,13 +225,13 @@ class GroupsRoom:
         joined = all(one.opened is not None and one.opened.knows_end_of(device) for one in self.all() if one.active)
         return joined and self._left.knows_end_of(device)
 
-    def said_by(self, device: bytes) -> int:
+    def said_by(self, device: bytes, is_patient: bool = True) -> int | None:
         """Entries of the longest part of a device in any group that is open, or that was left, as far as it was read
-        here."""
+        here. None until the files of those that were left were read, which ``read`` reports; and, for who is patient,
+        while one of them cannot be."""
         logs = [one.log for one in self._opened.values() if one.log.catalog.is_open]
-        here, files = {log.catalog.path for log in logs}, (self._around.world.home / FOLDER).glob("*.db")
-        left = [end_in_file(path, device) for path in files if path not in here]
-        return max([*(log.end_of(device) for log in logs), *left], default=0)
+        left = self._left_files.longest(device, {log.catalog.path for log in logs}, is_patient)
+        return max((left, *(log.end_of(device) for log in logs))) if left is not None else None
 
     # what the person decides
 
@@ -323,6 +294,7 @@ class GroupsRoom:
         finally:
             opened.machine.send("shutdown")
             await opened.log.close()
+            self._left_files.forget(opened.log.catalog.path)
 
     async def _opening(self, opened: MyGroup | TheirGroup) -> None:
         """Whatever fails here: one that is open for one half would be taken for a whole one."""
@@ -381,6 +353,7 @@ class GroupsRoom:
         if opened is not None:
             opened.machine.send("shutdown")
             await opened.log.close()
+            self._left_files.forget(opened.log.catalog.path)
 
     async def say(self, group: Group, data: dict[str, Any]) -> Message:
         """Write to all members. Raises ``not-open``, ``not-connected``, ``not-allowed``, ``bad-message``,

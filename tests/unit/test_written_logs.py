@@ -29,6 +29,12 @@ class WrittenLogsTests(SynchronousTestCase):
         self.storage.length.return_value = 20
         self.assertEqual(self.length(), 20)
 
+    def test_groups_that_were_left(self) -> None:
+        """It is open while what was said in groups that were left is not known, however late it is."""
+        self.groups.said_by.return_value = None
+        self.around.world.wall.return_value += 1
+        self.assertIsNone(self.length())
+
     def test_not_known_yet(self) -> None:
         """It is open while the own logs were not compared, and for two days while groups were not read."""
         self.groups.were_read.return_value = False

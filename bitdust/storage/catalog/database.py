@@ -124,6 +124,11 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def connect_to_read(path: Path, patience: float) -> sqlite3.Connection:
+    """Another one, which changes nothing; so many seconds for a file that is locked. Raises `sqlite3.Error`."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=patience)
+
+
 def open_catalog(path: Path) -> sqlite3.Connection:
     """Make or check the tables.
 

@@ -19,7 +19,7 @@ from bitdust.outcome import Outcome, outcome, outcomes
 from bitdust.replication import Replicas, keepers
 from bitdust.signal import Signal
 from bitdust.storage.catalog.catalog import Catalog, begin_of, log_end
-from bitdust.storage.catalog.database import connect, meta, set_meta
+from bitdust.storage.catalog.database import connect_to_read, meta, set_meta
 from bitdust.storage.log.recovery import SeenHead, read_head
 from bitdust.storage.log.requests import LogRequests
 from bitdust.storage.log.riders import Riders
@@ -42,6 +42,8 @@ DROPPED = "dropped:"
 NOT_ALLOWED = "not-allowed"
 AT_ONCE = 200
 """Entries that are opened in one go."""
+PATIENCE = 10.0
+"""Seconds for which a file may be somebody else's that is to be read."""
 MOST_NAMELESS = 200
 MOST_GIVEN = 512
 """Entries of one answer."""
@@ -65,12 +67,14 @@ class Gap:
     last: int
 
 
-def end_in_file(path: Path, device: bytes) -> int:
-    """The last entry of a device's part in the file of a log that is closed; 0 where that cannot be read."""
-    with suppress(sqlite3.Error), closing(connect(path)) as database:
+def end_in_file(path: Path, device: bytes) -> int | None:
+    """The last entry of a device's part in the file of a log that is closed; None where that cannot be read. Blocks."""
+    with suppress(sqlite3.Error), closing(connect_to_read(path, PATIENCE)) as database:
+        if database.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None:
+            return 0  # its process has died before it made the tables
         rows = database.execute("SELECT DISTINCT key FROM entries UNION SELECT key FROM bases").fetchall()
         return max((log_end(database, key, device).sequence for (key,) in rows), default=0)
-    return 0
+    return None
 
 
 class MemberLog:
