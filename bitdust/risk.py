@@ -17,6 +17,7 @@ from bitdust.replication import members, needed
 from bitdust.storage.catalog.redundancy import Holders, Standing, packs_of, standings
 from bitdust.storage.catalog.whereabouts import AN_HOUR, GivenUp
 from bitdust.storage.core import Core
+from bitdust.storage.keeping.handovers import Counted
 from bitdust.storage.keeping.stuck import MOST_NAMED, files_of, given_up_of
 from bitdust.storage.keeping.trouble import Code, Trouble
 from bitdust.storage.storage import Storage
@@ -173,7 +174,7 @@ class Risk:
             await waiting
         elif known != self._known:
             await self._count(core, holders, known)
-        return self._row(core)
+        return self._row(core, await core.handovers.count())
 
     async def _count(self, core: Core, holders: Holders, known: object) -> None:
         """Read the catalog; who comes meanwhile for the same waits for this reading."""
@@ -228,7 +229,7 @@ class Risk:
 
     # everything
 
-    def _row(self, core: Core) -> Row:
+    def _row(self, core: Core, moving: Counted) -> Row:
         catalog, key_ring, family = self._copies(core)
         return {
             **self._stored.as_dict(),
@@ -237,7 +238,7 @@ class Risk:
             "family": family.as_dict() | self._family(),
             "suppliers": [self._supplier(who) for who in self._suppliers.family.members],
             "rebuilding": self._rebuilding(core),
-            "moving": self._moving(),
+            "moving": self._moving(moving),
         }
 
     def _copies(self, core: Core) -> tuple[Copies, Copies, Copies]:
@@ -288,10 +289,13 @@ class Risk:
             self._stuck_since = self._around.world.wall()
         return {"stuck_packs": stuck, "since": self._stuck_since, "reason": reason}
 
-    def _moving(self) -> Row:
+    def _moving(self, counted: Counted) -> Row:
         """Places that change hands, and packs that change their scheme."""
+        to_come = {place.position: {"left": one.left, "bytes": one.bytes} for place, one in counted.items()}
+        nothing = {"left": 0, "bytes": 0}
         places = [
             {"position": row["position"], "from": row["replaces"], "to": row["global_id"], "state": row["replacement"]}
+            | to_come.get(row["position"], nothing)
             for row in self._suppliers.view.list()
             if row["replacement"] and row["replaces"]
         ]

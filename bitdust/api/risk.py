@@ -17,7 +17,8 @@ COPIES = "{held, needed, safe}"
     f" catalog: {COPIES}, key_ring: {COPIES}, family: {{held, needed, safe, size, vacant, revision, changed_by_device,"
     " spares: [{spare, instead_of}]}, suppliers: [{fingerprint, idurl, global_id, name_proven, since,"
     " problems: [{code, text}]}], rebuilding:"
-    " {stuck_packs, since, reason}, moving: {places: [{position, from, to, state}], reencoding}}",
+    " {stuck_packs, since, reason}, moving: {places: [{position, from, to, state, left,"
+    " bytes}], reencoding}}",
 )
 async def storage_risk(context: Context) -> Envelope:
     """How many more suppliers may be lost before a file is: ``may_die`` counts those that are away now as lost,
@@ -30,6 +31,7 @@ async def storage_risk(context: Context) -> Envelope:
     ``catalog``, ``key_ring`` and ``family`` say how many suppliers have the newest of it, and how many must, so that
     any half of them gives it back. ``changed_by_device`` is the number of another device of yours where that one wrote
     the family last. ``problems`` of a supplier have the codes ``away``, ``full``, ``refuses``, ``silent``,
-    ``not-proven``, ``no-log``, ``no-key-ring`` and ``no-family``; ``since`` is when one that is away was there last."""
+    ``not-proven``, ``no-log``, ``no-key-ring`` and ``no-family``; ``since`` is when one that is away was there last.
+    ``moving`` has the places that change hands, with how many pieces, and how many ``bytes``, are ``left`` to come."""
     found = await context.risk.look()
     return ok(found, message=sentence(found))

@@ -141,5 +141,11 @@ def _rebuilding(row: Row, now: float) -> list[Finding]:
 def _moving(places: Sequence[Row]) -> list[Finding]:
     if not places:
         return []
-    shown = few([f"{one['from']} to {one['to'] or 'a new supplier'}" for one in places])
+    shown = few([f"{one['from']} to {one['to'] or 'a new supplier'} ({_to_come(one)})" for one in places])
     return [ok("moving", f"pieces move from {shown}; who leaves keeps them until all have come")]
+
+
+def _to_come(place: Row) -> str:
+    if not place["left"]:
+        return "all have come"
+    return f"{place['left']} pieces, {place['bytes'] / 1e6:,.0f} MB, are left"

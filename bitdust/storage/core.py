@@ -20,6 +20,7 @@ from bitdust.storage.deletions import Deletions
 from bitdust.storage.keeping.audits import Audits
 from bitdust.storage.keeping.cleaning import Cleaner
 from bitdust.storage.keeping.disposal import DeleteOrders, Disposal
+from bitdust.storage.keeping.handovers import Handovers
 from bitdust.storage.keeping.held_deletions import HeldDeletions
 from bitdust.storage.keeping.inventory import Inventory
 from bitdust.storage.keeping.monitor import Monitor
@@ -138,6 +139,7 @@ class Core:
         self.pace = MovingPace(self.world.clock, lambda: int(self.settings.get(MOVING_LIMIT)))
         self.rebuilder = Rebuilder(self._pack_store, self.fetcher, self.queues, self.pack_sources, ports, self.pace)
         self.reencoder = Reencoder(around, self._pack_store, self.queues, ports, self)
+        self.handovers = Handovers(around, self.catalog, ports)
         self._stuck_files = StuckFiles(self._around, self.reading)
         disposal = Disposal(self.world.run_in_thread, self.catalog, self.spool)
         orders = DeleteOrders(around, self.catalog, self.log_replicas, ports, self.calendar)
@@ -206,6 +208,7 @@ class Core:
         self.silence.load(self.catalog.read)
         self.bad_pieces.open()
         self.audits.open()
+        self.handovers.start()
         await self.packs.open(self.copies)
         self.suppliers_changed()
 
@@ -217,6 +220,7 @@ class Core:
             self.deletions,
             self.held_deletions,
             self.reencoder,
+            self.handovers,
             self.monitor,
             self.verifications,
             self.audits,
@@ -248,6 +252,7 @@ class Core:
         self.monitor.suppliers_changed()
         self.audits.suppliers_changed()
         self.reencoder.suppliers_changed()
+        self.handovers.suppliers_changed()
         self.uploads.check()
 
     def supplier_accepted(self, supplier: bytes) -> None:

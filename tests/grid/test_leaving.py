@@ -1,9 +1,12 @@
 """Suppliers and customers that part: places change hands while the pieces move, and nothing is lost on the way."""
 
 import shutil
+from itertools import pairwise
 
 from bitdust.storage.keeping import rebuild
+from bitdust.storage.keeping.handovers import REPORT
 from bitdust.testing.grid import GridNode
+from tests.grid.test_figures import call
 from tests.grid.test_main_job import GridCase
 
 
@@ -103,6 +106,39 @@ class ReplacingTests(LeavingCase):
             supplier.kill()
         self.download(alice, "file-5", self.base / "back")
         self.assertEqual((self.base / "back" / "file-5").read_bytes(), data)
+
+    def test_how_far_it_has_come(self) -> None:
+        """While pieces move, the API, the doctor and an event every few seconds say how many are left, and how much."""
+        self.add_suppliers(4)
+        alice = self.add_customer()
+        for number in range(6):
+            path, _ = self.file(f"file-{number}", 400_000)
+            self.upload(alice, path, f"file-{number}")
+        self.add_suppliers(1)
+        old, fresh = self.by_place(alice, 2), self.suppliers[4]
+        whole = self.kept_at(old, alice)
+        alice.node.settings.set("services/data-motion/moving-limit", 20_000)
+        alice.rooms.suppliers.requests.replace(old.fingerprint, fresh.fingerprint)
+        self.grid.until(lambda: self.kept_at(fresh, alice) > whole / 2, 600, "half of the pieces")
+        self.grid.run(1)
+        (place,) = call(self.grid, alice, "storage_risk")["moving"]["places"]
+        self.assertEqual((place["position"], place["state"]), (2, "MOVING"))
+        self.assertEqual([place[name].partition("@")[0] for name in ("from", "to")], [old.name, fresh.name])
+        self.assertIn(place["left"], range(1, 6))
+        self.assertEqual(place["bytes"], whole - self.kept_at(fresh, alice))
+        findings = call(self.grid, alice, "process_checkup")["findings"]
+        (moving,) = [one["found"] for one in findings if one["check"] == "moving"]
+        self.assertIn(f"({place['left']} pieces, {place['bytes'] / 1e6:,.0f} MB, are left)", moving)
+        self.grid.until(lambda: self.moved(alice, old), 600, "the move")
+        told = [event for event in alice.node.events.since(0) if event.id == "replacement-progress"]
+        data = [event.data for event in told]
+        self.assertEqual({(one["position"], one["from"], one["to"]) for one in data}, {(2, place["from"], place["to"])})
+        self.assertEqual([one["left"] for one in data], sorted({one["left"] for one in data}, reverse=True))
+        self.assertIn((place["left"], place["bytes"]), [(one["left"], one["bytes"]) for one in data])
+        self.assertGreaterEqual(len(data), 3)
+        self.assertEqual({one["moved"] + one["left"] for one in data}, {6})
+        times = [event.time for event in told]
+        self.assertTrue(all(later - earlier >= REPORT for earlier, later in pairwise(times)), times)
 
     def test_many_packs_move_in_one_go(self) -> None:
         """A place with more packs than one look finds is moved without waiting for the next round."""

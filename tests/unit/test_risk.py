@@ -276,5 +276,11 @@ class StandingTests(SynchronousTestCase):
         found = [one.found for one in words._family(row)]
         self.assertIn("eve instead of bob", found[0])
         self.assertIn("device 2 of yours", found[1])
-        (moving,) = words._moving([{"from": "bob", "to": "carol"}])
-        self.assertIn("bob to carol", moving.found)
+
+    def test_words_of_places_that_change_hands(self) -> None:
+        """Who leaves, who comes, and how much is left to come."""
+        place = {"from": "bob", "to": "carol", "left": 12, "bytes": 3_400_000}
+        (moving,) = words._moving([place])
+        self.assertIn("bob to carol (12 pieces, 3 MB, are left)", moving.found)
+        (moving,) = words._moving([place | {"to": "", "left": 0, "bytes": 0}])
+        self.assertIn("bob to a new supplier (all have come)", moving.found)
