@@ -17,6 +17,7 @@ from bitdust.storage.log.access import OwnLogs
 from bitdust.storage.log.device_fork import take_back
 from bitdust.storage.upload import jobs as uploads
 from bitdust.transport.outbox import NoAnswer
+from bitdust.wire.errors import BitDustError
 from tests.api.fakes import Anything, FakeContext
 from tests.api.test_nouns import NounCase
 from tests.unit.storage_kit import network, random_file
@@ -532,6 +533,10 @@ class PeopleTests(NounCase):
             self.assertEqual(self.older(name, index_or_idurl="9", **more)["code"], "not-found")
             self.assertEqual(self.older(name, **more)["code"], "bad-argument")
         self.assertEqual(self.older("supplier_change", index_or_idurl="1", new_idurl="?")["code"], "bad-name")
+        full = BitDustError("no-space", "it is full")
+        self.context.replacement_requests.try_out = lambda old, new: fail(full)
+        answer = self.older("supplier_change", index_or_idurl="1", new_idurl="bob@id.example")
+        self.assertEqual((answer["code"], len(self.asked)), ("no-space", 5))
 
     def test_services(self) -> None:
         """An unknown service is refused by each method."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import evolve
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -480,6 +480,24 @@ class ContactTests(NounCase):
         self.assertEqual(self.code("supplier_change"), "bad-argument")
         self.assertEqual(self.code("supplier_change", position=0), "not-found")
         self.assertEqual(self.code("supplier_change", position=9), "not-found")
+
+    def test_a_new_supplier_that_does_not_do(self) -> None:
+        """Whoever is named is tried out first; why it does not do is the answer, and nobody is replaced."""
+        self.become_alice()
+        rows = [{"fingerprint": "ab" * 32, "global_id": "bob@x", "idurl": "http://x/bob.xml"}]
+        self.context.suppliers = Anything(list=lambda verbose=False: rows, leaving=list)
+        asked: list[Any] = []
+
+        def try_out(old: bytes, new: bytes) -> Any:
+            asked.append((old, new))
+            return fail(BitDustError(code, "it does not do"))
+
+        replaced = lambda old, new: self.fail("it was replaced")  # noqa: E731
+        self.context.replacement_requests = Anything(replace=replaced, try_out=try_out)
+        for code in ("exists", "is-customer", "unreachable", "no-space", "no-service"):
+            given = {"position": 0, "new_supplier_id": "bob@id.example"}
+            self.assertEqual(self.code("supplier_change", **given), code)
+        self.assertEqual(asked, [(b"\xab" * 32, self.bob.fingerprint)] * 5)
 
     def test_ending_contracts(self) -> None:
         """Refused while files are stored, unless said otherwise; ending all of them stops hiring. Whoever has left its
