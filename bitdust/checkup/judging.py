@@ -200,6 +200,7 @@ _WHY = {
     "asked": "you have asked for it",
     "away": "it was away for too long",
     "audits": "it failed its audits",
+    "refuses": "it does not take what belongs to its place",
 }
 
 
@@ -208,7 +209,7 @@ def suppliers(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
     rows = [row for row in rows if not row.get("beyond")]
     places, hired = len(rows), [row for row in rows if row["idurl"]]
     online = [row for row in hired if row["contact_state"] == "CONNECTED"]
-    leaving = [f"{called(row)} ({_WHY.get(row['notice']['why'], '')})" for row in hired if row.get("notice")]
+    leaving = [f"{called(row)} ({_WHY[row['notice']['why']]})" for row in hired if row.get("notice")]
     away = [called(row) for row in hired if row["contact_state"] != "CONNECTED"]
     if not hired:
         hint = "see why: bitdust service info employer; there must be nodes that give space in your network"

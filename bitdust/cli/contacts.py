@@ -84,13 +84,15 @@ def _problems_in_words(row: dict[str, Any]) -> str:
 def _in_words(notice: dict[str, Any] | None) -> str:
     if notice is None:
         return ""
-    if notice["why"] == "away":
-        return "away for too long, to be replaced"
-    if notice["why"] == "audits":
-        return "failed its audits, to be replaced"
-    if notice["why"] == "asked":
-        return "to be replaced"
-    return f"leaves by {day(notice['until'])}"
+    return _WHY.get(notice["why"]) or f"leaves by {day(notice['until'])}"
+
+
+_WHY = {
+    "asked": "to be replaced",
+    "away": "away for too long, to be replaced",
+    "audits": "failed its audits, to be replaced",
+    "refuses": "does not take what belongs to its place, to be replaced",
+}
 
 
 @supplier.command("replace")

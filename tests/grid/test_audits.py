@@ -32,9 +32,11 @@ class AuditTests(GridCase):
     def share(self) -> int:
         return int(self.version()["reliable"].rstrip("%"))
 
+    def findings(self) -> list[dict[str, str]]:
+        return call(self.grid, self.alice, "process_checkup")["findings"]
+
     def doctor(self) -> dict[str, str]:
-        found = call(self.grid, self.alice, "process_checkup")["findings"]
-        return {row["check"]: row["verdict"] for row in found}
+        return {row["check"]: row["verdict"] for row in self.findings()}
 
     def test_three_of_six_unlink_every_piece(self) -> None:
         """Within one round reliable falls, events and the doctor name them, and all is made again while k hold."""
@@ -71,7 +73,6 @@ class AuditTests(GridCase):
     def test_who_fails_audits_again_and_again_is_replaced(self) -> None:
         """Somebody else gets place and pieces of a supplier that cannot keep any; the doctor says who goes, and why."""
         liar = self.suppliers[1]
-        self.add_suppliers(1)
         self.alice.node.settings.set("services/employer/replace-after-failed-audits", 2)
         audits, family = self.alice.rooms.storage.core.audits, self.alice.rooms.suppliers.family
         for failed in (1, 2):
@@ -80,6 +81,12 @@ class AuditTests(GridCase):
             audits.now()
             self.grid.until(lambda: audits.row(liar.fingerprint)["failed"] == failed, 60, "the audit")  # noqa: B023
             self.grid.run(15)
+        (said,) = [found for found in self.findings() if found["check"] == "suppliers"]
+        self.assertEqual(said["verdict"], "warn")
+        going = said["found"].partition("; to be replaced: ")[2]
+        self.assertIn(liar.name, going)
+        self.assertTrue(going.endswith("(it failed its audits)"), said)
+        self.add_suppliers(1)
         self.grid.until(lambda: liar.fingerprint not in family.current.holders, 300, "the replacement")
         self.assertIn(self.suppliers[6].fingerprint, family.members)
         self.assertEqual(self.alice.node.events.counts().get("supplier-distrusted"), 1)

@@ -28,6 +28,7 @@ from bitdust.storage.catalog import figures
 from bitdust.storage.catalog.database import open_catalog
 from bitdust.storage.log.held_up import HeldUp
 from bitdust.storage.log.other_life import Reunion
+from bitdust.suppliers.departures import Why
 from bitdust.wire.names import IDURL, new_version
 from bitdust.wire.sizes import in_words
 from tests.vectors.keys import master
@@ -298,6 +299,24 @@ class JudgingTests(CheckupCase):
         self.assertEqual(self.verdicts(judging.suppliers([on, vacant])), ["warn"])
         self.assertEqual(self.verdicts(judging.suppliers([on, off, off, off])), ["bad"])
         self.assertEqual(self.verdicts(judging.suppliers([vacant, vacant])), ["bad"])
+
+    def test_who_is_to_be_replaced(self) -> None:
+        """Who goes is named, and why, whether all are there or somebody is away."""
+        on, off = self.supplier("CONNECTED"), self.supplier("OFFLINE")
+        words = {
+            Why.NOTICE: "it gave notice",
+            Why.ASKED: "you have asked for it",
+            Why.AWAY: "it was away for too long",
+            Why.AUDITS: "it failed its audits",
+            Why.REFUSES: "it does not take what belongs to its place",
+        }
+        self.assertEqual(set(words), set(Why))
+        for why, text in words.items():
+            going = on | {"global_id": "sam@a", "notice": {"why": why.value, "until": 0}}
+            for others, told in (([on, on], "all 3 are online"), ([on, off], "2 of 3 are online; away: b@a")):
+                (found,) = judging.suppliers([going, *others])
+                self.assertEqual((found.verdict, found.found), ("warn", f"{told}; to be replaced: sam@a ({text})"))
+                self.assertTrue(found.hint)
 
     def test_customers(self) -> None:
         """Who has taken what is said; where most of the space is promised to somebody who does not use it, by whom."""

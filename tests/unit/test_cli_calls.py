@@ -14,6 +14,7 @@ from bitdust.checkup.finding import bad, ok, warn
 from bitdust.cli import asking, daemon, network, states
 from bitdust.cli.client import ApiClient, ApiError, NotRunning
 from bitdust.cli.output import day
+from bitdust.suppliers.departures import Why
 from tests.unit.test_cli import run
 
 ALICE = "alice@id.example"
@@ -93,11 +94,20 @@ class SupplierTests(NodeCase):
 
     def test_notices(self) -> None:
         """Why a supplier is to be replaced is said in words."""
-        notices = [{"why": "away"}, {"why": "asked"}, {"why": "leaves", "until": DAY}]
-        self.answers["suppliers_list"] = {"result": [self.row(n, notice=notice) for n, notice in enumerate(notices)]}
-        output = self.cli("supplier").output
-        for part in ("away for too long", "to be replaced", f"leaves by {day(DAY)}"):
-            self.assertIn(part, output)
+        words = {
+            Why.NOTICE: f"leaves by {day(DAY)}",
+            Why.ASKED: "to be replaced",
+            Why.AWAY: "away for too long, to be replaced",
+            Why.AUDITS: "failed its audits, to be replaced",
+            Why.REFUSES: "does not take what belongs to its place, to be replaced",
+        }
+        for why in Why:
+            until = DAY if why is Why.NOTICE else 0
+            row = self.row(0, notice={"why": why.value, "until": until})
+            self.answers["suppliers_list"] = {"result": [row]}
+            output = " ".join(self.cli("supplier").output.split())
+            self.assertIn(words[why], output)
+            self.assertEqual("leaves by" in output, why is Why.NOTICE)
 
     def test_problems(self) -> None:
         """What is amiss with a supplier is said in words, and since when it is away."""
