@@ -131,11 +131,11 @@ class SupplierConnector(Machine):
         self.reason = self.code = ""
 
     def note_reason(self, payload: Any) -> None:
-        self.reason = payload.getErrorMessage()
+        self.reason, self.code = payload.getErrorMessage(), str(getattr(payload.value, "code", ""))
 
     def note_failure(self, payload: Any) -> None:
         self.failures += 1
-        self.reason, self.code = payload.getErrorMessage(), str(getattr(payload.value, "code", ""))
+        self.note_reason(payload)
 
     def note_silence(self, payload: Any) -> None:
         self.failures += 1

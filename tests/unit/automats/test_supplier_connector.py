@@ -91,7 +91,8 @@ class SupplierConnectorTests(RowTests):
         self.drive("raise", None, "CONNECTED", ("more",))
         self.port.fail("more", Refused("no-space", "there is no room"))
         self.asked("CONNECTED")
-        self.assertEqual((self.machine.failures, self.machine.reason), (0, "there is no room"))
+        self.assertEqual((self.machine.failures, self.machine.reason, self.machine.code),
+                         (0, "there is no room", "no-space"))  # fmt: skip
         self.drive("supplier-offline", None, "DISCONNECTED", ("changed", "DISCONNECTED"))
         self.drive("raise", None, "DISCONNECTED")
 
