@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bitdust.folders.fetching import MOST_NAMES, Fetcher, Wanted
 from bitdust.folders.problems import code_of
 from bitdust.folders.store import Store
+from bitdust.folders.tidying import STEP
 from bitdust.outcome import Outcome, outcome
 
 AT_ONCE = 2 * MOST_NAMES
@@ -31,6 +33,7 @@ class Keeping:
         self._missing: set[bytes] = set()
         self._running: Deferred[Any] | None = None
         self._tidying: Deferred[Any] | None = None
+        self._later: IDelayedCall | None = None
         self._has_come = False
         self.is_behind = False
         """Whether chunks are missing that nobody had when they were asked for."""
@@ -53,6 +56,7 @@ class Keeping:
     def stop(self) -> None:
         """Fetch nothing any more."""
         self._fetcher.drop(self)
+        self._forget_later()
         for work in (self._running, self._tidying):
             if work is not None:
                 work.cancel()
@@ -90,14 +94,24 @@ class Keeping:
 
     def _tidy(self) -> None:
         """It may take long, and nobody waits for it."""
+        self._forget_later()
         if self._tidying is None:
             self._tidying = Deferred.fromCoroutine(self._through(self._store.tidying.collect(self._fetcher.is_met)))
             self._tidying.addBoth(self._tidied)
 
     def _tidied(self, result: Any) -> None:
         self._tidying = None
-        if isinstance(result, Failure) and not result.check(CancelledError):
+        if isinstance(result, Failure):
+            if result.check(CancelledError):
+                return
             self.log.warn("what a keeper needs no more was not removed now: {why}", why=result.getErrorMessage())
+        if self._store.tidying.is_waiting:
+            self._later = self._store.clock.callLater(STEP, self._tidy)
+
+    def _forget_later(self) -> None:
+        later, self._later = self._later, None
+        if later is not None and later.active():
+            later.cancel()
 
     async def _once(self) -> bool:
         """Everything that is missing, in the order of names; whether anything has come."""

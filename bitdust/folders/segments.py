@@ -35,8 +35,9 @@ PAGE = 64 * 1024
 LONGEST = LONGEST_CHUNK + TAG
 """Bytes of a chunk, sealed."""
 LAST = 10**12 - 1
-"""The highest number: a file that somebody has called by a higher one is no segment, nor does one follow it."""
-_NAME = re.compile(r"([0-9]{8,12})\.seg")
+"""The highest number: a file that somebody has called by a higher one is no segment, nor does one follow it. The first
+one is 1."""
+_NAME = re.compile(r"(?!0+\.)([0-9]{8,12})\.seg")
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -138,13 +139,14 @@ class Segments:
     def _open(self, folder: int, before: list[tuple[int, int]]) -> int:
         """The segment that takes more: one that somebody has changed, or removed, does not."""
         if self._end < FULL:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError), ExitStack() as opened:
                 descriptor = os.open(name_of(self._last), _FLAGS, dir_fd=folder)
+                opened.callback(os.close, descriptor)
                 state = os.fstat(descriptor)
                 if stat.S_ISREG(state.st_mode) and state.st_size == self._end:
                     before.append((self._last, self._end))
+                    opened.pop_all()
                     return descriptor
-                os.close(descriptor)
         while True:
             self._last = self._last % LAST + 1
             with contextlib.suppress(FileExistsError):

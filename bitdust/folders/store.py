@@ -41,6 +41,7 @@ class Store:
     """I am made on the reactor; whatever I am asked goes through `run`, save `serve`."""
 
     def __init__(self, world: World, home: Path, root: Path, keys: FolderKeys) -> None:
+        self.clock = world.clock
         self._home = home
         self._marked = home / "marked"
         self._wall = world.wall

@@ -50,6 +50,9 @@ class Tidying:
         self._wall = wall
         self._counted = wall()
         """Up to when waiting was counted."""
+        self.is_waiting = False
+        """Whether nothing is let go of at the moment, because records may come; what is left of that has to be counted
+        at least each `STEP`."""
         self._idle_at = -1
         """How often the journal had changed when nothing was found to be done."""
         self._has_left = False
@@ -152,7 +155,7 @@ class Tidying:
     def _note_waiting(self, left: int) -> None:
         self._journal.note(WAITING, left.to_bytes(8, "big"))
 
-    def _is_waiting(self, is_met: bool) -> bool:
+    def _waits(self, is_met: bool) -> bool:
         """Only time in which this node was on, and somebody was here, brings a record nearer."""
         before, self._counted = self._counted, self._wall()
         row = self._journal.database.execute("SELECT value FROM meta WHERE name=?", (WAITING,)).fetchone()
@@ -162,7 +165,8 @@ class Tidying:
             left = max(0, left - passed)
             with self._journal.change():
                 self._note_waiting(left)
-        return left > 0
+        self.is_waiting = left > 0
+        return self.is_waiting
 
     # as it is to be
 
@@ -174,7 +178,7 @@ class Tidying:
             return
         self._has_left = False
         after: bytes | None = b""
-        while after is not None and not self._is_waiting(is_met):
+        while after is not None and not self._waits(is_met):
             after = self._drop(after)
             yield
         empty, sparse = self._wasteful()

@@ -90,6 +90,7 @@ class Replica:
         self.told = 0
         """Records that others have told."""
         self.sources: list[Replica] = []
+        self.keeping: Keeping | None = None
         self.open()
 
     def open(self) -> None:
@@ -169,6 +170,8 @@ class Replica:
     def keep(self, *sources: "Replica") -> None:
         """Fetch sealed chunks, as who cannot read does."""
         self.sources = list(sources)
+        if self.keeping is not None:
+            self.keeping.stop()
         self.keeping = Keeping(self.store, self.fetcher)
         self.keeping.run()
 

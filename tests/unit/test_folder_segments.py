@@ -9,6 +9,7 @@ from unittest import mock
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.folders import segments
+from bitdust.folders.blind import FORMER
 from bitdust.folders.keys import sealed_name
 from bitdust.folders.segments import HEAD, LONGEST, MAGIC, SegmentReader, Segments, Spot, name_of
 from bitdust.folders.tree import BLIND, Tree
@@ -56,6 +57,27 @@ class AddTests(SegmentCase):
         spots = self.segments.add([(sealed_name(b""), b""), *chunks(1)])
         self.assertEqual([spot.size for spot in spots], [0, 100])
         self.assertEqual(self.reader.read(spots[0]), b"")
+
+    def test_number_zero(self) -> None:
+        """No segment has the number of chunks that are in files of their own, whatever somebody calls a file."""
+        self.segments.add(chunks(1))
+        for name in (name_of(FORMER), "000000000000.seg"):
+            (self.root / BLIND / name).write_bytes(MAGIC)
+        self.assertEqual(list(self.segments.sizes()), [1])
+
+    def test_no_file_stays_open(self) -> None:
+        """One that cannot be looked at is closed, and what comes goes into the next one."""
+        self.segments.add(chunks(1))
+        opened, fstat = len(os.listdir("/dev/fd")), os.fstat
+
+        def failing(descriptor: int) -> os.stat_result:
+            if os.readlink(f"/dev/fd/{descriptor}").endswith(name_of(1)):
+                raise OSError(errno.EIO, "the disk failed")
+            return fstat(descriptor)
+
+        with mock.patch.object(os, "fstat", failing):
+            self.assertEqual([spot.segment for spot in self.segments.add(chunks(1))], [2])
+        self.assertEqual(len(os.listdir("/dev/fd")), opened)
 
     def test_goes_on(self) -> None:
         """The next process goes on at the end that it is told."""

@@ -431,10 +431,28 @@ class ForgottenTests(KeeperCase):
         self.name(self.before, self.after)
         self.all_here(self.before + self.after)
         self.name(self.before)
+        self.keeper.keep(self.keeper)
         for _ in range(24):
             self.keeper.clock.advance(DAY / 24)
             self.keeper.keep(self.keeper)
         self.assertEqual(self.here(self.after), [False] * 40)
+
+    def test_waits_where_nothing_happens(self) -> None:
+        """The hours count though nothing brings the keeper to work: it looks again by itself until the day is over, or
+        until it is stopped."""
+        self.keep(self.after)
+        self.lose_the_journal()
+        self.name(self.before)
+        self.keeper.keep(self.keeper)
+        for _ in range(24):
+            self.assertEqual(len(self.keeper.clock.getDelayedCalls()), 1)
+            self.keeper.clock.advance(DAY / 24)
+        self.assertEqual((self.here(self.after), self.keeper.clock.getDelayedCalls()), ([False] * 40, []))
+        self.lose_the_journal()
+        for _ in range(2):
+            self.keeper.keep(self.keeper)
+            self.keeper.keeping.stop()
+            self.assertEqual(self.keeper.clock.getDelayedCalls(), [])
 
     def test_files_of_others(self) -> None:
         """What is called like a segment and is none stays as it is; what is empty, or was never written, goes."""
