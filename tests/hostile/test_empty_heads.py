@@ -14,7 +14,7 @@ from bitdust.identity.document import OPEN_END
 from bitdust.identity.revocation import Revocations
 from bitdust.storage.catalog import catalog
 from bitdust.storage.catalog.database import meta
-from bitdust.storage.log.pull import COMPARED
+from bitdust.storage.log.compared import BEHIND
 from bitdust.wire.encoding import decode, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
@@ -26,14 +26,18 @@ from tests.unit.storage_kit import Node, stop_quietly
 MOST = 16 * 2**20
 
 
-class EmptyHeadTests(RevokedCase):
+class EmptyHeadCase(RevokedCase):
     def setUp(self) -> None:
         super().setUp()
         self.replicas = self.core.log_replicas
-        device = self.thief.me.device.id
-        self.last = self.core.catalog.end(MASTER, device).sequence
-        self.head = Head(self.me.fingerprint, device, 50, b"h" * 32, int(self.core.world.wall()))
-        self.made_up = self.thief.me.sign(Head.KIND, self.head.to_body()).to_bytes()
+        self.last = self.core.catalog.end(MASTER, self.thief.me.device.id).sequence
+        self.make_up(50)
+
+    def make_up(self, sequence: int, first: int | None = None) -> None:
+        """The thief signs a head that leads to nothing."""
+        moment, device = int(self.core.world.wall()), self.thief.me.device.id
+        head = Head(self.me.fingerprint, device, sequence, b"h" * 32, moment, first)
+        self.made_up = self.thief.me.sign(Head.KIND, head.to_body()).to_bytes()
 
     def list_it(self, *numbers: int) -> None:
         """From now on these suppliers list the head as well, and have no entries for it."""
@@ -47,6 +51,16 @@ class EmptyHeadTests(RevokedCase):
             return answer
         return answer.addCallback(lambda one: Reply(one.fields, encode([*decode(one.payload, MOST), self.made_up])))
 
+    def recovered(self) -> Node:
+        """The home is lost, and comes back."""
+        stop_quietly(self.thief)
+        self.node.kill()
+        again = Node(self.base / "again", self.around, self.node.clock, before=self.node)
+        self.addCleanup(stop_quietly, again)
+        return again.start()
+
+
+class EmptyHeadTests(EmptyHeadCase):
     def word(self) -> None:
         """The person gives up what else the device may have stored."""
         self.revocations.end(self.me.document.device(self.thief.me.device.id))
@@ -82,7 +96,7 @@ class EmptyHeadTests(RevokedCase):
 
     def test_nothing_is_given_up(self) -> None:
         """True entries that one supplier alone has, and did not give a moment ago, are read as soon as it does; until
-        then nobody believes that all was compared."""
+        then nobody believes that all of that device was compared."""
         self.thief.create("of one supplier")
         first, *others = self.around.suppliers
         for supplier in others:
@@ -97,14 +111,17 @@ class EmptyHeadTests(RevokedCase):
             return fail(BitDustError("no-answer", "not now")) if is_asked else ask(me, command, fields, *rest)
 
         self.node.pass_time(1)
-        compared = meta(self.core.catalog.read, COMPARED)
         with mock.patch.object(first, "ask", silent):
             self.pull()
-        self.assertEqual((self.replicas.reason, meta(self.core.catalog.read, COMPARED)), ("", compared))
+        self.assertEqual((self.replicas.reason, self.behind()), ("", [self.thief.me.device.id]))
         self.assertNotIn("of one supplier", self.names())
         self.pull()
         self.assertIn("of one supplier", self.names())
-        self.assertNotEqual(meta(self.core.catalog.read, COMPARED), compared)
+        self.assertEqual(self.behind(), [])
+
+    def behind(self) -> list[bytes]:
+        """Devices whose logs were not known to their ends when all was compared."""
+        return [device for device, _ in decode(meta(self.core.catalog.read, BEHIND), MOST)]
 
     def pull(self) -> None:
         self.replicas.pull_again()

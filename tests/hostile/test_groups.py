@@ -18,7 +18,7 @@ from bitdust.groups.keeping import MOST_GIVEN, Keeping
 from bitdust.groups.opened import Discussion, MyGroup, conversation_of
 from bitdust.groups.ports import GroupPeople
 from bitdust.identity.document import Device
-from bitdust.storage.log.recovery import read_head
+from bitdust.storage.log.seen import read_head
 from bitdust.storage.shared import parts
 from bitdust.storage.shared.member_access import MemberAccess, SharedKey
 from bitdust.storage.shared.member_log import MemberLog, Said

@@ -15,7 +15,8 @@ from bitdust.formats.operations import earlier_op, item_op, move_op, pack_op, sn
 from bitdust.storage.catalog.catalog import insert_entry
 from bitdust.storage.catalog.paths import by_path, versions
 from bitdust.storage.log.access import SharedLogs
-from bitdust.storage.log.recovery import LogRecovery, read_head
+from bitdust.storage.log.recovery import LogRecovery
+from bitdust.storage.log.seen import read_head
 from bitdust.storage.packs.packer import stored_place
 from bitdust.wire.names import new_version
 from bitdust.wire.records import Head, PackRecord, Scheme

@@ -12,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.keyring import MASTER, RingKey
 from bitdust.formats.log_entry import LogName
-from bitdust.storage.log.recovery import LogRecovery, Merged, SeenHead, read_head
+from bitdust.storage.log.recovery import LogRecovery, Merged
+from bitdust.storage.log.seen import SeenHead, read_head
 from bitdust.wire.encoding import encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command

@@ -15,7 +15,8 @@ from bitdust.formats.operations import earlier_op, item_op
 from bitdust.identity.document import OPEN_END
 from bitdust.identity.revocation import Revocations
 from bitdust.storage.catalog.catalog import LogEnd
-from bitdust.storage.log.recovery import LogRecovery, read_head
+from bitdust.storage.log.recovery import LogRecovery
+from bitdust.storage.log.seen import read_head
 from bitdust.storage.restore.tree import Blocked, Destination, Tree
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError

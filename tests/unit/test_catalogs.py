@@ -47,7 +47,7 @@ class Guest:
         return answered
 
 
-class ManyCatalogsTests(SynchronousTestCase):
+class CatalogsCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.base, around, self.alice = network(self)
         self.alice.me.key_ring.add(RingKey(SHARE, "photos for all guests"))
@@ -94,6 +94,8 @@ class ManyCatalogsTests(SynchronousTestCase):
                 self.now(result)
         return caught.exception.code
 
+
+class ManyCatalogsTests(CatalogsCase):
     def test_nothing_is_open(self) -> None:
         """A path of an owner whose catalog is not open is refused as ever."""
         with self.assertRaises(BitDustError) as caught:

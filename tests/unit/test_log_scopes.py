@@ -11,8 +11,9 @@ from bitdust.formats.log_entry import Content, Entry, LogName, check_chain, seal
 from bitdust.formats.operations import earlier_op, item_op, tombstone_op, version_ops
 from bitdust.storage.catalog.catalog import Catalog, insert_entry, lamport, revision_of
 from bitdust.storage.log.access import SharedLogs
-from bitdust.storage.log.recovery import LogRecovery, read_head
+from bitdust.storage.log.recovery import LogRecovery
 from bitdust.storage.log.routing import Router
+from bitdust.storage.log.seen import read_head
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import new_version

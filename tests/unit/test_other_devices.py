@@ -12,7 +12,7 @@ from bitdust.formats.log_entry import Begin, Content, Entry, LogName, hash_of, h
 from bitdust.formats.operations import item_op
 from bitdust.identity.document import Device
 from bitdust.storage.log.missing import note_losses
-from bitdust.storage.log.recovery import SeenHead
+from bitdust.storage.log.seen import SeenHead
 from bitdust.wire.names import GROUP_PREFIX
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Head

@@ -6,31 +6,17 @@ the items that it wrote to or into: the others may have forgotten them.
 """
 
 import sqlite3
-from collections.abc import Sequence
 
 from bitdust.formats.log_entry import Entry
 from bitdust.formats.operations import Op, earlier_op, item_op
-from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import OUTDATED, RECOVERING, PieceState, meta, set_meta
 from bitdust.storage.log.access import LogAccess
-from bitdust.storage.log.recovery import SeenHead
+from bitdust.storage.log.compared import forget_compared
 
 _FROM_THE_LOG = (
     "items", "versions", "gone", "labels", "tombstones", "version_packs", "chunks", "entries", "bases", "log_acks",
     "moves", "guest_packs",
 )  # fmt: skip
-
-
-def is_outdated(catalog: Catalog, key: str, heads: Sequence[SeenHead]) -> bool:
-    """Whether some device's log of a key begins behind the entry that would be next here."""
-    if not catalog.devices(key):
-        return False
-    return any(
-        seen.proven
-        and seen.head.first is not None
-        and seen.head.first > catalog.end(key, seen.head.device).sequence + 1
-        for seen in heads
-    )
 
 
 def places_of_unheard(database: sqlite3.Connection, access: LogAccess, key: str, device: bytes, after: int) -> list[Op]:
@@ -66,6 +52,7 @@ def start_over(database: sqlite3.Connection) -> None:
     for table in _FROM_THE_LOG:
         database.execute(f"DELETE FROM {table}")
     database.execute("DELETE FROM packs WHERE logged=1")
+    forget_compared(database)
     set_meta(database, RECOVERING, b"1")
     database.execute("DELETE FROM meta WHERE name=?", (OUTDATED,))
     database.execute("COMMIT")

@@ -6,7 +6,7 @@ from enum import Enum
 from math import inf
 from typing import Any
 
-from attrs import define, evolve, field
+from attrs import define, evolve
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
@@ -17,22 +17,20 @@ from bitdust.replication import are_enough, places_heard
 from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.database import RECOVERING, meta, set_meta
 from bitdust.storage.catalog.whereabouts import OTHERS_WROTE
+from bitdust.storage.log.compared import Compared, note_compared
 from bitdust.storage.log.held_up import HeldLogs, HeldUp
 from bitdust.storage.log.missing import Missing, check_complete, losses, note_losses
 from bitdust.storage.log.others import OtherDevices
-from bitdust.storage.log.outdated import come_back, is_outdated, places_of_unheard
-from bitdust.storage.log.recovery import LogRecovery, Reader, SeenHead, covered, highest
+from bitdust.storage.log.outdated import come_back, places_of_unheard
+from bitdust.storage.log.recovery import LogRecovery, Reader
 from bitdust.storage.log.replica import KeyLog, note_holdings
 from bitdust.storage.log.requests import LogRequests, ask_online
+from bitdust.storage.log.seen import Heard, SeenHead, covered, highest
 from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.ports import Ports
 from bitdust.surroundings import Connected
 from bitdust.wire.names import GROUP_PREFIX
 from bitdust.wire.records import Head
-
-COMPARED = "compared"
-TOLD_FOR = 25 * 86_400
-"""Seconds for which snapshots surely repeat deletions; the compaction leaves them out after thirty days."""
 
 
 class Pulled(Enum):
@@ -59,14 +57,6 @@ def is_recovered(database: sqlite3.Connection) -> bool:
 
 
 @define
-class _Heard:
-    """What suppliers have answered: who did, and by key the heads that they hold."""
-
-    suppliers: set[bytes] = field(factory=set)
-    heads: dict[str, list[SeenHead]] = field(factory=dict)
-
-
-@define
 class Listed:
     """The heads that one supplier has listed: whether one is newer than what is known here, or less than before."""
 
@@ -83,6 +73,7 @@ class LogPull:
     def __init__(self, around: Connected, writer: LogWriter, ports: Ports, calendar: Calendar) -> None:
         self._world = around.world
         self._calendar = calendar
+        self._compared = Compared(writer.catalog, calendar)
         self._catalog = writer.catalog
         self._writer = writer
         self._me = around.me
@@ -109,11 +100,7 @@ class LogPull:
         known = await self._add_known_heads(logs, heard) if not recovered or waits else []
         mine = self._me.device.id
         taken = any(highest(heard.heads[one.key], mine) > one.end(mine).sequence for one in logs)
-        if (
-            recovered
-            and not self._was_here()
-            and any(is_outdated(self._catalog, one.key, heard.heads[one.key]) for one in logs)
-        ):
+        if recovered and await self._is_outdated(logs, heard):
             if not waits:
                 await self._say_places_again(logs, heard)
             await self._note(logs, heard, 0, is_merged=False)
@@ -129,17 +116,9 @@ class LogPull:
             self._ports.device_is_taken()
         return Pulled.MERGED
 
-    def _was_here(self) -> bool:
-        """Whether all was compared so lately that no snapshot has left out deletions which this node has not read.
-
-        Then it goes on from the snapshot, and keeps what it knows: a stolen device may have written that.
-        """
-        compared = int(meta(self._catalog.read, COMPARED) or b"0")
-        return bool(compared) and self._calendar.stamp() < compared + TOLD_FOR
-
-    async def _ask(self, logs: Sequence[KeyLog]) -> _Heard:
+    async def _ask(self, logs: Sequence[KeyLog]) -> Heard:
         answers = await ask_online(self._ports, lambda supplier: self._heads(supplier, logs))
-        heard, by_scope = _Heard(heads={one.key: [] for one in logs}), self._by_scope(logs)
+        heard, by_scope = Heard(heads={one.key: [] for one in logs}), self._by_scope(logs)
         for supplier, answer in answers.items():
             if answer.error is not None:
                 continue
@@ -221,7 +200,7 @@ class LogPull:
     def _by_scope(self, logs: Iterable[KeyLog]) -> dict[bytes | None, KeyLog]:
         return {scope: one for one in logs for scope in self._writer.logs.scopes(one.key)}
 
-    async def _add_known_heads(self, logs: Sequence[KeyLog], heard: _Heard) -> list[Head]:
+    async def _add_known_heads(self, logs: Sequence[KeyLog], heard: Heard) -> list[Head]:
         found = await outcome(self._ports.known_heads())
         by_scope = self._by_scope(logs)
         known = [head for head in found.value if head.scope in by_scope] if found.error is None else []
@@ -244,23 +223,40 @@ class LogPull:
         reached = all(by_scope[head.scope].end(head.device).sequence >= head.sequence for head in known)
         return reached and any(head.time for head in known)  # the hints of a key file have no time, and may be old
 
-    async def _recover(self, logs: Sequence[KeyLog], heard: _Heard, accept_loss: bool) -> int:
+    def _recovery(self, one: KeyLog) -> LogRecovery:
+        return LogRecovery(self._catalog, self._writer.logs, one.key, self._requests.entries)
+
+    def _reader(self, one: KeyLog, heard: Heard) -> Reader:
+        family, learnt = self._ports.family(), int(self._calendar.stamp() * 1000)
+
+        def may_be_safe(device: bytes, sequence: int) -> bool:
+            return heard.may_be_safe(family, one.key, device, sequence)
+
+        recovered, resting = is_recovered(self._catalog.read), self.held_up.resting(one.key)
+        return Reader(self._me.device.id, learnt, self._compared.was_here, may_be_safe, recovered, resting)
+
+    async def _is_outdated(self, logs: Sequence[KeyLog], heard: Heard) -> bool:
+        for one in logs:
+            if await self._recovery(one).is_outdated(heard.heads[one.key], self._reader(one, heard)):
+                return True
+        return False
+
+    async def _recover(self, logs: Sequence[KeyLog], heard: Heard, accept_loss: bool) -> int:
         entries, missing, known = 0, list[tuple[str, Missing]](), losses(self._catalog.read)
         held_up, resting = list[HeldUp](), list[HeldUp]()
-        learnt, was_here = int(self._calendar.stamp() * 1000), self._was_here()
         for one in logs:
-            rests = self.held_up.resting(one.key)
-            recovery = LogRecovery(self._catalog, self._writer.logs, one.key, self._requests.entries)
-            reader = Reader(self._me.device.id, learnt, was_here, rests)
-            merged = await recovery.recover(heard.heads[one.key], reader)
+            reader = self._reader(one, heard)
+            merged = await self._recovery(one).recover(heard.heads[one.key], reader)
             entries += merged.entries
             lost = [some for some in merged.missing if some.last > known.get((one.key, some.device), 0)]
             missing += [(one.key, some) for some in lost]
             held_up += merged.held_up.values()
-            resting += rests.values()
+            resting += reader.resting.values()
         await self.held_up.note(held_up, [some for some in held_up if some not in resting])
         self.lacking = frozenset(some.device for _, some in missing)
-        check_complete([some for key, some in missing if self._may_be_safe(some, heard, key)], accept_loss)
+        family = self._ports.family()
+        waited = [some for key, some in missing if heard.may_be_safe(family, key, some.device, some.first)]
+        check_complete(waited, accept_loss)
         if missing and accept_loss:
             news = {(key, some.device): some.last for key, some in missing}
             await self._catalog.change(lambda database: note_losses(database, news))
@@ -268,31 +264,23 @@ class LogPull:
         self.lacking |= {some.device for some in held_up if self._me.document.device(some.device) is not None}
         return entries
 
-    def _may_be_safe(self, missing: Missing, heard: _Heard, key: str) -> bool:
-        """Whether entries that nobody gives were safe, perhaps: any k suppliers include one that lists those.
-
-        Others may be on the disk of their device alone, and nobody waits for them: they are asked for again.
-        """
-        of_device = [seen for seen in heard.heads[key] if seen.head.device == missing.device]
-        listing = {seen.holder for seen in of_device if seen.end >= missing.first}
-        family = self._ports.family()
-        # To the DHT nothing is brought that is not safe.
-        return family is None or None in listing or places_heard(family, heard.suppliers - listing, True) < family.k
-
-    async def _say_places_again(self, logs: Sequence[KeyLog], heard: _Heard) -> None:
+    async def _say_places_again(self, logs: Sequence[KeyLog], heard: Heard) -> None:
         """Others may have forgotten the folders that I wrote into while they did not hear me."""
-        mine, access = self._me.device.id, self._writer.logs
+        mine, access, family = self._me.device.id, self._writer.logs, self._ports.family()
+
+        def safe(key: str) -> list[SeenHead]:
+            return [seen for seen in heard.heads[key] if heard.may_be_safe(family, key, seen.head.device, seen.end)]
 
         def places(database: sqlite3.Connection) -> list[Any]:
             return [
                 op
                 for one in logs
-                for op in places_of_unheard(database, access, one.key, mine, covered(heard.heads[one.key], mine))
+                for op in places_of_unheard(database, access, one.key, mine, covered(safe(one.key), mine))
             ]
 
         await self._writer.write(places)
 
-    async def _note(self, logs: Sequence[KeyLog], heard: _Heard, entries: int, is_merged: bool = True) -> None:
+    async def _note(self, logs: Sequence[KeyLog], heard: Heard, entries: int, is_merged: bool = True) -> None:
         for one in logs:
             for seen in heard.heads[one.key]:
                 if seen.holder is not None:
@@ -304,8 +292,8 @@ class LogPull:
             note_holdings(database, rows)
             was_recovering = not is_recovered(database)
             database.execute("DELETE FROM meta WHERE name=?", (RECOVERING,))
-            if is_merged and not self.lacking:
-                set_meta(database, COMPARED, moment)
+            if is_merged:
+                note_compared(database, int(moment), self.lacking)
             if was_recovering:
                 come_back(database)
             elif entries:

@@ -3,6 +3,9 @@
 A supplier can hold entries back or serve old ones, but neither forge nor change one: every entry is sealed under a
 storage secret of its log's key and chained to the one before, and heads carry a device's signature. A secret may have
 come into the wrong hands, so entries count up to a head that a device of the owner has signed, and no further.
+
+A head may lead to nothing, or say that its log begins where nobody has it: a device was stolen, or what it stored
+reached one supplier alone. So what the highest one promises is asked for first, and then what the next one does.
 """
 
 import sqlite3
@@ -13,96 +16,36 @@ from attrs import define, evolve, field, frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from bitdust.crypt.device import check_record
-from bitdust.crypt.writers import GuestDevice, Marks
+from bitdust.crypt.writers import Marks
 from bitdust.formats.log_entry import Content, Entry, LogName, NewerEntry, hash_of
 from bitdust.formats.operations import Op
 from bitdust.outcome import outcome
-from bitdust.storage.catalog.catalog import Catalog, lamport
+from bitdust.storage.catalog.catalog import Catalog, LogEnd, lamport
 from bitdust.storage.catalog.database import set_base
 from bitdust.storage.catalog.guests import of_guest
 from bitdust.storage.log.access import LogAccess
 from bitdust.storage.log.held_up import HeldUp
 from bitdust.storage.log.missing import Missing
+from bitdust.storage.log.seen import SeenHead, covered
 from bitdust.storage.log.taking import Unusable, check_start, following, insert_what_applies, open_one
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.records import Head
-from bitdust.wire.signed import Signed
 
 Fetch = Callable[[bytes, LogName, int], "Deferred[list[bytes]]"]
 
 
 @frozen
-class SeenHead:
-    """A head and the suppliers that told it; ``proven`` when a device of the owner signed it, and while it counted.
-
-    ``signer`` is the device that signed it: the log's own, or one that counts in place of one that does no more.
-    ``end`` is how much counts of the log to which it leads: all of it where it is proven; of a device that went on to
-    write after it was revoked, what was there before.
-    """
-
-    head: Head
-    holder: bytes | None
-    proven: bool
-    signed: bytes = b""
-    signer: bytes = b""
-    end: int = 0
-
-
-def read_head(data: bytes, access: LogAccess, holder: bytes) -> SeenHead | None:
-    """One signed head as a supplier told it; None for one of another owner, or not signed by its device.
-
-    In place of a device that counts no more another one signs, which may have been revoked since: that leads to the
-    log, as far as that one counts, and proves nothing.
-    """
-    try:
-        signed = Signed.from_bytes(data, Head.KIND, 4096)
-        head = Head.from_body(signed.body)
-        device, guest = access.device(signed.device), access.guest(head.scope, head.device)
-        if guest is not None and device is None:
-            return _of_guest(data, signed, head, guest, access.owner, holder)
-        is_own = head.device == signed.device
-        if access.is_each_for_itself and (not is_own or device is None):
-            return None
-        writer = access.device(head.device)
-        is_ended = writer is not None and writer.revoked is not None
-        if head.owner != access.owner or not (is_own or (device is not None and (device.revoked is None or is_ended))):
-            return None
-        if device is None:
-            return SeenHead(head, holder, False, signer=signed.device)
-        check_record(signed, device.key)
-    except WireError:
-        return None
-    end = head.sequence if device.revoked is None else min(head.sequence, device.sequence or 0)
-    if not is_own and device.revoked is not None and writer is not None:
-        end = min(head.sequence, writer.sequence or 0)
-    if guest is not None and guest.end is not None:
-        end = min(end, guest.end)
-    is_proven = end == head.sequence and (is_own or device.revoked is None)
-    return SeenHead(head, holder, is_proven, data, signed.device, end if is_proven or (head.first or 1) <= end else 0)
-
-
-def _of_guest(
-    data: bytes, signed: Signed, head: Head, guest: GuestDevice, owner: bytes, holder: bytes | None
-) -> SeenHead | None:
-    """The head of a guest's log, which its device signs itself, and which only ever grows."""
-    if head.owner != owner or head.device != signed.device or head.first is not None or head.covers is not None:
-        return None
-    check_record(signed, guest.key)
-    end = head.sequence if guest.end is None else min(head.sequence, guest.end)
-    return SeenHead(head, holder, end == head.sequence, data, signed.device, end)
-
-
-@frozen
 class Reader:
     """Who reads: the owner's ``device``, at the time ``learnt`` in milliseconds, from which on what entries delete is
-    held (0 holds nothing). ``was_here``: it has read all so lately that there may be no gap. ``resting``: by device
-    what is held up, and is not to be tried now."""
+    held (0 holds nothing). ``was_here``: all of a device's log was read so lately that there may be no gap.
+    ``may_be_safe``: whether an entry was safe, perhaps, by those who were heard. ``rebuilds``: where a gap is in what
+    was safe the catalog is built again. ``resting``: by device what is held up, and is not to be tried now."""
 
     device: bytes = b""
     learnt: int = 0
-    was_here: bool = False
+    was_here: Callable[[bytes], bool] = lambda device: False
+    may_be_safe: Callable[[bytes, int], bool] = lambda device, sequence: True
+    rebuilds: bool = False
     resting: Mapping[bytes, HeldUp] = field(factory=dict)
 
 
@@ -130,21 +73,27 @@ class LogRecovery:
         self._access = access
         self._key = key
         self._fetch = fetch
-        self._reader = Reader()
+        self._reader, self._rebuilds = Reader(), False
         self._told: dict[bytes, tuple[int, bytes]] = {}
         """By device, for what of its log a snapshot of a doubted device stands."""
+        self._silent: set[tuple[bytes, bytes | None, int]] = set()
+        """Who has just given nothing of a device's log, by its scope, from an entry on."""
         self._newer: dict[bytes, HeldUp] = {}
         """What somebody gave as a newer program's, and may have made up: others may give what can be read."""
 
     async def recover(self, heads: Sequence[SeenHead], reader: Reader | None = None) -> Merged:
         """Merge all entries up to the highest heads; what no supplier gave is named. What was fetched is kept."""
         merged = Merged()
-        self._reader, self._told = reader or Reader(), {}
+        self._read_for(reader or Reader())
         await self._read_all(heads, merged)
         while told := {one: self._told.pop(one) for one in merged.lacking if one in self._told}:
             await self._catalog.change(partial(_set_bases, key=self._key, bases=told))
             await self._read_all(heads, merged)
         return merged
+
+    def _read_for(self, reader: Reader) -> None:
+        self._reader, self._told = reader, {}
+        self._rebuilds = reader.rebuilds and bool(self._catalog.devices(self._key))
 
     async def _read_all(self, heads: Sequence[SeenHead], merged: Merged) -> None:
         trusted = [seen for seen in heads if not self._is_doubted(seen.head.device)]
@@ -164,36 +113,100 @@ class LogRecovery:
         return known is not None and known.revoked is not None and not known.was_let_go
 
     async def _device(self, device: bytes, heads: list[SeenHead], merged: Merged) -> None:
-        """The log of a device is in one scope: the one that is known already, or that of its highest head."""
-        counted = (seen for seen in heads if seen.end)
-        by_height = sorted(counted, key=lambda seen: (-seen.end, not seen.proven, not self._counts(seen.signer)))
-        scope = self._catalog.scope(self._key, device) or next((seen.head.scope for seen in by_height), None)
-        by_height = [seen for seen in by_height if seen.head.scope == scope]
-        if not by_height or self._is_unknown(scope, device):
-            return
-        target = by_height[0].end
-        holders = dict.fromkeys(seen.holder for seen in by_height if seen.holder is not None)
-        rests = self._reader.resting.get(device)
-        if rests is not None and rests.sequence == self._first(device, by_height):
-            merged.held_up[device] = rests
-            return
-        for holder in holders:
-            if self._catalog.end(self._key, device).sequence >= target or device in merged.held_up:
+        """The log of a device is in one scope: the one that is known already, or that of the highest head to which
+        somebody gives entries."""
+        by_height, self._silent = self._by_height(heads), set()
+        for one in by_height:
+            if not self._is_in_scope(one, by_height) or self._is_unknown(one.head.scope, device):
+                continue
+            if self._end(device) >= one.end or device in merged.held_up:
                 break
-            merged.entries += await self._from(holder, device, by_height, merged)
-        reached, newer = self._catalog.end(self._key, device).sequence, self._newer.pop(device, None)
+            await self._up_to(one, [other for other in by_height if other.head.scope == one.head.scope], merged)
+        reached, newer = self._end(device), self._newer.pop(device, None)
         if newer is not None and reached < newer.sequence:
             merged.held_up.setdefault(device, newer)
         if device in merged.held_up:
             return
-        if reached < target and self._access.guest(scope, device) is None:
+        target = max((one.end for one in by_height if self._is_in_scope(one, by_height)), default=0)
+        scope = by_height[0].head.scope if by_height else None
+        if reached < target and not self._is_unknown(scope, device) and self._access.guest(scope, device) is None:
             merged.missing.append(Missing(device, reached + 1, target))  # a guest spoils nothing but its own log
 
-    def _first(self, device: bytes, heads: Sequence[SeenHead]) -> int:
+    def _end(self, device: bytes) -> int:
+        return self._catalog.end(self._key, device).sequence
+
+    def _by_height(self, heads: Iterable[SeenHead]) -> list[SeenHead]:
+        """Those that count, the highest first; of one supplier no more than one in each scope, as it has one log."""
+        counted = (seen for seen in heads if seen.end)
+        by_height = sorted(counted, key=lambda seen: (-seen.end, not seen.proven, not self._counts(seen.signer)))
+        found = dict[tuple[bytes | None, bytes | None, int], SeenHead]()
+        for seen in by_height:
+            found.setdefault((seen.holder, seen.head.scope, seen.end if seen.holder is None else 0), seen)
+        return list(found.values())
+
+    def _is_in_scope(self, one: SeenHead, by_height: Sequence[SeenHead]) -> bool:
+        """Whether a log is where a head says: nobody reads it in another place while the first may be the right one."""
+        known = self._catalog.scope(self._key, one.head.device)
+        higher = [other for other in by_height if other.end > one.end and other.head.scope != one.head.scope]
+        if known is not None:
+            return one.head.scope == known
+        return not any(self._reader.may_be_safe(other.head.device, other.end) for other in higher)
+
+    async def _up_to(self, one: SeenHead, heads: Sequence[SeenHead], merged: Merged) -> None:
+        """Read a log up to one of its heads, from whoever lists any."""
+        device, rests = one.head.device, self._reader.resting.get(one.head.device)
+        alike = [one, *(other for other in heads if other.end == one.end)]
+        for holder in dict.fromkeys(seen.holder for seen in heads if seen.holder is not None):
+            if self._end(device) >= one.end or device in merged.held_up or self._is_behind_gap(one):
+                return
+            if rests is not None and rests.sequence == self._first(one):
+                merged.held_up[device] = rests
+                return
+            merged.entries += await self._from(holder, device, alike, merged)
+
+    def _first(self, one: SeenHead) -> int:
         """Which entry of a log is wanted next: what is left of before a snapshot is read where there is no need to
         begin with that."""
-        after = self._catalog.end(self._key, device).sequence + 1
-        return after if self._is_doubted(device) or self._reader.was_here else max(after, heads[0].head.first or 1)
+        after = self._end(one.head.device) + 1
+        goes_on = self._is_read_on(one) or (self._rebuilds and not self._is_behind_gap(one))
+        return after if goes_on else max(after, one.head.first or 1)
+
+    def _is_read_on(self, one: SeenHead) -> bool:
+        return self._is_doubted(one.head.device) or self._reader.was_here(one.head.device)
+
+    def _is_behind_gap(self, one: SeenHead) -> bool:
+        """Whether a log begins, and perhaps safely, behind what would be next: the catalog is built again for that.
+
+        What was never safe is no reason for that; it comes on top of what is known, if anybody gives it.
+        """
+        begin = one.head.first or 1
+        is_gap = self._rebuilds and begin > self._end(one.head.device) + 1 and not self._is_read_on(one)
+        return is_gap and self._reader.may_be_safe(one.head.device, begin)
+
+    async def is_outdated(self, heads: Iterable[SeenHead], reader: Reader) -> bool:
+        """Whether the catalog is to be built again: such a log is given by somebody, so that it can be."""
+        self._read_for(reader)
+        for one in [one for one in heads if one.proven and self._is_behind_gap(one)]:
+            if await self._is_begun(one):
+                return True
+        return False
+
+    async def _is_begun(self, one: SeenHead) -> bool:
+        """Whether a supplier gives the snapshot with which a log begins by its head."""
+        if one.holder is None:
+            return False
+        log, first = LogName(self._access.owner, one.head.scope, one.head.device), one.head.first or 1
+        got = await outcome(self._fetch(one.holder, log, first))
+        if got.error is not None or not got.value:
+            return False
+        try:
+            opened = self._opened(_up_to_heads(following(got.value, log, first, LogEnd()), [one]))
+            if opened:
+                check_start(opened[0])
+        except BitDustError as error:
+            self.log.warn("the snapshot of a supplier is refused: {error}", error=error)
+            return False
+        return bool(opened)
 
     def _is_unknown(self, scope: bytes | None, device: bytes) -> bool:
         """Whether a log under a tag is of a device that the owner's document does not name: it may be a guest's whom
@@ -206,14 +219,17 @@ class LogRecovery:
         return device is not None and device.revoked is None
 
     async def _from(self, holder: bytes, device: bytes, heads: Sequence[SeenHead], merged: Merged) -> int:
-        """As many entries as one supplier gives, up to the highest of some heads; the number of them."""
+        """As many entries as one supplier gives, up to heads that lead equally far; the number of them."""
         target, guest = heads[0].end, self._access.guest(heads[0].head.scope, device)
         marks = guest.marks if guest is not None else None
         count, log = 0, LogName(self._access.owner, heads[0].head.scope, device)
         while (end := self._catalog.end(self._key, device)).sequence < target:
-            first = self._first(device, heads)
+            first = self._first(heads[0])
+            if (holder, log.scope, first) in self._silent:
+                return count
             got = await outcome(self._fetch(holder, log, first))
             if got.error is not None or not got.value:
+                self._silent.add((holder, log.scope, first))
                 return count
             try:
                 opened = self._opened(_up_to_heads(following(got.value, log, first, end), heads))
@@ -289,23 +305,20 @@ class LogRecovery:
 
 
 def _up_to_heads(entries: Sequence[Entry], heads: Sequence[SeenHead]) -> list[Entry]:
-    """What is signed of some entries. Raises `WireError` where they lead elsewhere than to a head."""
-    for at in {seen.head.sequence for seen in heads}:
-        wanted = {seen.head.hash for seen in heads if seen.head.sequence == at}
-        if any(one.sequence == at and hash_of(one.to_bytes()) not in wanted for one in entries):
-            raise WireError("broken-chain", f"entry {at} is not the one that a device of the owner has signed")
-    return [one for one in entries if one.sequence <= heads[0].end]
+    """What is signed of some entries, by heads that lead equally far. Raises `WireError` where they lead elsewhere.
+
+    Lower heads say nothing of these: a stolen device may have signed one that leads nowhere.
+    """
+    end = heads[0].end
+    wanted = {seen.head.hash for seen in heads if seen.head.sequence == end}
+    if wanted and any(one.sequence == end and hash_of(one.to_bytes()) not in wanted for one in entries):
+        raise WireError("broken-chain", f"entry {end} is not the one that a device of the owner has signed")
+    return [one for one in entries if one.sequence <= end]
 
 
 def _set_bases(database: sqlite3.Connection, key: str, bases: Mapping[bytes, tuple[int, bytes]]) -> None:
     for device, (sequence, digest) in bases.items():
         set_base(database, key, device, sequence, digest)
-
-
-def covered(heads: Iterable[SeenHead], device: bytes) -> int:
-    """Up to which entry the snapshots of others tell a device's log."""
-    told = [one for seen in heads if seen.proven for one in seen.head.covers or ()]
-    return max((one["sequence"] for one in told if one["device"] == device), default=0)
 
 
 def _is_told(heads: Sequence[SeenHead], device: bytes) -> bool:
@@ -316,8 +329,3 @@ def _is_told(heads: Sequence[SeenHead], device: bytes) -> bool:
     """
     begin = max((seen.head.first or 1 for seen in heads if seen.proven and seen.head.device == device), default=1)
     return begin <= covered(heads, device)
-
-
-def highest(heads: Iterable[SeenHead], device: bytes) -> int:
-    """The highest sequence of a device."""
-    return max((seen.head.sequence for seen in heads if seen.head.device == device), default=0)

@@ -20,9 +20,9 @@ from bitdust.ports import Reply
 from bitdust.signal import Signal
 from bitdust.storage.catalog.catalog import Catalog, LogEnd, begin_of
 from bitdust.storage.log.patience import Patience
-from bitdust.storage.log.recovery import SeenHead
 from bitdust.storage.log.requests import SILENCE, LogRequests
 from bitdust.storage.log.riders import Riders
+from bitdust.storage.log.seen import SeenHead
 from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.ports import LogHolders
 from bitdust.surroundings import Connected

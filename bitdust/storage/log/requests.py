@@ -9,7 +9,7 @@ from bitdust.formats.log_entry import MAX_HEADS, LogName
 from bitdust.outcome import Outcome, outcomes
 from bitdust.ports import Outbox
 from bitdust.storage.log.access import LogAccess
-from bitdust.storage.log.recovery import SeenHead, read_head
+from bitdust.storage.log.seen import SeenHead, read_head
 from bitdust.storage.ports import Ports
 from bitdust.wire.encoding import WireError, decode
 from bitdust.wire.packet import Command

@@ -21,9 +21,10 @@ from bitdust.storage.catalog.rows import HoldersOf, Owner
 from bitdust.storage.catalog.view import CatalogView
 from bitdust.storage.keeping.disposal import Disposal
 from bitdust.storage.log.access import SharedLogs
-from bitdust.storage.log.outdated import come_back, is_outdated, note_outdated, start_over
-from bitdust.storage.log.recovery import LogRecovery, Merged, SeenHead
+from bitdust.storage.log.outdated import come_back, note_outdated, start_over
+from bitdust.storage.log.recovery import LogRecovery, Merged, Reader
 from bitdust.storage.log.requests import LogRequests
+from bitdust.storage.log.seen import Heard, SeenHead
 from bitdust.storage.pieces.bad_pieces import BadPieces
 from bitdust.storage.pieces.fetch import Fetcher
 from bitdust.storage.pieces.local_copies import LocalCopies
@@ -190,22 +191,35 @@ class SharedCatalog:
         """
         access = self._logs
         requests = LogRequests(access, self.shared.holders)
-        answers = await outcomes(Deferred.fromCoroutine(requests.heads(who)) for who in suppliers)
+        asked = list(suppliers)
+        answers = await outcomes(Deferred.fromCoroutine(requests.heads(who)) for who in asked)
+        heard = Heard({who for who, answer in zip(asked, answers, strict=True) if answer.error is None})
         heads = [seen for answer in answers if answer.error is None for seen in answer.value]
         for answer in answers:
             if answer.error is not None:
                 self.log.info("a supplier of {who} says nothing: {e}", who=self.shared.key_id, e=answer.error)
-        of_keys = [(key, self._of_key(key, heads)) for key in access.readable_keys()]
-        if self.writing.is_quiet and any(is_outdated(self.catalog, key, seen) for key, seen in of_keys):
-            await self._start_over()
-        found = []
-        for key, seen in of_keys:
-            found.append(await LogRecovery(self.catalog, access, key, requests.entries).recover(seen))
+        heard.heads = {key: self._of_key(key, heads) for key in access.readable_keys()}
+        recoveries = {key: LogRecovery(self.catalog, access, key, requests.entries) for key in heard.heads}
+        for key, recovery in recoveries.items():
+            if await recovery.is_outdated(heard.heads[key], self._reader(heard, key)):
+                await self._start_over()
+                break
+        found = [
+            await recovery.recover(heard.heads[key], self._reader(heard, key)) for key, recovery in recoveries.items()
+        ]
         failed = [answer.error for answer in answers if answer.error is not None]
         if len(answers) - len(failed) < least:
             raise failed[0] if failed else BitDustError("too-few-suppliers", "too few suppliers can be asked")
-        await self._was_read([one for _, seen in of_keys for one in seen])
+        await self._was_read([one for seen in heard.heads.values() for one in seen])
         return found
+
+    def _reader(self, heard: Heard, key: str) -> Reader:
+        family = self.shared.holders.family()
+
+        def may_be_safe(device: bytes, sequence: int) -> bool:
+            return heard.may_be_safe(family, key, device, sequence)
+
+        return Reader(may_be_safe=may_be_safe, rebuilds=self.was_read and self.writing.is_quiet)
 
     def _of_key(self, key: str, heads: Iterable[SeenHead]) -> list[SeenHead]:
         return [seen for seen in heads if seen.head.scope in self._logs.scopes(key)]

@@ -20,9 +20,9 @@ from bitdust.replication import Replicas, keepers
 from bitdust.signal import Signal
 from bitdust.storage.catalog.catalog import Catalog, begin_of, log_end
 from bitdust.storage.catalog.database import connect_to_read, meta, set_meta
-from bitdust.storage.log.recovery import SeenHead, read_head
 from bitdust.storage.log.requests import LogRequests
 from bitdust.storage.log.riders import Riders
+from bitdust.storage.log.seen import SeenHead, read_head
 from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.ports import PartHolders
 from bitdust.storage.shared.lacks import Lacks

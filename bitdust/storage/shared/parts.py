@@ -16,7 +16,7 @@ from bitdust.formats.log_entry import Content, Entry, LogName, check_chain, hash
 from bitdust.outcome import outcome, outcomes
 from bitdust.storage.catalog.catalog import Catalog, LogEnd, lamport, log_end
 from bitdust.storage.catalog.database import set_meta
-from bitdust.storage.log.recovery import SeenHead
+from bitdust.storage.log.seen import SeenHead
 from bitdust.storage.log.taking import check_order, check_start, insert_entries
 from bitdust.storage.shared.member_access import MemberAccess
 from bitdust.wire.encoding import WireError

@@ -1,0 +1,103 @@
+"""Heads of logs as suppliers list them: which of them count, what they say, and what may have been safe by them."""
+
+from collections.abc import Iterable
+
+from attrs import define, field, frozen
+
+from bitdust.crypt.device import check_record
+from bitdust.crypt.writers import GuestDevice
+from bitdust.replication import places_heard
+from bitdust.storage.log.access import LogAccess
+from bitdust.wire.encoding import WireError
+from bitdust.wire.records import Family, Head
+from bitdust.wire.signed import Signed
+
+
+@frozen
+class SeenHead:
+    """A head and the suppliers that told it; ``proven`` when a device of the owner signed it, and while it counted.
+
+    ``signer`` is the device that signed it: the log's own, or one that counts in place of one that does no more.
+    ``end`` is how much counts of the log to which it leads: all of it where it is proven; of a device that went on to
+    write after it was revoked, what was there before.
+    """
+
+    head: Head
+    holder: bytes | None
+    proven: bool
+    signed: bytes = b""
+    signer: bytes = b""
+    end: int = 0
+
+
+def read_head(data: bytes, access: LogAccess, holder: bytes) -> SeenHead | None:
+    """One signed head as a supplier told it; None for one of another owner, or not signed by its device.
+
+    In place of a device that counts no more another one signs, which may have been revoked since: that leads to the
+    log, as far as that one counts, and proves nothing.
+    """
+    try:
+        signed = Signed.from_bytes(data, Head.KIND, 4096)
+        head = Head.from_body(signed.body)
+        device, guest = access.device(signed.device), access.guest(head.scope, head.device)
+        if guest is not None and device is None:
+            return _of_guest(data, signed, head, guest, access.owner, holder)
+        is_own = head.device == signed.device
+        if access.is_each_for_itself and (not is_own or device is None):
+            return None
+        writer = access.device(head.device)
+        is_ended = writer is not None and writer.revoked is not None
+        if head.owner != access.owner or not (is_own or (device is not None and (device.revoked is None or is_ended))):
+            return None
+        if device is None:
+            return SeenHead(head, holder, False, signer=signed.device)
+        check_record(signed, device.key)
+    except WireError:
+        return None
+    end = head.sequence if device.revoked is None else min(head.sequence, device.sequence or 0)
+    if not is_own and device.revoked is not None and writer is not None:
+        end = min(head.sequence, writer.sequence or 0)
+    if guest is not None and guest.end is not None:
+        end = min(end, guest.end)
+    is_proven = end == head.sequence and (is_own or device.revoked is None)
+    return SeenHead(head, holder, is_proven, data, signed.device, end if is_proven or (head.first or 1) <= end else 0)
+
+
+def _of_guest(
+    data: bytes, signed: Signed, head: Head, guest: GuestDevice, owner: bytes, holder: bytes | None
+) -> SeenHead | None:
+    """The head of a guest's log, which its device signs itself, and which only ever grows."""
+    if head.owner != owner or head.device != signed.device or head.first is not None or head.covers is not None:
+        return None
+    check_record(signed, guest.key)
+    end = head.sequence if guest.end is None else min(head.sequence, guest.end)
+    return SeenHead(head, holder, end == head.sequence, data, signed.device, end)
+
+
+def covered(heads: Iterable[SeenHead], device: bytes) -> int:
+    """Up to which entry the snapshots of others tell a device's log."""
+    told = [one for seen in heads if seen.proven for one in seen.head.covers or ()]
+    return max((one["sequence"] for one in told if one["device"] == device), default=0)
+
+
+def highest(heads: Iterable[SeenHead], device: bytes) -> int:
+    """The highest sequence of a device."""
+    return max((seen.head.sequence for seen in heads if seen.head.device == device), default=0)
+
+
+@define
+class Heard:
+    """What suppliers have answered: who did, and by key the heads that they hold."""
+
+    suppliers: set[bytes] = field(factory=set)
+    heads: dict[str, list[SeenHead]] = field(factory=dict)
+
+    def may_be_safe(self, family: Family | None, key: str, device: bytes, sequence: int) -> bool:
+        """Whether an entry of a log was safe, perhaps: any k suppliers include one that lists it.
+
+        Others may be on the disk of their device alone, and nobody waits for them: they are asked for again.
+        """
+        of_device = [seen for seen in self.heads.get(key, ()) if seen.head.device == device]
+        listing = {seen.holder for seen in of_device if seen.end >= sequence}
+        # To the DHT nothing is brought that is not safe.
+        return family is None or None in listing or places_heard(family, self.suppliers - listing, True) < family.k
