@@ -49,6 +49,7 @@ class StoredAsSaid:
         self.unlisted: set[bytes] = set()
         self.complete: set[bytes] = set()
         self.wiped: set[bytes] = set()
+        self.slow: set[bytes] = set()
         self.past = 0.0
         self.late = 1_800_000_000.0
         self.refusing: dict[bytes, float] = {}
@@ -71,7 +72,7 @@ class StoredAsSaid:
         return supplier not in self.unread
 
     def names_others(self, supplier: bytes) -> bool:
-        return supplier not in self.wiped
+        return supplier not in self.wiped and (supplier not in self.unread or supplier in self.slow)
 
     def has_listed(self, supplier: bytes) -> bool:
         return supplier not in self.unlisted

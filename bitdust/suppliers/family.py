@@ -20,16 +20,17 @@ from bitdust.suppliers.family_merge import (
     Places,
     SizeChange,
     also_of,
+    beside,
     brings_strangers,
+    can_stand,
     in_turn,
     is_joined,
     is_of_another_life,
     is_to_be_joined,
     merged,
-    with_guests,
 )
 from bitdust.suppliers.life import Reading, Unread
-from bitdust.suppliers.other_lives import OtherLives
+from bitdust.suppliers.other_lives import TERM, OtherLives
 from bitdust.suppliers.roots import Roots
 from bitdust.surroundings import Surroundings
 from bitdust.wire.encoding import WireError
@@ -239,7 +240,7 @@ class MyFamily:
 
     def take_guests(self, signed: Signed) -> bool:
         """Read what another life has stored whose record is signed by a device that was revoked since; True when its
-        suppliers are in my record now.
+        suppliers are in my record now, or wait for their turn to be.
 
         The device counted when it signed, or it was stolen by then and names whom it likes. So nobody of mine gives
         way: those of the record stand beside mine as leaving, until what they have is known. And mine does not follow
@@ -249,15 +250,17 @@ class MyFamily:
         mine = self.current
         if mine is None or not is_of_another_life(mine, theirs) or self._me.awaits(FAMILY):
             return False
-        return self._stand_beside(mine, theirs, signed)
-
-    def _stand_beside(self, mine: Family, theirs: Family, signed: Signed) -> bool:
-        places, guests = with_guests(mine, theirs), {*theirs.holders} - {*mine.holders}
-        if not places.name_all(mine, theirs) or not self._others.note(signed, self._guests_end(), guests):
+        guests, joined = {*theirs.holders} - {*mine.holders}, beside(mine, theirs)
+        if joined is None:
+            return can_stand(mine, theirs) and self._others.wait(signed, int(self._wall()) + TERM, guests)
+        if not self._others.note(signed, self._guests_end(), guests):
             return False
         write_safely(self._marker, b"")
-        self.write(places.suppliers, places.addresses, places.leaving, places.change, also=places.also)
+        self._arrange(Places.of(joined))
         return True
+
+    def _arrange(self, places: Places) -> None:
+        self.write(places.suppliers, places.addresses, places.leaving, places.change, also=places.also)
 
     def _guests_end(self) -> int:
         return int(self._wall()) + GUEST_DAYS * DAY
@@ -266,24 +269,21 @@ class MyFamily:
         """A person ends it with these, whoever waits for them. Raises `OSError`."""
         self._others.end(suppliers)
 
-    def take_again(self) -> None:
-        """Guests that have stepped aside stand beside mine again where there is room; those at places that are wanted
-        get others, so that nobody is hired by being read. Raises `OSError`."""
-        if self.current is not None and (going := self._others.in_the_way(self.current)):
-            places = Places.of(self._others.without(going, self.current))
-            self._others.step_aside(going)
-            self.write(places.suppliers, places.addresses, places.leaving, places.change, also=places.also)
+    def take_again(self, reading: Reading | None = None) -> None:
+        """Guests who wait stand beside mine where there is room, and with a ``reading`` where it is their turn; those
+        at places that are wanted get others, so that nobody is hired by being read. Raises `OSError`."""
         for life in self._others.guests(is_aside=True):
-            if life not in self._others.guests(is_aside=True):
-                continue  # a change of the record has called this meanwhile
             try:
-                signed = Signed.from_bytes(bytes.fromhex(life.record), Family.KIND, MAX_RECORD)
-                if life.strangers and self.current is not None:
-                    self._stand_beside(self.current, life.only_guests(self._checked(signed)[0]), signed)
-                else:
-                    self.take_guests(signed)
+                self._checked(Signed.from_bytes(bytes.fromhex(life.record), Family.KIND, MAX_RECORD))
             except WireError:
                 self._others.forget(life)
+        turn = self._others.next_turn(self.current, reading) if self.current is not None else None
+        if turn is None or not turn.changes:
+            return
+        self._others.give_turn(turn, self._guests_end())
+        if turn.coming:
+            write_safely(self._marker, b"")
+        self._arrange(Places.of(turn.family))
 
     @property
     def has_room(self) -> bool:
@@ -317,7 +317,7 @@ class MyFamily:
         before, now = self._before.of(device), self.current
         if before is not None and now is not None and is_overthrown(before, now):
             places = given_back(before, now, self._others.has)
-            self.write(places.suppliers, places.addresses, places.leaving, places.change, also=places.also)
+            self._arrange(places)
         self._before.forget(device)
 
     def _is_of_revoked_device(self) -> bool:

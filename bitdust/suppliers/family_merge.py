@@ -139,6 +139,22 @@ def with_guests(mine: Family, theirs: Family) -> Places:
     return Places(ours.suppliers, ours.addresses, leaving, SizeChange(mine.wanted, beyond, former), later)
 
 
+def beside(mine: Family, theirs: Family) -> Family | None:
+    """My record `with_guests`; None where there is no room for all of them."""
+    places = with_guests(mine, theirs)
+    if not places.name_all(mine, theirs):
+        return None
+    also = [{"place": place, "supplier": who} for place, who in places.also]
+    leaving = places.leaving if any(places.leaving) else None
+    beyond = list(places.change.beyond) or None
+    return evolve(mine, leaving=leaving, also=also or None, beyond=beyond, former=places.change.former)
+
+
+def can_stand(mine: Family, theirs: Family) -> bool:
+    """Whether those of another record have room beside me when nobody else does."""
+    return beside(evolve(mine, leaving=None, also=None, beyond=None, former=None), theirs) is not None
+
+
 def with_last(mine: Family, further: Sequence[bytes]) -> tuple[bytes | None, ...]:
     """Who is beyond my places, with these at the last places that are free, the first ones at the very last."""
     seats: Seats = [*mine.seats, *[None] * (MAX_SUPPLIERS - len(mine.seats))] if further else mine.seats

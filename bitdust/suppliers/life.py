@@ -6,10 +6,13 @@ from typing import Protocol
 
 from attrs import evolve, field, frozen
 
-from bitdust.suppliers.family_before import MAX_RECORD, family_of
+from bitdust.suppliers.family_before import DAY, MAX_RECORD, family_of
 from bitdust.suppliers.family_merge import without
 from bitdust.wire.records import MAX_SUPPLIERS, Family, Scheme
 from bitdust.wire.signed import Signed
+
+TURN = DAY
+"""Seconds for which a life has its room, though nobody of it is heard and another one waits."""
 
 
 class Reading(Protocol):
@@ -36,7 +39,8 @@ class Life:
     """The record of one, in hex, and whether all that was safe in it is known here; ``family`` is what the record says,
     None where nobody can read it. Its suppliers are waited for until a moment, 0 while that is not known. ``guests``
     stand beside mine for it alone, and have stepped aside or not; None where a device that counts has signed it. Of one
-    that is followed ``strangers`` were no holders before; None where nobody knows that."""
+    that is followed ``strangers`` were no holders before; None where nobody knows that. Guests have their room, or wait
+    for it, ``since`` a moment, 0 before anybody has looked; once one of them was ``heard`` they keep it."""
 
     record: str
     is_read: bool = False
@@ -44,6 +48,8 @@ class Life:
     guests: tuple[bytes, ...] | None = None
     is_aside: bool = False
     strangers: tuple[bytes, ...] | None = None
+    since: int = 0
+    is_heard: bool = False
     family: Family | None = field(init=False)
 
     @family.default
@@ -76,6 +82,32 @@ class Life:
         """A record as if it named nobody but these."""
         others = {*family.holders} - {*(self.guests or ())}
         return evolve(without(family, others), suppliers=[None if who in others else who for who in family.suppliers])
+
+    @property
+    def to_stand(self) -> Family | None:
+        """The record as it names those who are to stand beside mine; None where nobody can read it."""
+        return self.only_guests(self.family) if self.strangers and self.family is not None else self.family
+
+    def looked_at(self, reading: Reading, holders: Collection[bytes]) -> "Life":
+        """The same with what is known by now of its guests: whether one lists logs of mine, and since when they stand
+        or wait. A clock that was ahead keeps nobody waiting."""
+        if not self.guests:
+            return self
+        asked = [who for who in self.guests if who in holders and not self.is_aside]
+        latest = int(reading.latest())
+        since = min(self.since or latest, latest) if latest else self.since
+        is_heard = self.is_heard or any(map(reading.names_others, asked))
+        is_new = (since, is_heard) != (self.since, self.is_heard)
+        return evolve(self, since=since, is_heard=is_heard) if is_new else self
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it is of guests of whom nobody was heard."""
+        return bool(self.guests) and not (self.is_aside or self.is_read or self.is_heard)
+
+    def has_had_its_turn(self, reading: Reading) -> bool:
+        """Whether it has had its room for so long that it is for the next one to have it."""
+        return bool(self.since) and reading.is_past(self.since + TURN)
 
     def covers(self, other: "Life") -> bool:
         """Whether both are of records of one device that this one has followed, and whoever is waited for by the other
@@ -113,6 +145,12 @@ class Unread:
 
 UNREADABLE = Life("")
 """One of which nothing can be said."""
+
+
+def left_of(family: Family, going: Collection[Life], standing: Iterable[Life]) -> Family:
+    """A record without those who stand there for lives alone that go; ``standing`` are all that have their room."""
+    leave, stay = {who for one in going for who in one.guests or ()}, [one for one in standing if one not in going]
+    return without(family, {who for who in leave if not any(one.has(who) for one in stay)})
 
 
 def is_read(family: Family | None, reading: Reading, holders: Collection[bytes]) -> bool:

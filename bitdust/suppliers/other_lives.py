@@ -12,11 +12,13 @@ The file is JSON: ``lives``, the newest first, each with its signed ``record`` i
 ``until`` when its suppliers are waited for, in seconds since the epoch, 0 while that is not known, ``guests``, in hex,
 those who stand beside mine for it alone, null for a record that was joined with mine, nobody for one that another
 device of mine wrote and this one follows, ``strangers`` whom that one named and who were no holders before, null where
-nobody knows that, and whether guests have stepped ``aside`` for others, or have fallen out of a record that counts now;
-and ``digest``, the SHA-256 of these as they are written. There is a copy of it, because nobody else can say any more
-whom to wait for. A file of the first format, a list of records, is read as one of which nothing was read; in one of the
-second, which has neither ``guests`` nor ``aside``, nobody is known to be a guest, and in one of the third nobody to be
-a stranger.
+nobody knows that, whether guests are ``aside``: they have had no room yet, have stepped aside for others, or have
+fallen out of a record that counts now; ``since`` when they have their room, or wait for it, in seconds since the epoch,
+0 before anybody has looked, and whether one of them was ``heard``; and ``digest``, the SHA-256 of these as they are
+written. There is a copy of it, because nobody else can say any more whom to wait for. A file of the first format, a
+list of records, is read as one of which nothing was read; in one of the second, which has neither ``guests`` nor
+``aside``, nobody is known to be a guest, in one of the third nobody to be a stranger, and in one of the fourth, which
+has neither ``since`` nor ``heard``, all begin to stand or to wait when it is read, and nobody was heard.
 """
 
 import hashlib
@@ -30,8 +32,8 @@ from twisted.logger import Logger
 
 from bitdust.crypt.files import remove_safely, write_safely
 from bitdust.suppliers.family_before import MAX_RECORD
-from bitdust.suppliers.family_merge import without
-from bitdust.suppliers.life import UNREADABLE, Life, Reading, Unread, is_read, unread
+from bitdust.suppliers.life import UNREADABLE, Life, Reading, Unread, is_read, left_of, unread
+from bitdust.suppliers.turns import Turn, next_turn
 from bitdust.wire.records import MAX_ALSO, Family
 from bitdust.wire.signed import Signed
 
@@ -74,14 +76,15 @@ class OtherLives:
             named.update(before.guests)
         life = Life(record, until=until, guests=_sorted(named), strangers=_sorted(strangers))
         if named is not None and before is not None:
-            is_read, until = before.is_read and not before.is_aside, before.until or until
-            life = evolve(life, is_read=is_read, until=until, strangers=life.strangers or before.strangers)
+            stands, until = not before.is_aside, before.until or until
+            life = evolve(life, until=until, strangers=life.strangers or before.strangers, is_heard=before.is_heard)
+            life = evolve(life, is_read=before.is_read and stands, since=before.since if stands else 0)
         covered = [known for known in self._known() if known.record == record or life.covers(known)]
         if life.strangers:
             life = evolve(life, strangers=_sorted(who for one in (life, *covered) for who in one.strangers or ()))
         others = [known for known in self._known() if known not in covered]
         if len(others) == MOST and not named:
-            last = next((one for one in others if one.guests), None)
+            last = next((one for one in sorted(others, key=_was_heard) if one.guests), None)
             others = [one for one in others if one is not last]
         if len(others) == MOST and guests is not None and not named:
             life, others = UNREADABLE, [one for one in others if one.record][: MOST - 1]
@@ -89,6 +92,29 @@ class OtherLives:
             return False
         self._write([life, *others])
         return True
+
+    def wait(self, signed: Signed, until: int, guests: Iterable[bytes]) -> bool:
+        """A record names guests for whom there is no room: they get it in turn, and wait until a moment. False where
+        there is no room for the record either. Raises `OSError`."""
+        record = signed.to_bytes().hex()
+        before = next((known for known in self._known() if known.record == record), None)
+        if before is not None and before.guests != ():
+            return True
+        others = [known for known in self._known() if known is not before]
+        if len(others) == MOST:
+            return False
+        self._write([Life(record, until=until, guests=_sorted(guests), is_aside=True), *others])
+        return True
+
+    def next_turn(self, mine: Family, reading: Reading | None) -> Turn:
+        """Who stands beside mine from now on; without a ``reading`` nobody gives up a room for one who waits."""
+        return next_turn(mine, self._known(), self.in_the_way(mine), reading)
+
+    def give_turn(self, turn: Turn, until: int) -> None:
+        """Those who come have their room now, and go to the front; for one who never had one before a month begins,
+        which ends at a moment. Raises `OSError`."""
+        left = [turn.after(one, until) for one in self._known()]
+        self._write(sorted(left, key=lambda one: not turn.brings(one)))
 
     def doubt(self, is_revoked: Callable[[bytes], bool], mine: Family, until: int) -> None:
         """Records were followed of devices that are revoked now: strangers of them who stand beside mine are guests
@@ -123,7 +149,7 @@ class OtherLives:
 
     def who_step_aside(self, is_enough: Callable[..., bool], *records: Family) -> list[Life] | None:
         """As few guests as have to, those first who came last; None where it is not enough that all do."""
-        aside, guests = self.guests(is_aside=True), [one for one in self.guests() if one.guests]
+        aside, guests = self.guests(is_aside=True), sorted((one for one in self.guests() if one.guests), key=_was_heard)
         tries = [[], *([*aside, *guests[:count]] for count in range(len(guests) + 1))]
         return next((going for going in tries if is_enough(*(self.without(going, one) for one in records))), None)
 
@@ -136,8 +162,7 @@ class OtherLives:
 
     def without(self, going: Collection[Life], family: Family) -> Family:
         """A record without those who stand there for these lives alone."""
-        leave = {who for one in going for who in one.guests or ()}
-        return without(family, {who for who in leave if not self.has(who, besides=going)})
+        return left_of(family, going, [one for one in self._known() if not one.is_aside])
 
     def has_room(self, family: Family) -> bool:
         """Whether one more can leave a place beside those who do, if guests step aside; some of them free no place."""
@@ -162,7 +187,8 @@ class OtherLives:
         who are gone before they were read have stepped aside. Raises `OSError`."""
         before, latest = self._known(), int(reading.latest())
         longest = latest + TERM if latest else 0
-        known = [evolve(one, is_aside=one.is_aside or one.is_away(holders)) for one in before]
+        known = [one.looked_at(reading, holders) for one in before]
+        known = [evolve(one, is_aside=one.is_aside or one.is_away(holders)) for one in known]
         read = [
             evolve(one, is_read=not self._is_unread(one, reading, holders), until=one.until or longest)
             for one in known
@@ -233,7 +259,8 @@ def _sorted(people: Iterable[bytes] | None) -> tuple[bytes, ...] | None:
 def _row(life: Life) -> dict[str, Any]:
     names = {"guests": life.guests, "strangers": life.strangers}
     shown = {name: None if people is None else [who.hex() for who in people] for name, people in names.items()}
-    return {"record": life.record, "read": life.is_read, "until": life.until, "aside": life.is_aside} | shown
+    turn = {"aside": life.is_aside, "since": life.since, "heard": life.is_heard}
+    return {"record": life.record, "read": life.is_read, "until": life.until} | turn | shown
 
 
 def _digest(rows: Sequence[Any]) -> str:
@@ -253,12 +280,17 @@ def _parsed(value: Any) -> list[Life]:
 def _life(row: Any) -> Life:
     until = int(row.get("until", 0))
     guests, strangers = row.get("guests", [] if until else None), row.get("strangers")
-    is_aside = bool(row.get("aside"))
-    return Life(str(row["record"]), bool(row["read"]), until, _named(guests), is_aside, _named(strangers))
+    is_aside, since, is_heard = bool(row.get("aside")), int(row.get("since", 0)), bool(row.get("heard"))
+    named = _named(guests), is_aside, _named(strangers)
+    return Life(str(row["record"]), bool(row["read"]), until, *named, since, is_heard)
 
 
 def _named(people: Any) -> tuple[bytes, ...] | None:
     return None if people is None else tuple(map(bytes.fromhex, people))
+
+
+def _was_heard(life: Life) -> bool:
+    return life.is_heard
 
 
 def _has_room(family: Family) -> bool:

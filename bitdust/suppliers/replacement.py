@@ -161,7 +161,7 @@ class Replacements:
             return
         try:
             self._family.note_read(self.pieces)
-            self._family.take_again()
+            self._family.take_again(self.pieces)
         except OSError as error:
             self._again.after(error)
 
