@@ -1,4 +1,4 @@
-"""Reads what is stored for customers again, slowly, and reports what the disk lost or changed."""
+"""Reads what is stored for others again, slowly, and reports what the disk lost or changed."""
 
 from typing import Any, Protocol
 
@@ -6,9 +6,15 @@ from twisted.internet.defer import Deferred
 
 from bitdust.automats.kernel import Machine, Registry
 
+RATE = "services/customer-patrol/scrub-rate"
+"""The setting that says how many bytes are read in a second."""
+STEP = 20.0
+"""Seconds between two portions."""
+
 
 class LocalTesterPort(Protocol):
-    """What the machine acts on; `bitdust.customers.scrubber` implements it."""
+    """What the machine acts on; `bitdust.customers.scrubber` implements it for pieces of
+    customers, `bitdust.folders.rereading` for chunks of folders."""
 
     def has_next(self) -> bool:
         """Whether there is a piece behind the last one of this walk."""
@@ -47,9 +53,9 @@ class LocalTester(Machine):
     initial = "READY"
     final = ("CLOSED",)
 
-    def __init__(self, registry: Registry, port: LocalTesterPort) -> None:
+    def __init__(self, registry: Registry, port: LocalTesterPort, ident: str = "") -> None:
         self._port = port
-        super().__init__(registry)
+        super().__init__(registry, ident)
 
     def more(self, payload: Any) -> bool:
         return self._port.has_next()

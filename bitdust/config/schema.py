@@ -179,7 +179,8 @@ _OPTIONS = (
         "services/customer-patrol/scrub-rate",
         512 * KB,
         "scrubbing",
-        "Bytes a second of customers' pieces that are read again to find damage; at 512 KB 1 TB takes 25 days.",
+        "Bytes a second of customers' pieces, and of folders kept for others, that are read again to find damage; at"
+        " 512 KB 1 TB takes 25 days.",
         4 * KB,
     ),
     _number("services/customer-patrol/customer-idle-days", 0, "idle days", "0: the contract decides.", 0, 3660, "days"),

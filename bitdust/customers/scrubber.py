@@ -10,6 +10,7 @@ from attrs import define, field
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
+from bitdust.automats.local_tester import RATE, STEP
 from bitdust.crypt.files import write_safely
 from bitdust.customers.names import PieceName
 from bitdust.customers.pieces import TestedPiece
@@ -18,9 +19,6 @@ from bitdust.outcome import outcome
 from bitdust.signal import Signal
 from bitdust.surroundings import Surroundings
 
-RATE = "services/customer-patrol/scrub-rate"
-STEP = 20.0
-"""Seconds between two portions, as `local_tester` makes them."""
 MOST_PIECES = 100
 """Pieces of one portion: small ones are read from the database, one by one."""
 SAVE_AFTER = 600.0

@@ -31,6 +31,7 @@ from bitdust.folders.port import (
     SuppliersRow,
     VersionRow,
 )
+from bitdust.folders.rereading import Rereading
 from bitdust.folders.secrets import Secret
 from bitdust.folders.wishes import device_name
 from bitdust.signal import Signal
@@ -54,10 +55,7 @@ class Folders:
     log = Logger()
 
     def __init__(
-        self,
-        around: Connected,
-        is_friend: Callable[[bytes], bool],
-        become_somebody: "Callable[[], Deferred[Any]]",
+        self, around: Connected, is_friend: Callable[[bytes], bool], become_somebody: "Callable[[], Deferred[Any]]"
     ) -> None:
         self._around = around
         self._become_somebody = become_somebody
@@ -73,6 +71,7 @@ class Folders:
         self._removed = RemovedFolders(around, self.book, self.copies, self._place)
         self._limits = Limits(around.world.clock, around.settings)
         self._pace = Pace(around.world.clock, self._moved)
+        self.rereading = Rereading(around, self.open_folders)
 
     # the service
 

@@ -26,6 +26,7 @@ from bitdust.folders.portions import Taken
 from bitdust.folders.serving import ChunkSource, Serving
 from bitdust.folders.tidying import Tidying
 from bitdust.folders.tree import TEMPORARY, Tree
+from bitdust.folders.walk import Read, Walk
 from bitdust.folders.wishes import Wishes
 from bitdust.folders.writing import Writer
 from bitdust.world import World
@@ -56,6 +57,7 @@ class Store:
         self.reserve = Reserve(lambda: self._percent)
         self.blind = Blind(self.tree, self.ident, self.journal, self.reserve)
         self.tidying = Tidying(self.tree, self.ident, self.journal, self.blind, world.wall)
+        self._walk: Walk | None = None
         self._work = ThreadQueue(world.run_in_thread)
         self._small: Batcher[Call] = Batcher(lambda calls: self.run(each, calls), AT_ONCE)
         self._placing: Batcher[Transfer] = Batcher(lambda transfers: self.run(place_all, self, transfers), AT_ONCE)
@@ -157,6 +159,14 @@ class Store:
         with self.tree.beside(temporary) as (here, old), self.tree.beside(name) as (there, new):
             os.replace(old, new, src_dir_fd=here, dst_dir_fd=there)
             os.fsync(there)
+
+    def reread(self, most: int) -> Read:
+        """Read the next chunks of a keeper again, so many bytes. Raises `bitdust.folders.tree.Missing`, `OSError`."""
+        self.tree.check(self.ident)
+        self._walk = self._walk or Walk(self._home / "reread", self._wall)
+        found = self._walk.read(self.journal, self.blind, most)
+        self.tree.check(self.ident)  # its disk may have gone meanwhile, and nothing is damaged
+        return found
 
     # for peers
 

@@ -30,11 +30,13 @@ class FolderSyncService(Service):
         for row in self._added:
             self._inbox.add(row)
         self._folders.open()
+        self._folders.rereading.start()
 
     def stop(self) -> "Deferred[Any]":
         rows, self._added = self._added, []
         for row in rows:
             self._inbox.remove(row)
+        self._folders.rereading.stop()
         return self._folders.close()
 
     def health(self) -> None:
