@@ -177,7 +177,7 @@ class Assembly:
             rooms.groups.network_is_back,
         ):
             rooms.dht.node.connected.connect(listener)
-        rooms.dht.node.seated.connect(in_layer(SUPPLIERS_LAYER, suppliers.hiring.somebody_came))
+        rooms.dht.node.seated.connect(in_layer(SUPPLIERS_LAYER, suppliers.somebody_came))
         rooms.dht.node.seated.connect(in_layer(WEB_SOCKET_ROUTERS_LAYER, rooms.companions.network_is_back))
         suppliers.finding.sources = rooms.recovery
         suppliers.hiring.pieces = suppliers.replacements.pieces = rooms.storage.placement

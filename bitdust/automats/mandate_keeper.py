@@ -13,6 +13,9 @@ class MandateKeeperPort(Protocol):
     def needs_spares(self) -> bool:
         """Whether spares are missing, or were not asked for long whether they would still come."""
 
+    def pause(self) -> float:
+        """Seconds until it is looked again what is missing, an hour at most."""
+
     def search(self) -> "Deferred[Any]":
         """Ask those that are named and look for more; fires when enough are known, or nobody else is."""
 
@@ -21,7 +24,7 @@ class MandateKeeperPort(Protocol):
 
 
 class MandateKeeper(Machine):
-    """RESTING, and now and then SEARCHING for spares. A full disk takes nothing: it is written again every hour."""
+    """RESTING, and now and then SEARCHING for spares: after a search in vain soon, then less and less often."""
 
     table = """
       # state     event        guard         next       actions
@@ -45,6 +48,10 @@ class MandateKeeper(Machine):
     def __init__(self, registry: Registry, port: MandateKeeperPort) -> None:
         self._port = port
         super().__init__(registry)
+
+    def timer_seconds(self, event: str) -> float:
+        """The pause follows what the last searches have found."""
+        return self._port.pause() if event == "timer-1hour" else super().timer_seconds(event)
 
     def needs_spares(self, payload: Any) -> bool:
         return self._port.needs_spares()

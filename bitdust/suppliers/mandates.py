@@ -4,13 +4,17 @@ Spares are chosen by me alone, as suppliers are: nodes of the DHT that say that 
 record before anything happens, so that nobody can push another one in, whatever a majority of my suppliers says.
 """
 
-from twisted.internet.defer import Deferred
-from twisted.logger import Logger
+from math import inf
 
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+
+from bitdust.automats.kernel import doubled
 from bitdust.automats.mandate_keeper import MandateKeeper
 from bitdust.identity.awaited import FAMILY
 from bitdust.outcome import outcome
 from bitdust.signal import Disconnect
+from bitdust.suppliers.again import Again
 from bitdust.suppliers.connectors import Connectors
 from bitdust.suppliers.family import MyFamily
 from bitdust.suppliers.search import Candidate, Candidates, Meet
@@ -28,16 +32,18 @@ ENDS_DAYS = 730
 LEAST_DAYS = 366
 """A mandate is written again while it lasts this long at least: as long as a contract without me."""
 ASK_SECONDS = 15.0
-SHORT_PAUSE, LONG_PAUSE = 3600.0, 24 * 3600.0
+FIRST_PAUSE, SHORT_PAUSE, LONG_PAUSE = 60.0, 3600.0, 24 * 3600.0
+"""Seconds until spares are searched again where too few are known, the first time and in the end; and where enough
+are, until they are asked whether they would still come."""
+SOON = 3.0
 MOST_MISSED = 7
-"""Searches, one a day, in which a spare may be silent before another one takes its name."""
+"""Days on which a spare may be silent before another one takes its name."""
 LOOKUPS = 8
 
 
 class Mandates:
     """I keep the mandate from `start` to `stop`."""
 
-    log = Logger()
     candidates = Wire(Candidates)
 
     def __init__(self, around: Connected, family: MyFamily, connectors: Connectors, meet: Meet) -> None:
@@ -55,8 +61,14 @@ class Mandates:
         self._machine: MandateKeeper | None = None
         self._removers: list[Disconnect] = []
         self._searched: float | None = None
+        self._in_vain = 0
+        """Searches one after the other that found too few."""
+        self._knows_nobody = False
+        self._soon: IDelayedCall | None = None
+        self._again = Again(self._clock, self.check)
         self._told = ""
-        self._missed: dict[bytes, int] = {}
+        self._missed: dict[bytes, tuple[int, float]] = {}
+        """By spare, on how many days it was silent, and when that was counted last."""
         self._known: list[bytes] | None = None
 
     def start(self) -> None:
@@ -70,6 +82,9 @@ class Mandates:
 
     def stop(self) -> None:
         """Leave the record as it is."""
+        self._again.stop()
+        if self._soon is not None and self._soon.active():
+            self._soon.cancel()
         removers, self._removers = self._removers, []
         for remove in removers:
             remove()
@@ -79,8 +94,14 @@ class Mandates:
 
     def search_again(self) -> None:
         """Look for spares now, whenever that was done last."""
-        self._searched = None
+        self._searched, self._in_vain = None, 0
         self.check()
+
+    def somebody_came(self) -> None:
+        """Somebody offers to be a supplier who was not known: where nobody was, the next search does not wait."""
+        waits = self._soon is not None and self._soon.active()
+        if self._machine is not None and self._knows_nobody and not waits:
+            self._soon = self._clock.callLater(SOON, self.search_again)
 
     def check(self) -> None:
         """The family or a setting has changed."""
@@ -122,12 +143,21 @@ class Mandates:
     # the port of mandate_keeper
 
     def needs_spares(self) -> bool:
+        due = self._due()
+        return due is not None and due <= self._clock.seconds()
+
+    def _due(self) -> float | None:
+        """When spares are searched next, by the clock; None where none are wanted."""
         family = self._complete()
         if family is None or not self._wanted(family):
-            return False
+            return None
         is_short = len(self._named(family)) < self._wanted(family)
-        pause = SHORT_PAUSE if is_short else LONG_PAUSE
-        return self._searched is None or self._clock.seconds() - self._searched >= pause
+        pause = doubled(FIRST_PAUSE, self._in_vain - 1, SHORT_PAUSE) if is_short else LONG_PAUSE
+        return self._searched + pause if self._searched is not None else 0.0
+
+    def pause(self) -> float:
+        due = self._due()
+        return min(SHORT_PAUSE, max(1.0, due - self._clock.seconds())) if due is not None else SHORT_PAUSE
 
     def search(self) -> "Deferred[None]":
         return Deferred.fromCoroutine(self._search())
@@ -136,14 +166,15 @@ class Mandates:
         family = self._complete()
         if family is None:
             return
-        self._searched = self._clock.seconds()
+        self._searched, self._knows_nobody = self._clock.seconds(), False
+        self._in_vain += 1
         wanted, found = self._wanted(family), list[bytes]()
         for spare in self._named(family):
             if await self._accepts(Candidate(spare)):
                 self._missed.pop(spare, None)
             else:
-                self._missed[spare] = self._missed.get(spare, 0) + 1
-            if self._missed.get(spare, 0) < MOST_MISSED:
+                self._miss(spare)
+            if spare not in self._missed or self._missed[spare][0] < MOST_MISSED:
                 found.append(spare)
         asked = set(found)
         for _ in range(LOOKUPS):
@@ -152,11 +183,20 @@ class Mandates:
             exclude = frozenset({self._me.fingerprint, *family.holders, *asked})
             candidate = await self.candidates.random_supplier(exclude)
             if candidate is None:
+                self._knows_nobody = True
                 break
             asked.add(candidate.fingerprint)
             if candidate.fingerprint not in exclude and await self._accepts(candidate):
                 found.append(candidate.fingerprint)
         self._known = found[:wanted]
+        if len(found) >= wanted:
+            self._in_vain = 0
+
+    def _miss(self, spare: bytes) -> None:
+        """However often it is asked, a day counts once."""
+        days, counted = self._missed.get(spare, (0, -inf))
+        if self._clock.seconds() - counted >= LONG_PAUSE:
+            self._missed[spare] = (days + 1, self._clock.seconds())
 
     async def _accepts(self, candidate: Candidate) -> bool:
         met = await outcome(self._meet(candidate))
@@ -178,7 +218,7 @@ class Mandates:
         try:
             self._family.entrust(self._mandate(family))
         except OSError as error:
-            self.log.warn("the mandate cannot be written down, and will be within the hour: {error}", error=error)
+            self._again.after(error)
         self._tell()
 
     def _tell(self) -> None:

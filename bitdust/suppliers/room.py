@@ -107,6 +107,11 @@ class SuppliersRoom:
         self.connectors.close()
         self.publication.stop()
 
+    def somebody_came(self) -> None:
+        """Somebody offers to be a supplier who was not known."""
+        self.hiring.somebody_came()
+        self.mandates.somebody_came()
+
     def is_supplier(self, fingerprint: bytes) -> bool:
         """Whether a peer has a place in my family, or a contract with me still."""
         known = fingerprint in self.family.holders or fingerprint in self.spares.known()

@@ -98,7 +98,9 @@ class Supplier:
     leaves: int | None = None
     dossier: bytes = b""
     too_early: int = 0
-    """How often it is asked for spares before it knows the question."""
+    """How often it is asked about spares before it knows the question."""
+    offers: int = 0
+    """How often it was asked to be one."""
     stands_in: int | None = None
     contract_id: bytes = b""
     charged: int | None = None
@@ -107,6 +109,14 @@ class Supplier:
     @property
     def fingerprint(self) -> bytes:
         return self.person.fingerprint
+
+    def offered(self):
+        """It is asked to stand in, if need be."""
+        if self.too_early:
+            self.too_early -= 1
+            return fail(BitDustError("unknown-command", "the service is not there yet"))
+        self.offers += 1
+        return fail(BitDustError("no-space", "no room")) if self.mood == "full" else succeed(Reply({}))
 
     def answer(self, me: Person, command, fields, payload):
         if self.mood == "silent":
@@ -126,7 +136,7 @@ class Supplier:
         if command == Command.CONTACTS:
             return self.keep(Signed.from_bytes(payload, Family.KIND))
         if fields.get("kind") == "spare-offer":
-            return fail(BitDustError("no-space", "no room")) if self.mood == "full" else succeed(Reply({}))
+            return self.offered()
         if fields.get("kind") == "spares" and self.too_early:
             self.too_early -= 1
             return fail(BitDustError("unknown-command", "no service of this node answers"))

@@ -121,6 +121,55 @@ class MandateTests(SparesCase):
         self.assertEqual(len(self.named(town) - {spare}), 1)
 
 
+    def test_a_node_that_comes_later(self) -> None:
+        """Where nobody else was known, who offers to be a supplier is named seconds after it has come, and not at the
+        next round; who takes a seat after that is no reason to search."""
+        town = self.town(4)
+        self.turn(town, 1800)
+        self.assertEqual(self.named(town), set())
+        late = [town.add(f"late-{number}") for number in range(2)]
+        town.room.mandates.somebody_came()
+        self.turn(town, 5)
+        self.assertEqual(self.named(town), {one.fingerprint for one in late})
+        before = len(town.asked_dht)
+        for _ in range(10):
+            town.room.mandates.somebody_came()
+            self.turn(town, 5)
+        self.assertEqual(len(town.asked_dht), before)
+
+    def test_a_node_that_is_starting(self) -> None:
+        """Who does not know the question yet is asked again within minutes; who has no room is asked with pauses that
+        grow to an hour."""
+        town = Town(Path(self.mktemp()), 5)
+        self.addCleanup(self.end, town)
+        town.settings.values[NUMBER] = 4
+        town.start()
+        self.turn(town)
+        (other,) = self.others(town)
+        other.too_early = 2
+        town.room.mandates.start()
+        for _ in range(30):
+            self.turn(town, 10)
+        self.assertEqual(self.named(town), {other.fingerprint})
+        other.mood, before = "full", other.offers
+        town.room.mandates.search_again()
+        for _ in range(24 * 60):
+            self.turn(town, 60)
+        self.assertLess(other.offers - before, 36)
+
+    def test_a_spare_that_is_away_while_another_one_is_searched(self) -> None:
+        """However often is searched, a day counts once: who is away for an afternoon keeps its name."""
+        town = self.town(5, **{SPARES: 2})
+        (spare,) = self.named(town)
+        town.kill(town.suppliers[spare])
+        for _ in range(24):
+            self.turn(town, 3600)
+        self.assertEqual(self.named(town), {spare})
+        for _ in range(8 * 24):
+            self.turn(town, 3600)
+        self.assertEqual(self.named(town), set())
+
+
 class OwnSparesTests(SparesCase):
     def back(self, **settings) -> tuple[Town, Supplier, Supplier]:
         """A customer that is back, a member that is gone, and the spare of its place."""

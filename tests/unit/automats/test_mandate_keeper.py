@@ -7,7 +7,7 @@ from tests.unit.automats.kit import RowTests
 class MandateKeeperTests(RowTests):
     def setUp(self) -> None:
         super().setUp()
-        self.port = self.record(MandateKeeperPort, needs_spares=True)
+        self.port = self.record(MandateKeeperPort, needs_spares=True, pause=3600.0)
         self.machine = MandateKeeper(self.registry, self.port)
         self.addCleanup(self.machine.send, "shutdown")
 
@@ -30,11 +30,13 @@ class MandateKeeperTests(RowTests):
         self.passes(3600, "SEARCHING", ("search",))
 
     def test_a_search_that_fails(self) -> None:
-        """It fails or takes too long: the next one comes within the hour."""
+        """It fails or takes too long: the next one comes after the pause that follows from it."""
         self.search()
+        self.port.answers["pause"] = 60.0
         self.port.fail("search")
         self.asked("RESTING")
-        self.passes(3600, "SEARCHING", ("search",))
+        self.passes(60, "SEARCHING", ("search",))
+        self.port.answers["pause"] = 3600.0
         self.passes(600, "RESTING")
         self.passes(3600, "SEARCHING", ("search",))
 
