@@ -17,6 +17,7 @@ from tests.grid.chaos.judging import Judge
 from tests.grid.chaos.nodes import ChaosNode
 from tests.grid.chaos.owners import Owner
 from tests.grid.chaos.truth import Truth
+from tests.grid.test_figures import call
 
 SETTLE = 900.0
 HOUR = 3600.0
@@ -69,8 +70,17 @@ class StarvedTests(SynchronousTestCase):
         with contextlib.suppress(BitDustError):
             self.owner.remove(self.home, "folder-1")
         self.judge.download(self.owner, self.home, "file-1", must=False)
-        self.refusals = [line for line in self.field.journal if "download file-1: " in line]
         self.field.pass_time(120)
+
+    def refused(self, asked: str) -> str:
+        """What a person was told who asked for something the last time; empty where it was not refused."""
+        return next((line for line in reversed(self.field.journal) if f"alice: {asked}: " in line), "")
+
+    def check_doctor(self, node: ChaosNode) -> None:
+        """Whoever asks a node on such a disk what is amiss hears which folder, and what to do."""
+        said = {found.found: (found.verdict, found.hint) for found in disk(node.home)}
+        verdict, hint = said[f"{node.home} cannot be written: Read-only file system"]
+        self.assertEqual((verdict, "writable" in hint), ("bad", True))
 
     def check(self) -> None:
         """Without a restart everything settles, and what was promised is there."""
@@ -93,20 +103,34 @@ class StarvedTests(SynchronousTestCase):
             self.work()
             hints = [found.hint for found in disk(self.home.home)]
         self.assertIn("LimitNOFILE", hints[0])
-        self.assertIn("may open no more files", self.refusals[-1])
+        self.assertIn("may open no more files", self.refused("download file-1"))
         self.check()
 
     def test_a_read_only_home(self) -> None:
-        """The owner's disk can be read only for some minutes, while it is asked for this and that."""
+        """The owner's disk can be read only for some minutes, while it is asked for this and that: what has to be
+        written is refused with the file, the reason, and what to do."""
         self.read_only(self.home)
         self.work()
+        for asked in ("upload file-2", "delete folder-1"):
+            self.assertIn(f"{self.home.home / 'catalog.db'}: nothing can be written there", self.refused(asked))
+            self.assertIn("it is read-only; mount it for writing", self.refused(asked))
+        self.assertEqual(self.refused("download file-1"), "")
+        self.check_doctor(self.home)
         self.home.disk_error = 0
         self.check()
 
     def test_read_only_suppliers(self) -> None:
-        """The same of all suppliers' disks."""
+        """The same of all suppliers' disks: their customer hears who takes nothing, and why, and so do they."""
         self.read_only(*self.field.suppliers.values())
         self.work()
+        for row in call(self.field.grid, self.home, "suppliers_list"):
+            problems = {one["code"]: one["text"] for one in row["problems"]}
+            self.assertIn("takes no pieces: the supplier's disk failed", problems["refuses"])
+            self.assertIn("no-log", problems)
+        (row,) = call(self.field.grid, self.home, "files_uploads")["running"]
+        self.assertEqual(len(row["waits_for"]), 3)
+        for node in self.field.suppliers.values():
+            self.check_doctor(node)
         for node in self.field.suppliers.values():
             node.disk_error = 0
         self.check()
