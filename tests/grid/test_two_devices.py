@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from bitdust.testing.grid import GridNode
+from tests.grid.test_figures import call
 from tests.grid.test_main_job import GridCase
 
 
@@ -17,6 +18,9 @@ class TwoDevicesCase(GridCase):
     def names(self, node: GridNode) -> list[str]:
         listed = self.run_now(node.rooms.storage.list(None, None, True, False, False))
         return sorted(row["path"] for row in listed)
+
+    def keys(self, node: GridNode) -> list[dict]:
+        return call(self.grid, node, "keys_list")
 
     def equal(self) -> bool:
         return self.names(self.alice) == self.names(self.other)
@@ -36,6 +40,9 @@ class NewsTests(TwoDevicesCase):
         self.grid.until(self.equal, 2, "the other upload")
         self.run_now(self.alice.rooms.storage.delete("from-two"))
         self.grid.until(lambda: self.names(self.other) == ["from-one"], 2, "the deletion")
+        for node, other, alias in ((self.alice, self.other, "holiday"), (self.other, self.alice, "work")):
+            made = call(self.grid, node, "key_create", key_alias=alias, label="Sun")
+            self.grid.until(lambda: made in self.keys(other), 2, f"the key {alias}")  # noqa: B023
 
     def test_delivered_within_seconds(self) -> None:
         """What one device has brought to the suppliers counts as delivered and reliable on the other within seconds."""
