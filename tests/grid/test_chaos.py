@@ -1,6 +1,10 @@
 """The simulator itself: it sees what is lost, says how to replay it, and has the same keys everywhere."""
 
+import contextlib
 import gc
+import io
+import os
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
@@ -13,6 +17,7 @@ from bitdust.crypt.master import MasterPublic
 from bitdust.testing.faulty_disk import Crash
 from bitdust.wire.records import Family
 from tests.collecting import only_what_is_new
+from tests.grid.chaos import __main__ as commands
 from tests.grid.chaos import keys, padding, promises, running
 from tests.grid.chaos.field import Field, Finding
 from tests.grid.chaos.lives import are_left
@@ -23,12 +28,39 @@ from tests.grid.chaos.truth import Truth
 
 class ChaosTests(SynchronousTestCase):
     def test_a_chaos_that_loses_is_seen(self) -> None:
-        """A run in which a file is changed on its way back fails, and says why and how to replay it."""
+        """A run in which a file is changed on its way back fails: the command says why, how to replay it, and that it
+        has failed."""
         real = promises.read
         with mock.patch.object(promises, "read", lambda path: None if "back" in path.parts else real(path)):
-            why, _ = running.run_seed(4)
-        self.assertIn("came back as something else", why)
-        self.assertIn("tests.grid.chaos 4 4", running.replay(4, "safety"))
+            code, said = self.command("4", "5", "--leave-out", "5")
+        self.assertEqual((code, said.count("FAILED"), " ok, " in said), (1, 1, False))
+        self.assertIn("seed 4 FAILED", said)
+        self.assertIn("came back as something else", said)
+        self.assertIn("\n  replay: python -m tests.grid.chaos 4 4 --mode safety -v\n", said)
+
+    def command(self, *arguments: str) -> tuple[int, str]:
+        """What `python -m tests.grid.chaos` returns and prints."""
+        given = mock.patch.object(sys, "argv", ["chaos", *arguments])
+        around = mock.patch.dict(os.environ, {"PYTHONHASHSEED": "0"})
+        logs = mock.patch.object(commands, "globalLogBeginner")
+        with given, around, logs, contextlib.redirect_stdout(io.StringIO()) as printed:
+            return commands.main(), printed.getvalue()
+
+    def test_one_seed_that_fails_is_enough(self) -> None:
+        """The others are run all the same, and the command says that one has failed; so does the process of its own in
+        which it runs where the order of sets is not fixed."""
+        ends = {1: "", 2: "it was lost", 3: ""}
+        with mock.patch.object(commands, "run_seed", lambda seed, mode, verbose: (ends[seed], [])):
+            code, said = self.command("1", "3")
+            self.assertEqual((code, said.count(" ok, "), said.count("FAILED")), (1, 2, 1))
+            self.assertIn(running.replay(2, "safety"), said)
+            self.assertEqual(self.command("1", "3", "--leave-out", "2")[0], 0)
+        with mock.patch.object(sys, "argv", ["chaos", "1", "3"]), mock.patch.dict(os.environ, PYTHONHASHSEED="1"):
+            for code in (0, 1):
+                with mock.patch.object(commands.subprocess, "call", return_value=code) as call:
+                    self.assertEqual(commands.main(), code)
+                self.assertEqual(call.call_args.args[0][1:], ["-m", "tests.grid.chaos", "1", "3"])
+                self.assertEqual(call.call_args.kwargs["env"]["PYTHONHASHSEED"], "0")
 
     def test_a_seed_replays_exactly(self) -> None:
         """Two runs of a seed write the same journal, to the last number of datagrams."""

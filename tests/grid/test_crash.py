@@ -1,6 +1,7 @@
 """A disk that breaks at one change; `python -m tests.grid.crash SCENARIO` breaks each of them in every way."""
 
 import contextlib
+import io
 import os
 import random
 import sqlite3
@@ -18,6 +19,7 @@ from bitdust.customers import database as customers
 from bitdust.storage.catalog import database as catalog
 from bitdust.testing.faulty_disk import CREATE, Change, Crash, Fault, FaultyDisks
 from tests.grid.chaos import promises
+from tests.grid.crash import __main__ as commands
 from tests.grid.crash import running
 from tests.grid.crash.power import Unsynced
 
@@ -41,6 +43,33 @@ class CrashTests(SynchronousTestCase):
         with mock.patch.object(promises, "read", lambda path: None if "back" in path.parts else real(path)):
             why, _, _ = running.run("upload")
         self.assertIn("came back as something else", why)
+
+    def test_one_run_that_fails_is_enough(self) -> None:
+        """The command breaks the scenario in all ways, says how to replay what has failed, and that it has; where it
+        fails with nothing broken, that is a failure too."""
+        changes = [Change(CREATE, Path("one")), Change(CREATE, Path("two"))]
+        ends = {(0, "before"): "", (2, "full"): "it was lost"}
+
+        def run(scenario: str, at: int = 0, how: str = "before", verbose: bool = False) -> tuple:
+            return ends.get((at, how), ""), changes, []
+
+        code, said = self.command(run, "upload")
+        ways = len(running.points(changes))
+        self.assertEqual((code, said.count("FAILED")), (1, 1))
+        self.assertIn(f"{ways - 1} of {ways} runs ok", said)
+        self.assertIn(f"\n  replay: {running.replay('upload', 2, 'full')}\n", said)
+        self.assertEqual(self.command(run, "upload", "1", "1")[0], 0)
+        ends[0, "before"] = "it stands still"
+        code, said = self.command(run, "upload")
+        self.assertEqual((code, "FAILED with nothing broken: it stands still" in said), (1, True))
+
+    def command(self, run: Callable[..., tuple], *arguments: str) -> tuple[int, str]:
+        """What `python -m tests.grid.crash` returns and prints, where runs end so."""
+        given = mock.patch.object(sys, "argv", ["crash", *arguments])
+        around = mock.patch.dict(os.environ, {"PYTHONHASHSEED": "0"})
+        parts = mock.patch.multiple(commands, run=run, globalLogBeginner=mock.DEFAULT, gc=mock.DEFAULT)
+        with given, around, parts, contextlib.redirect_stdout(io.StringIO()) as printed:
+            return commands.main(), printed.getvalue()
 
 
 class PowerTests(SynchronousTestCase):
