@@ -130,6 +130,14 @@ class ClaimsTests(SynchronousTestCase):
         for row in self.rows("durability.md"):
             self.assertRegex(row, r"`tests/\S+\.py` `\w+` \|$", "a row names no test")
 
+    def test_each_limit_names_a_test(self) -> None:
+        """So does every limit of the promise, in its last line."""
+        text = (ROOT / "docs" / "durability.md").read_text(encoding="utf-8")
+        limits = text.partition("## Where the promise ends\n")[2].split("\n* **")[1:]
+        self.assertEqual(len(limits), 8)
+        for limit in limits:
+            self.assertRegex(limit.strip(), r"`tests/\S+\.py` `\w+`$", "a limit names no test")
+
     def test_who_learns_what(self) -> None:
         """Every row of who learns what names a test, or says that there is none."""
         rows = self.rows("privacy.md")
