@@ -29,8 +29,8 @@ from bitdust.suppliers.family_merge import (
     is_to_be_joined,
     merged,
 )
-from bitdust.suppliers.life import Reading, Unread
-from bitdust.suppliers.other_lives import TERM, OtherLives
+from bitdust.suppliers.life import GUEST_DAYS, TERM, Reading, Unread
+from bitdust.suppliers.other_lives import OtherLives
 from bitdust.suppliers.roots import Roots
 from bitdust.surroundings import Surroundings
 from bitdust.wire.encoding import WireError
@@ -42,8 +42,6 @@ from bitdust.wire.signed import Signed
 
 MAX_BODY = 3500
 """Bytes of a family that fit a DHT record with its signatures; beyond them its addresses are left out."""
-GUEST_DAYS = 30
-"""Days for which suppliers are waited for whom a device has named that was revoked since: it may have made them up."""
 
 
 class MyFamily:

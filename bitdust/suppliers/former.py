@@ -27,7 +27,7 @@ from bitdust.suppliers.family import MyFamily
 from bitdust.suppliers.family_before import DAY, HELD_DAYS, MAX_RECORD
 from bitdust.suppliers.family_merge import is_joined, is_of_another_life
 from bitdust.suppliers.finding import Answer, FamilyFinding, is_newest, who_know
-from bitdust.suppliers.other_lives import TERM
+from bitdust.suppliers.life import TERM
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import MAX_SUPPLIERS, Family

@@ -11,6 +11,10 @@ from bitdust.suppliers.family_merge import without
 from bitdust.wire.records import MAX_SUPPLIERS, Family, Scheme
 from bitdust.wire.signed import Signed
 
+TERM = 458 * DAY
+"""Seconds for which suppliers keep what they have of somebody who does not come."""
+GUEST_DAYS = 30
+"""Days for which suppliers are waited for whom a device has named that was revoked since: it may have made them up."""
 TURN = DAY
 """Seconds for which a life has its room, though nobody of it is heard and another one waits."""
 
@@ -109,6 +113,21 @@ class Life:
         """Whether it has had its room for so long that it is for the next one to have it."""
         return bool(self.since) and reading.is_past(self.since + TURN)
 
+    def has_unread_strangers(self, reading: Reading, holders: Collection[bytes]) -> bool:
+        """Whether strangers of a record that is followed were not read. Nobody here knows which of them belong to one
+        life, nor how many of that are enough, so each counts; after a month as many do as of a family of that size."""
+        waits = self.guests == () and not (self.until and reading.is_past(self.until - TERM + GUEST_DAYS * DAY))
+        return waits and not all(map(reading.has_read, self._strangers_of(holders)))
+
+    def _strangers_of(self, holders: Collection[bytes]) -> list[bytes]:
+        return [who for who in self.strangers or () if who in holders]
+
+    def is_unread(self, reading: Reading, holders: Collection[bytes]) -> bool:
+        """Whether something that was safe in it may not be known here, and is waited for; ``holders`` can be asked."""
+        if self.is_read or self.is_over(reading):
+            return False
+        return self.has_unread_strangers(reading, holders) or not is_read(self.family, reading, holders)
+
     def covers(self, other: "Life") -> bool:
         """Whether both are of records of one device that this one has followed, and whoever is waited for by the other
         one is by this one too, as long at least. Those of another device may be of no thief."""
@@ -202,4 +221,6 @@ def _telling(places: Iterable[Collection[bytes]], reading: Reading) -> int:
 def unread(life: Life, reading: Reading, holders: Collection[bytes]) -> Unread:
     silent = [who for who in holders if life.has(who) and not reading.has_read(who)]
     needed = _lacking(life.family, reading, holders) if life.family is not None else len(silent)
+    if life.has_unread_strangers(reading, holders):
+        needed = max(needed, sum(who in silent for who in life.strangers or ()))
     return Unread(silent, min(needed, len(silent)), life.until)

@@ -32,14 +32,12 @@ from twisted.logger import Logger
 
 from bitdust.crypt.files import remove_safely, write_safely
 from bitdust.suppliers.family_before import MAX_RECORD
-from bitdust.suppliers.life import UNREADABLE, Life, Reading, Unread, is_read, left_of, unread
+from bitdust.suppliers.life import TERM, UNREADABLE, Life, Reading, Unread, left_of, unread
 from bitdust.suppliers.turns import Turn, next_turn
 from bitdust.wire.records import MAX_ALSO, Family
 from bitdust.wire.signed import Signed
 
 MOST = 32
-TERM = 458 * 86_400
-"""Seconds for which suppliers keep what they have of somebody who does not come."""
 MAX_FILE = 2 * MOST * MAX_RECORD + 8192
 
 
@@ -190,7 +188,7 @@ class OtherLives:
         known = [one.looked_at(reading, holders) for one in before]
         known = [evolve(one, is_aside=one.is_aside or one.is_away(holders)) for one in known]
         read = [
-            evolve(one, is_read=not self._is_unread(one, reading, holders), until=one.until or longest)
+            evolve(one, is_read=not one.is_unread(reading, holders), until=one.until or longest)
             for one in known
             if not one.is_aside
         ]
@@ -201,10 +199,7 @@ class OtherLives:
 
     def are_unread(self, reading: Reading, holders: Collection[bytes]) -> bool:
         """Whether something that was safe in another life may not be known here; ``holders`` can be asked."""
-        return any(self._is_unread(one, reading, holders) for one in self._known())
-
-    def _is_unread(self, life: Life, reading: Reading, holders: Collection[bytes]) -> bool:
-        return not (life.is_read or life.is_over(reading) or is_read(life.family, reading, holders))
+        return any(one.is_unread(reading, holders) for one in self._known())
 
     def is_unlisted(self, supplier: bytes, reading: Reading) -> bool:
         """Whether a supplier of another life may have pieces that it has not listed yet."""
@@ -213,7 +208,7 @@ class OtherLives:
 
     def unread(self, reading: Reading, holders: Collection[bytes]) -> list[Unread]:
         """Those of which something that was safe may not be known here."""
-        return [unread(one, reading, holders) for one in self._known() if self._is_unread(one, reading, holders)]
+        return [unread(one, reading, holders) for one in self._known() if one.is_unread(reading, holders)]
 
     def has(self, supplier: bytes, besides: Collection[Life] = ()) -> bool:
         """Whether a supplier is one of another life of which not all is known here, ``besides`` these."""

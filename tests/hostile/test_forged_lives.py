@@ -8,7 +8,8 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.device import DeviceKey
-from bitdust.suppliers.family import GUEST_DAYS, MyFamily
+from bitdust.suppliers.family import MyFamily
+from bitdust.suppliers.life import GUEST_DAYS
 from bitdust.suppliers.membership import Membership
 from bitdust.suppliers.other_lives import MOST, OtherLives, _digest
 from bitdust.wire.records import MAX_ALSO, Family

@@ -8,8 +8,9 @@ from unittest import mock
 
 from attrs import evolve
 
-from bitdust.suppliers.family import GUEST_DAYS, MyFamily
-from bitdust.suppliers.other_lives import MOST, TERM, OtherLives, _digest
+from bitdust.suppliers.family import MyFamily
+from bitdust.suppliers.life import GUEST_DAYS, TERM
+from bitdust.suppliers.other_lives import MOST, OtherLives, _digest
 from tests.hostile.test_forged_lives import DAY, ForgedCase, ForgedTownCase, join_true_lives, people
 from tests.stand_ins import StoredAsSaid
 from tests.unit.supplier_kit import START

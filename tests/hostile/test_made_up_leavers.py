@@ -8,9 +8,10 @@ from attrs import evolve
 
 from bitdust.crypt.device import DeviceKey
 from bitdust.identity.awaited import FAMILY
-from bitdust.suppliers.family import GUEST_DAYS, MyFamily
+from bitdust.suppliers.family import MyFamily
 from bitdust.suppliers.family_before import DAY
-from bitdust.suppliers.other_lives import TERM, OtherLives, _digest
+from bitdust.suppliers.life import GUEST_DAYS, TERM
+from bitdust.suppliers.other_lives import OtherLives, _digest
 from tests.hostile.test_forged_lives import ForgedCase, people
 from tests.stand_ins import StoredAsSaid
 from tests.unit.supplier_kit import START, FakeDevice

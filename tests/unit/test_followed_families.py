@@ -7,6 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.device import DeviceKey
 from bitdust.identity.awaited import FAMILY
+from bitdust.suppliers.family_before import DAY
+from bitdust.suppliers.life import GUEST_DAYS
 from bitdust.wire.records import MAX_SUPPLIERS, Family
 from tests.unit.family_kit import Town
 from tests.unit.supplier_kit import START, FakeDevice
@@ -27,6 +29,9 @@ class FollowedCase(SynchronousTestCase):
 
     def pass_time(self, seconds: int = 300) -> None:
         self.town.clock.pump([1] * seconds)
+
+    def month_is_over(self) -> None:
+        self.town.past = self.town.late + GUEST_DAYS * DAY + 1
 
     def holders(self) -> set[bytes]:
         return {*self.town.family.holders}
@@ -76,8 +81,8 @@ class LivingTests(FollowedCase):
         self.assertFalse(self.town.family.has_unread(self.town))
 
     def test_guests_of_another_device(self) -> None:
-        """Those whom it reads beside mine for a device that was revoked stay as well, wherever they stand, until half
-        of the larger family were read."""
+        """Those whom it reads beside mine for a device that was revoked stay as well, wherever they stand, until all
+        were read; after a month half of the larger family are enough."""
         further = [bytes([number]) * 32 for number in (205, 206)]
         self.town.unread = {*STRANGERS, *further}
         beyond = [*[None] * (MAX_SUPPLIERS - 6), *further]
@@ -90,6 +95,23 @@ class LivingTests(FollowedCase):
         self.assertLessEqual({*STRANGERS, *further}, self.holders())
         self.town.unread = {STRANGERS[3], *further}
         self.pass_time()
+        self.assertLessEqual({*STRANGERS, *further}, self.holders())
+        self.month_is_over()
+        self.pass_time()
+        self.assertEqual(self.holders() & {*STRANGERS, *further}, set())
+
+    def test_two_lives_of_another_device(self) -> None:
+        """Half of all that are there may be the most of one life and nobody of another one: each is waited for."""
+        further = [bytes([number]) * 32 for number in range(205, 213)]
+        self.town.unread = {*STRANGERS[2:]}
+        beyond = [*[None] * (MAX_SUPPLIERS - 12), *further]
+        self.follow(evolve(self.mine, revision=9, leaving=STRANGERS, beyond=beyond, former=4))
+        self.town.resized = True
+        self.pass_time()
+        self.assertLessEqual({*STRANGERS, *further}, self.holders())
+        self.assertEqual([(len(one.silent), one.needed) for one in self.town.family.unread(self.town)], [(2, 2)])
+        self.town.unread = set()
+        self.pass_time()
         self.assertEqual(self.holders() & {*STRANGERS, *further}, set())
 
     def test_a_larger_family_that_has_lost_one(self) -> None:
@@ -99,6 +121,8 @@ class LivingTests(FollowedCase):
             self.town.unread = {*STRANGERS[3:], *further}
             revision = self.town.family.current.revision + 1
             self.follow(evolve(self.mine, revision=revision, leaving=STRANGERS, beyond=beyond, former=4))
+            self.pass_time()
+            self.month_is_over()
             self.assertTrue(self.town.family.has_unread(self.town))
             self.town.unread = {*further}
             self.assertFalse(self.town.family.has_unread(self.town))

@@ -10,11 +10,11 @@ from twisted.trial.unittest import TestCase
 
 from bitdust.crypt.device import DeviceKey
 from bitdust.identity.awaited import STARTED_OVER
-from bitdust.suppliers.family import GUEST_DAYS
 from bitdust.suppliers.family_before import DAY, HELD_DAYS
 from bitdust.suppliers.family_merge import SizeChange
 from bitdust.suppliers.finding import Answer
 from bitdust.suppliers.former import MOST_DOUBTFUL, NOTE, TERM
+from bitdust.suppliers.life import GUEST_DAYS
 from bitdust.suppliers.other_lives import OtherLives
 from bitdust.wire.records import Family
 from tests.unit.family_kit import Me, Town

@@ -7,7 +7,8 @@ from attrs import evolve
 from bitdust.checkup import running
 from bitdust.peers.shown import show_name
 from bitdust.suppliers.family_before import DAY
-from bitdust.suppliers.other_lives import TERM, OtherLives
+from bitdust.suppliers.life import TERM
+from bitdust.suppliers.other_lives import OtherLives
 from tests.unit.test_checkup import CheckupCase
 from tests.unit.test_former_family import FormerFamilyCase
 

@@ -12,8 +12,8 @@ from twisted.internet.defer import succeed
 from bitdust.crypt.keyring import RingKey
 from bitdust.identity.awaited import ALL
 from bitdust.replication import members
-from bitdust.suppliers.family import GUEST_DAYS
 from bitdust.suppliers.family_before import DAY, HELD_DAYS
+from bitdust.suppliers.life import GUEST_DAYS
 from bitdust.wire.records import Family
 from tests.grid.chaos import forgers, rot
 from tests.grid.chaos.faults import Faults
