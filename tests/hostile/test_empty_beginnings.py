@@ -11,6 +11,7 @@ from bitdust.wire.encoding import decode, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Head
+from bitdust.wire.signed import Signed
 from tests.hostile.test_empty_heads import MOST, EmptyHeadCase
 from tests.unit.kit import Reply
 from tests.unit.storage_kit import START, Node, stop_quietly
@@ -87,6 +88,20 @@ class EmptyBeginningTests(EmptyHeadCase):
         self.later(self.node, 30)
         was_here = self.replicas._pull._compared.was_here
         self.assertEqual((was_here(self.me.device.id), was_here(self.thief.me.device.id)), (True, False))
+
+    def test_a_supplier_that_loses_its_disk(self) -> None:
+        """The device's log is brought to it again with the head that leads to its end, so that it counts there."""
+        self.list_it(0)
+        self.compare()
+        stop_quietly(self.thief)
+        device, last = self.thief.me.device.id, self.around.suppliers[3]
+        for table in ("log", "heads"):
+            last.shop.store._writer.execute(f"DELETE FROM {table}")
+        self.core.supplier_accepted(last.fingerprint)
+        self.node.pass_time(5)
+        listed = last.shop.store.heads(self.me.fingerprint)
+        heads = [Head.from_body(Signed.from_bytes(one, Head.KIND).body) for one in listed]
+        self.assertEqual([one.sequence for one in heads if one.device == device], [self.last])
 
     def shorten(self, supplier: Any) -> None:
         """The device's log begins with a snapshot from now on, and a supplier has nothing else of it."""

@@ -52,7 +52,7 @@ class Holdings:
         self._catalog = catalog
         self._acked: dict[tuple[bytes, bytes], int] = {}
         self._headed: dict[tuple[bytes, bytes], int] = {}
-        self._heads: dict[bytes, tuple[int, bytes]] = {}
+        self._heads: dict[bytes, SeenHead] = {}
         self._signers: dict[tuple[bytes, bytes], bytes] = {}
 
     def load(self) -> None:
@@ -105,13 +105,21 @@ class Holdings:
         return max((sequence for (_, known), sequence in self._acked.items() if known == device), default=0)
 
     def learn(self, supplier: bytes, seen: SeenHead) -> None:
-        """What a supplier reports of a log counts if it is the log that is known here."""
-        known = self._catalog.end(self._key, seen.head.device)
-        if seen.proven and seen.head.sequence > self.head(seen.head.device)[0]:
-            self._heads[seen.head.device] = (seen.head.sequence, seen.signed)
-        if seen.head.sequence == known.sequence and seen.head.hash == known.hash:
+        """What a supplier reports of a log counts if it is the log that is known here.
+
+        Of heads the one that leads to its end is worth most: a higher one may lead to nothing.
+        """
+        former, is_end = self._heads.get(seen.head.device), self._is_end(seen)
+        is_newer = former is None or is_end or seen.head.sequence > former.head.sequence
+        if seen.proven and is_newer and not (former is not None and self._is_end(former)):
+            self._heads[seen.head.device] = seen
+        if is_end:
             self.acknowledge(supplier, seen.head.device, seen.head.sequence, seen.head.sequence)
             self._signers[supplier, seen.head.device] = seen.signer
+
+    def _is_end(self, seen: SeenHead) -> bool:
+        known = self._catalog.end(self._key, seen.head.device)
+        return seen.head.sequence == known.sequence and seen.head.hash == known.hash
 
     def signer(self, supplier: bytes, device: bytes) -> bytes | None:
         """The device that signed the head which a supplier holds of a log; None while that is not known."""
@@ -123,7 +131,8 @@ class Holdings:
 
     def head(self, device: bytes) -> tuple[int, bytes]:
         """Sequence and bytes of the newest signed head of a log that was seen; 0 and nothing for none."""
-        return self._heads.get(device, (0, b""))
+        seen = self._heads.get(device)
+        return (seen.head.sequence, seen.signed) if seen is not None else (0, b"")
 
     def forget_head(self, device: bytes) -> None:
         """What was seen is no longer a head of ours."""
