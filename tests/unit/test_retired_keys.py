@@ -1,10 +1,13 @@
 """All secrets of a key are retired, as where the ring of a revoked device alone had it: what is stored under it can be
 deleted and moved all the same, and nothing of other keys waits for it."""
 
+from typing import Any
+
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.keyring import MASTER, KeyRing, RingKey
+from bitdust.formats.log_entry import Entry
 from bitdust.formats.operations import item_op, tombstone_op
 from bitdust.wire.errors import BitDustError
 from tests.unit.storage_kit import network, random_file
@@ -83,6 +86,47 @@ class RetiredKeyTests(SynchronousTestCase):
         self.node.pass_time(1)
         self.assertEqual(self.failureResultOf(bad, BitDustError).value.code, "too-many-keys")
         self.assertGreater(self.successResultOf(good), self.successResultOf(first))
+        self.assertEqual({*self.items()}, {"plans", "cake", "first", "good"})
+
+    def together(self, *writes: Any) -> "list[Deferred[int]]":
+        """Write what comes into one transaction, behind another one."""
+        writer, held = self.core.log_writer, list[tuple]()
+        change = writer.catalog.change
+        writer.catalog.change = lambda call: held.append((call, Deferred())) or held[-1][1]
+        writer.write([item_op("8", "", b"first", "file", MASTER, 0)])
+        written = [writer.write(one) for one in writes]
+        writer.catalog.change = change
+        call, done = held[0]
+        change(call).chainDeferred(done)
+        self.node.pass_time(1)
+        return written
+
+    def test_what_follows_in_one_batch(self) -> None:
+        """Nothing overtakes a write for which a secret is to be made first."""
+        made, gone = item_op("9", "", b"good", "file", SHARE, 0), tombstone_op(["9"], [], 1)
+        written = self.together([made], [gone], [item_op("10", "", b"last", "file", MASTER, 0)])
+        marks = list(map(self.successResultOf, written))
+        self.assertEqual(marks, sorted(marks))
+        self.assertEqual({*self.items()}, {"plans", "cake", "first", "last"})
+        device = self.node.me.device.id
+        entries = self.core.catalog.entries(SHARE, device, 1, 100)
+        secrets = self.core.log_writer.logs.secrets
+        said = [op for one in map(Entry.parse, entries) for op in one.open(secrets(SHARE, one.epoch)).ops]
+        self.assertEqual([op["op"] for op in said[-2:]], ["item", "tombstone"])
+
+    def test_mistakes(self) -> None:
+        """Whatever goes wrong with a secret, or with what is to be written, fails that write and no other."""
+        self.core.log_writer.make_secret = {}.__getitem__
+
+        def mistaken(database: Any) -> Any:
+            raise ZeroDivisionError
+
+        bad, worse, good = self.together(
+            [tombstone_op([self.items()["cake"]], [], 1)], mistaken, [item_op("9", "", b"good", "file", MASTER, 0)]
+        )
+        self.failureResultOf(bad, KeyError)
+        self.failureResultOf(worse, ZeroDivisionError)
+        self.assertGreater(self.successResultOf(good), 0)
         self.assertEqual({*self.items()}, {"plans", "cake", "first", "good"})
 
     def test_a_pack_that_was_not_logged(self) -> None:

@@ -1,19 +1,21 @@
 """Writes to my logs: what many tasks have to say at the same time goes into one transaction, one entry for each log."""
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from attrs import define, field, frozen
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 
 from bitdust.batching import Batcher
 from bitdust.formats.operations import Op, pack_op_of_row
+from bitdust.outcome import outcome
 from bitdust.signal import Signal
 from bitdust.storage.catalog.catalog import Catalog, append_ops
 from bitdust.storage.catalog.database import PackState
 from bitdust.storage.log.access import SecretsLack, WritableLogs
 from bitdust.storage.log.routing import Router
+from bitdust.storage.log.taking import is_poison
 from bitdust.wire.errors import BitDustError
 from bitdust.world import World
 
@@ -85,25 +87,33 @@ class LogWriter:
         return self._writes.put(_Write(ops, also))
 
     async def _write(self, batch: list[_Write]) -> list[Any]:
-        """What needs a secret that is not there yet is written once more, behind the others, when it is made."""
+        """What needs a secret that is not there yet waits until that is made, and so does all behind it: what follows
+        may be about the very thing."""
         self.logs.check_ready()
-        results = await self._commit(batch)
-        for place, result in enumerate(results):
-            if isinstance(result, SecretsLack):
-                results[place] = await self._write_again(batch[place], result.keys)
+        results: list[Any] = []
+        refused: dict[str, BaseException] = {}
+        while len(results) < len(batch):
+            results += await self._commit(batch[len(results) :], refused)
+            last = results[-1]
+            lacking = [key for key in last.keys if key not in refused] if isinstance(last, SecretsLack) else []
+            refused |= {key: await self._make_secret(key) for key in lacking}
+            if lacking:
+                results.pop()
         return results
 
-    async def _write_again(self, write: _Write, keys: Iterable[str]) -> Any:
-        try:
-            for key in keys:
-                self.make_secret(key)
-            return (await self._commit([write]))[0]
-        except (BitDustError, OSError) as error:
-            return error
+    async def _make_secret(self, key: str) -> BaseException:
+        """Why a key has no secret, if it has none when this was tried."""
+        made = await outcome(maybeDeferred(self.make_secret, key))
+        if made.error is not None:
+            return made.error
+        return BitDustError("keys-not-ready", f"there is no storage secret of {key!r}, though one was made")
 
-    async def _commit(self, batch: Sequence[_Write]) -> list[Any]:
+    async def _commit(self, batch: Sequence[_Write], refused: Mapping[str, BaseException]) -> list[Any]:
+        """Marks or errors of as many as were written together: a `SecretsLack` is the last one."""
         wall = self._world.wall()
-        ends, errors = await self.catalog.change(lambda database: write_batch(database, self.logs, batch, wall))
+        ends, errors = await self.catalog.change(
+            lambda database: write_batch(database, self.logs, batch, wall, refused)
+        )
         mark = self.marks.add(ends)
         if mark:
             self.written.emit()
@@ -111,21 +121,32 @@ class LogWriter:
 
 
 def write_batch(
-    database: sqlite3.Connection, logs: WritableLogs, batch: Sequence[_Write], wall: float
-) -> tuple[Ends, list[BitDustError | None]]:
-    """Inside a transaction: where the logs end now, and why a write was refused; the others do not mind."""
-    errors: list[BitDustError | None] = []
-    keys = _Keys(database, logs)
+    database: sqlite3.Connection,
+    logs: WritableLogs,
+    batch: Sequence[_Write],
+    wall: float,
+    refused: Mapping[str, BaseException],
+) -> tuple[Ends, list[BaseException | None]]:
+    """Inside a transaction: where the logs end now, and why a write was refused; the others do not mind.
+
+    A `SecretsLack` is the last one. Where one was to be made in vain, ``refused`` says by key why.
+    """
+    errors: list[BaseException | None] = []
+    keys = _Keys(database, logs, refused)
     router = Router(database, keys.check)
     router.add(op for op in unlogged_packs(database) if keys.problem(op["key"]) is None)
     for one in batch:
         try:
             router.add(one.ops(database) if callable(one.ops) else one.ops)
             errors.append(None)
-        except BitDustError as error:
+        except Exception as error:
+            if not isinstance(error, BitDustError) and not is_poison(error):
+                raise
             errors.append(error)
+            if isinstance(error, SecretsLack):
+                break
     ends = append_by_key(database, logs, router.found, wall)
-    for one, refusal in zip(batch, errors, strict=True):
+    for one, refusal in zip(batch, errors, strict=False):
         if one.also is not None and refusal is None:
             one.also(database)
     return ends, errors
@@ -137,14 +158,17 @@ class _Keys:
 
     database: sqlite3.Connection
     logs: WritableLogs
-    _known: dict[str, BitDustError | None] = field(factory=dict)
+    refused: Mapping[str, BaseException]
+    _known: dict[str, BaseException | None] = field(factory=dict)
 
-    def problem(self, key: str) -> BitDustError | None:
+    def problem(self, key: str) -> BaseException | None:
         """Why nothing can be written to the log of a key now."""
         if key not in self._known:
             try:
                 self.logs.writing(self.database, key)
                 self._known[key] = None
+            except SecretsLack as error:
+                self._known[key] = self.refused.get(key, error)
             except BitDustError as error:
                 self._known[key] = error
         return self._known[key]
