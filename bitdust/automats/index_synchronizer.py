@@ -10,11 +10,11 @@ from bitdust.automats.kernel import Machine, Registry
 class IndexSynchronizerPort(Protocol):
     """What the machine acts on; `bitdust.storage.log.replicas.LogReplicas` implements it."""
 
-    def pull(self, accept_loss: bool, /) -> "Deferred[Any]":
-        """Ask suppliers for heads and take over entries that are not known here; fires with a `Pulled`.
+    def pull(self) -> "Deferred[Any]":
+        """Ask suppliers for heads and take over entries that are not known here; fires with a `Pulled`."""
 
-        ``accept_loss`` goes on without entries that no supplier has.
-        """
+    def ask_who_came(self) -> None:
+        """Find out what those hold who came while others were asked."""
 
     def place(self) -> None:
         """Bring the logs to the suppliers of today, to those too that were given up on."""
@@ -54,7 +54,7 @@ class IndexSynchronizer(Machine):
       # state        event              guard         next           actions
       AT_STARTUP     start              -             REQUEST?       pull
       REQUEST?       merged             is_outdated   OUTDATED       place check
-      REQUEST?       merged             heard_enough  SENDING        place check
+      REQUEST?       merged             heard_enough  SENDING        place ask_who_came check
       REQUEST?       merged             somebody_came REQUEST?       pull
       REQUEST?       merged             -             NO_INFO        report_no_info
       REQUEST?       failed             somebody_came REQUEST?       pull
@@ -63,7 +63,6 @@ class IndexSynchronizer(Machine):
       REQUEST?       timer-15min        -             NO_INFO        report_no_info
       NO_INFO        suppliers-changed  -             REQUEST?       pull
       NO_INFO        pull               -             REQUEST?       pull
-      NO_INFO        accept-loss        -             REQUEST?       pull_what_is_left
       NO_INFO        timer-1min         -             REQUEST?       pull
       SENDING        acked              is_safe       IN_SYNC!       report_in_sync
       SENDING        new-entry          -             =              push
@@ -85,7 +84,6 @@ class IndexSynchronizer(Machine):
       *              shutdown           -             CLOSED         -
     """
     ignore = """
-      *              accept-loss
       AT_STARTUP     merged failed suppliers-changed pull acked new-entry started-over
       REQUEST?       start pull acked new-entry started-over
       NO_INFO        start merged failed acked new-entry started-over
@@ -120,14 +118,13 @@ class IndexSynchronizer(Machine):
 
     def pull(self, payload: Any) -> None:
         self._somebody_came = False
-        self.watch(self._port.pull(False), "merged", "failed")
-
-    def pull_what_is_left(self, payload: Any) -> None:
-        self._somebody_came = False
-        self.watch(self._port.pull(True), "merged", "failed")
+        self.watch(self._port.pull(), "merged", "failed")
 
     def place(self, payload: Any) -> None:
         self._port.place()
+
+    def ask_who_came(self, payload: Any) -> None:
+        self._port.ask_who_came()
 
     def push(self, payload: Any) -> None:
         self._port.push()

@@ -34,6 +34,15 @@ def open_ends(devices: Sequence[int], has_key: bool) -> list[Finding]:
     return [warn("revoked devices", f"{text}, and saying it needs your private key", again)]
 
 
+def not_given(devices: Sequence[str]) -> list[Finding]:
+    """Devices, as they are called, of which suppliers list entries that they do not give."""
+    if not devices:
+        return []
+    text = f"suppliers list something that these devices stored, and do not give it: {', '.join(devices)}"
+    hint = "it is asked for again by itself; switch these devices on: they bring it again. If one is lost or stolen"
+    return [warn("log entries", text, f"{hint}: bitdust identity revoke {devices[0]} --end-now")]
+
+
 def held_up(rows: Sequence[tuple[str, int, str]]) -> list[Finding]:
     """Logs of which an entry cannot be taken over: the device, as it is called, the entry, and why."""
     if not rows:

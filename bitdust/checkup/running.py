@@ -104,7 +104,7 @@ def checks(node: Patient) -> Mapping[str, Check]:
         "former family": lambda: _unread(node),
         "revoked devices": lambda: _open_ends(node.me),
         "copied home": lambda: _copied(node),
-        "log entries": lambda: _held_up(node),
+        "log entries": lambda: [*_held_up(node), *_not_given(node)],
         "services": lambda: judging.services(node.driver.list()),
         "settings": lambda: in_thread(home.settings, folder),
         "disk": lambda: in_thread(home.disk, folder, _promised(node), node.settings.get(home.RESERVE)),
@@ -184,6 +184,12 @@ def _held_up(node: Patient) -> list[Finding]:
     known = [(node.me.document.device(row.device), row) for row in rows]
     names = [(str(device.number) if device is not None else row.device.hex(), row) for device, row in known]
     return lives.held_up([(name, row.sequence, row.reason) for name, row in names])
+
+
+def _not_given(node: Patient) -> list[Finding]:
+    devices = node.storage.core.log_replicas.not_given() if node.storage.is_open else ()
+    known = [node.me.document.device(ident) for ident in devices if ident not in node.me.document.open_ends]
+    return lives.not_given([str(number) for number in sorted(one.number for one in known if one is not None)])
 
 
 def _promised(node: Patient) -> int:

@@ -425,6 +425,19 @@ class RunningTests(CheckupCase):
         held_up.clear()
         self.assertEqual(running._held_up(self.node(storage=storage, me=me)), [])
 
+    def test_a_log_that_is_not_given(self) -> None:
+        """Devices are named of which suppliers list entries that nobody gives; not those whose end is open anyway."""
+        lacking = [number * 8 for number in (b"a", b"b", b"c")]
+        replicas = SimpleNamespace(not_given=lambda: lacking)
+        storage = SimpleNamespace(is_open=True, core=SimpleNamespace(log_replicas=replicas))
+        names = {b"a" * 8: SimpleNamespace(number=2), b"b" * 8: SimpleNamespace(number=3)}
+        me = SimpleNamespace(document=SimpleNamespace(device=names.get, open_ends={b"b" * 8}))
+        [found] = running._not_given(self.node(storage=storage, me=me))
+        self.assertEqual((found.check, found.found[-10:]), ("log entries", "give it: 2"))
+        self.assertIn("bitdust identity revoke 2 --end-now", found.hint)
+        lacking.clear()
+        self.assertEqual(running._not_given(self.node(storage=storage, me=me)), [])
+
     def node(self, **parts: Any) -> Any:
         clock = Clock()
         world = SimpleNamespace(clock=clock, wall=lambda: NOW, entropy=lambda size: b"x" * size)

@@ -218,6 +218,9 @@ class ReadTests(OtherDeviceCase):
         self.core.log_replicas.pull_again()
         self.node.pass_time(5)
         self.assertFalse(self.core.log_replicas.is_alone() or self.node.storage.has_data())
+        self.node.reunited = [self.around.suppliers[0].fingerprint]
+        self.assertTrue(self.node.storage.has_data(), "another life that is not read yet may have stored something")
+        self.node.reunited = []
         self.core.log_replicas._pull._listed.clear()
         self.assertTrue(self.node.storage.has_data())
 
@@ -328,6 +331,27 @@ class TakenBackTests(OtherDeviceCase):
         """It is brought log and key ring at once, as soon as its contract is made again."""
         self.lose(1)
         self.accepted(1)
+        self.assertEqual((self.held_by(1), self.ring_at(1)), (self.held_by(0), self.ring_at(0)))
+
+    def test_it_comes_while_others_are_asked(self) -> None:
+        """What it holds is asked when the comparison is over, and not at the next one."""
+        supplier, held = self.around.suppliers[0], list["Deferred[None]"]()
+
+        def slow(me, command, fields, *rest, ask=supplier.ask):
+            answer = ask(me, command, fields, *rest)
+            if command is Command.RETRIEVE and fields.get("kind") == "heads":
+                held.append(Deferred())
+                return held[-1].addCallback(lambda _: answer)
+            return answer
+
+        with mock.patch.object(supplier, "ask", slow):
+            self.core.log_replicas.pull_again()
+            self.node.pass_time(1)
+        self.lose(1)
+        self.accepted(1)
+        self.assertEqual(self.held_by(1), [])
+        held[0].callback(None)
+        self.node.pass_time(5)
         self.assertEqual((self.held_by(1), self.ring_at(1)), (self.held_by(0), self.ring_at(0)))
 
     def test_the_log_of_another_device(self) -> None:

@@ -39,7 +39,8 @@ def note_losses(database: sqlite3.Connection, lost: Mapping[tuple[str, bytes], i
 
 
 def check_complete(missing: Sequence[Missing], accept_loss: bool) -> None:
-    """Raises `CatalogError` ``catalog-incomplete`` when entries lack; with ``accept_loss`` the loss is logged."""
+    """Raises `CatalogError` ``catalog-incomplete`` when entries lack; with ``accept_loss``, for who starts over, the
+    loss is logged."""
     if not missing:
         return
     lacking = ", ".join(f"{one.device.hex()[:8]}: {one.first} to {one.last}" for one in missing)

@@ -89,7 +89,7 @@ class LogPull:
         self.others = OtherDevices(around.me, writer.catalog, self._requests, ports)
         self.held_up = HeldLogs(around, writer.catalog)
 
-    async def run(self, logs: Sequence[KeyLog], accept_loss: bool) -> Pulled:
+    async def run(self, logs: Sequence[KeyLog]) -> Pulled:
         """Compare all logs. Raises `BitDustError` ``keys-not-ready``, `CatalogError` ``catalog-incomplete``."""
         self._writer.logs.check_ready()
         heard = await self._ask(logs)
@@ -105,7 +105,7 @@ class LogPull:
                 await self._say_places_again(logs, heard)
             await self._note(logs, heard, 0, is_merged=False)
             return Pulled.OUTDATED
-        entries = await self._recover(logs, heard, accept_loss or self._me.awaits(STARTED_OVER))
+        entries = await self._recover(logs, heard, self._me.awaits(STARTED_OVER))
         if entries:
             self.grown_at = self._world.clock.seconds()
         await self._note(logs, heard, entries)
@@ -222,6 +222,10 @@ class LogPull:
         by_scope = self._by_scope(logs)
         reached = all(by_scope[head.scope].end(head.device).sequence >= head.sequence for head in known)
         return reached and any(head.time for head in known)  # the hints of a key file have no time, and may be old
+
+    def not_given(self) -> frozenset[bytes]:
+        """Devices of which the last comparison has found that suppliers list entries which they do not give."""
+        return self.lacking - {one.device for one in self.held_up.rows()}
 
     def _recovery(self, one: KeyLog) -> LogRecovery:
         return LogRecovery(self._catalog, self._writer.logs, one.key, self._requests.entries)

@@ -59,13 +59,14 @@ class LogReplicas:
         self._logs: dict[str, KeyLog] = {}
         self._replicas: dict[str, Replicas] = {}
         self._pull = LogPull(around, writer, ports, calendar)
-        self.others, self.held_up = self._pull.others, self._pull.held_up
+        self.others, self.held_up, self.not_given = self._pull.others, self._pull.held_up, self._pull.not_given
         self._heads = HeadPublisher(around, ports, lambda one: self.safe_end(one.key, self._me.device.id))
         self._fork = DeviceFork(around, writer, ports.device_is_taken)
         self.reason = ""
         self._ends_heard: frozenset[bytes] = frozenset()
         self._ends_read: frozenset[bytes] = frozenset()
         self._gathering: IDelayedCall | None = None
+        self._came: set[bytes] = set()
         self._news = Soon(around.world.clock, self._compare)
         self._forget_me: Disconnect = lambda: None
         self.acknowledged: Signal[[]] = Signal()
@@ -184,10 +185,12 @@ class LogReplicas:
         return self._pull.grown_at
 
     def has_compared(self) -> bool:
-        """Whether enough suppliers have listed their logs in this run: whatever another device has stored is known."""
+        """Whether enough suppliers have listed their logs in this run, and no other life is left to be read: whatever
+        another device has stored is known."""
         family = self._ports.family()
-        heard = [] if family is None else [who for who in family.holders if self.has_read(who)]
-        return family is not None and are_enough(family, heard)
+        if family is None or self._ports.of_other_lives():
+            return False
+        return are_enough(family, list(filter(self.has_read, family.holders)))
 
     def check_writable(self) -> None:
         """Raises `BitDustError` ``read-only`` on a recovered node for which newer states may exist."""
@@ -217,6 +220,7 @@ class LogReplicas:
         It answers from now on; before that its session alone was there.
         """
         if self.machine.state not in ("SENDING", "IN_SYNC!"):
+            self._came.add(supplier)
             self.machine.send("suppliers-changed")
             return succeed(None)
         if supplier in self.waits_for:
@@ -224,6 +228,11 @@ class LogReplicas:
             return succeed(None)
         asking: Deferred[Listed] = Deferred.fromCoroutine(self._pull.ask(supplier, self._follow_keys()))
         return outcome(asking).addCallback(self._listed)
+
+    def ask_who_came(self) -> None:
+        came, self._came = self._came, set()
+        for supplier in came:
+            self.supplier_accepted(supplier)
 
     def _listed(self, answer: Outcome) -> None:
         if answer.error is not None:
@@ -250,10 +259,6 @@ class LogReplicas:
             return False
         self.pull_again()
         return True
-
-    def accept_loss(self) -> None:
-        """Go on without entries that no supplier has; only ever on the user's word."""
-        self.machine.send("accept-loss")
 
     def report(self, synchronized: bool, reason: Any) -> None:
         text = str(getattr(reason, "value", reason) or "")
@@ -344,13 +349,14 @@ class LogReplicas:
         """Bring those to the DHT that nobody there has taken."""
         self._heads.publish(self._logs.values())
 
-    def pull(self, accept_loss: bool) -> "Deferred[Pulled]":
-        return Deferred.fromCoroutine(self._pull_now(accept_loss))
+    def pull(self) -> "Deferred[Pulled]":
+        self._came.clear()
+        return Deferred.fromCoroutine(self._pull_now())
 
-    async def _pull_now(self, accept_loss: bool) -> Pulled:
+    async def _pull_now(self) -> Pulled:
         revoked = self._me.document.open_ends
         try:
-            pulled = await self._pull.run(self._follow_keys(), accept_loss)
+            pulled = await self._pull.run(self._follow_keys())
         except BitDustError as error:
             self._ends_heard |= revoked if error.code == INCOMPLETE else frozenset()
             raise

@@ -8,7 +8,8 @@ from tests.unit.automats.kit import RowTests
 MERGED = SimpleNamespace(heard_enough=True, is_outdated=False)
 OUTDATED = SimpleNamespace(heard_enough=True, is_outdated=True)
 ALONE = SimpleNamespace(heard_enough=False, is_outdated=False)
-PULL = ("pull", False)
+PULL = ("pull",)
+PLACED = (("place",), ("ask_who_came",))
 
 
 class IndexSynchronizerTests(RowTests):
@@ -24,13 +25,13 @@ class IndexSynchronizerTests(RowTests):
     def come_to_sending(self) -> None:
         self.begin()
         self.port.succeed("pull", MERGED)
-        self.asked("SENDING", ("place",))
+        self.asked("SENDING", *PLACED)
 
     def come_to_sync(self) -> None:
         self.port.is_safe = True
         self.begin()
         self.port.succeed("pull", MERGED)
-        self.asked("IN_SYNC!", ("place",), ("report", True, None))
+        self.asked("IN_SYNC!", *PLACED, ("report", True, None))
 
     def come_to_no_info(self) -> None:
         self.begin()
@@ -90,22 +91,6 @@ class IndexSynchronizerTests(RowTests):
             end()
             self.asked("REQUEST?", PULL)
             self.passes(900, "NO_INFO", ("report", False, None))
-        self.drive("accept-loss", None, "REQUEST?", ("pull", True))
-        self.drive("suppliers-changed", None, "REQUEST?")
-        self.port.succeed("pull", ALONE)
-        self.asked("REQUEST?", PULL)
-        self.port.succeed("pull", ALONE)
-        self.asked("NO_INFO", ("report", False, ALONE))
-
-    def test_a_loss_is_accepted_on_a_persons_word_alone(self) -> None:
-        """Without it every comparison insists on all entries; it counts for one comparison, where entries lack."""
-        self.drive("accept-loss", None, "AT_STARTUP")
-        self.come_to_no_info()
-        self.drive("accept-loss", None, "REQUEST?", ("pull", True))
-        self.drive("accept-loss", None, "REQUEST?")
-        self.port.succeed("pull", ALONE)
-        self.asked("NO_INFO", ("report", False, ALONE))
-        self.passes(60, "REQUEST?", PULL)
 
     def test_while_sending(self) -> None:
         """Suppliers that come are brought everything; a person, or five minutes, compare again."""
@@ -117,7 +102,7 @@ class IndexSynchronizerTests(RowTests):
         self.drive("new-entry", None, "SENDING", ("push",))
         self.drive("pull", None, "REQUEST?", PULL)
         self.port.succeed("pull", MERGED)
-        self.asked("SENDING", ("place",))
+        self.asked("SENDING", *PLACED)
         self.passes(300, "REQUEST?", PULL)
 
     def test_while_in_sync(self) -> None:
@@ -130,7 +115,7 @@ class IndexSynchronizerTests(RowTests):
         self.drive("acked", None, "IN_SYNC!", ("report", True, None))
         self.passes(300, "REQUEST?", PULL)
         self.port.succeed("pull", MERGED)
-        self.asked("IN_SYNC!", ("place",), ("report", True, None))
+        self.asked("IN_SYNC!", *PLACED, ("report", True, None))
         self.drive("pull", None, "REQUEST?", PULL)
 
     def test_an_outdated_catalog(self) -> None:
