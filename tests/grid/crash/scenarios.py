@@ -111,15 +111,25 @@ def spooling(field: Field) -> Scenario:
 
 
 def delete(field: Field) -> Scenario:
-    """A file goes, and so do its pieces; another one that shares a pack with it stays."""
+    """Two files go: the pieces of one with it, while of the other one the pack stays that it shares with a third."""
     stage = Stage(field)
-    stage.put("folder-1", stage.content(5))
     stage.put("file-1", stage.content())
-    stage.put("file-2", stage.content(size=20_000))
     stage.settle()
+    stage.put("folder-1", stage.content(5))
+    stage.put("file-2", stage.content())
+    stage.put("file-3", stage.content(size=20_000))
+    stage.settle()
+    who, suppliers = stage.owner.fingerprint, list(field.suppliers.values())
+
+    def pieces() -> list[int]:
+        return [one.rooms.customers.store.holdings(who)[0] for one in suppliers]
+
+    stored = pieces()
+    stage.has_come = lambda: pieces() == [one - 1 for one in stored]
     yield stage
-    if stage.owner.ready():
-        stage.owner.remove(stage.owner.home, "file-1")
+    for remote in ("file-1", "file-2"):
+        if stage.owner.ready():
+            stage.owner.remove(stage.owner.home, remote)
     stage.pass_time(400)
 
 
