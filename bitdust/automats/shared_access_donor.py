@@ -6,7 +6,8 @@ from twisted.internet.defer import Deferred
 
 from bitdust.automats.kernel import Machine, Registry, doubled
 
-LONGEST_PAUSE = 3600.0
+LONGEST_PAUSE = 400.0
+"""Seconds, and half as much by chance: nobody else calls a node that is back, and many are not called together."""
 
 
 class SharedAccessDonorPort(Protocol):
@@ -17,6 +18,9 @@ class SharedAccessDonorPort(Protocol):
 
     def is_refusal(self, reason: Any) -> bool:
         """Whether the holder was there, and does not take it."""
+
+    def jitter(self) -> float:
+        """A random number from 0 to 1."""
 
     def report_delivered(self) -> None:
         """The holder has all that it needs."""
@@ -63,11 +67,11 @@ class SharedAccessDonor(Machine):
         super().__init__(registry, ident)
 
     def timer_seconds(self, event: str) -> float:
-        """How long somebody who is away is waited for doubles with each try, up to an hour."""
+        """How long somebody who is away is waited for doubles with each try, up to ten minutes."""
         seconds = super().timer_seconds(event)
         if self.state != "WAITING":
             return seconds
-        return doubled(seconds, self._tries - 1, LONGEST_PAUSE)
+        return doubled(seconds, self._tries - 1, LONGEST_PAUSE) * (1 + 0.5 * self._port.jitter())
 
     def deliver(self, payload: Any) -> None:
         self._tries += 1

@@ -21,6 +21,9 @@ class Bringing(Protocol):
     async def deliver(self, donation: "Donation", /) -> None:
         """Bring its holder what it needs."""
 
+    def jitter(self) -> float:
+        """A random number from 0 to 1."""
+
     def report(self, donation: "Donation", /) -> None:
         """It has come, or has not."""
 
@@ -51,11 +54,18 @@ class Donation:
         """Whether a device of the holder has not what another one has."""
         return bool(self.delivered) and self.at.get(device) != self.delivered
 
+    def hurry(self) -> None:
+        """Its holder may be reached now."""
+        self.machine.send("holder-came")
+
     def deliver(self) -> "Deferred[object]":
         return Deferred.fromCoroutine(self._donations.deliver(self))
 
     def is_refusal(self, reason: object) -> bool:
         return getattr(getattr(reason, "value", reason), "code", "") in REFUSALS
+
+    def jitter(self) -> float:
+        return self._donations.jitter()
 
     def report_delivered(self) -> None:
         self.problem = ""

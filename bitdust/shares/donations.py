@@ -203,8 +203,16 @@ class Donations:
 
     # what follows
 
+    def waiting(self) -> list[Donation]:
+        """Those whose holders could not be reached."""
+        return [one for one in self._running.values() if one.machine.state == "WAITING"]
+
+    def jitter(self) -> float:
+        """A random number from 0 to 1."""
+        return int.from_bytes(self._around.world.entropy(2), "big") / 65536
+
     def refresh(self, once_more: bool = False) -> None:
-        """Look again who is to have what; what was tried is tried ``once_more`` before its pause is over."""
+        """Look again who is to have what; what was refused or lacks is tried ``once_more``, not who is away."""
         if not self._removers:
             return
         if self._timer is not None and self._timer.active():
@@ -228,7 +236,8 @@ class Donations:
 
     def _is_due(self, donation: Donation, once_more: bool) -> bool:
         digest = self.digest(donation)
-        return digest != donation.tried or (once_more and (digest != donation.delivered or self._is_behind(donation)))
+        again = once_more and donation.machine.state != "WAITING"  # who is away is called after a pause of its own
+        return digest != donation.tried or (again and (digest != donation.delivered or self._is_behind(donation)))
 
     def _may_bring(self, grant: bytes) -> bool:
         donation = self._named(grant)

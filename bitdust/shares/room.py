@@ -208,6 +208,7 @@ class SharesRoom:
     def network_is_back(self) -> None:
         """Who could not be reached a moment ago may be reached now."""
         self._waking.wake(self._opened.values(), lambda opened: opened.network_is_back())
+        self._waking.wake(self.donations.waiting(), lambda one: one.hurry())
 
     # which there are
 

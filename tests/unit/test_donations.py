@@ -16,6 +16,7 @@ from bitdust.crypt.keyring import KeyRing, RingKey
 from bitdust.crypt.shares import MAX_GRANTS, MAX_SHUT, Grant
 from bitdust.identity.ring_file import read_ring
 from bitdust.peers.again import SOON
+from bitdust.peers.waking import WITHIN, Waking
 from bitdust.shares.donations import DAY, LONGEST, LOOK_AGAIN, READER, RENEWED_BEFORE, Donations
 from bitdust.shares.offer import read_offer
 from bitdust.shares.room import Share, SharesRoom
@@ -355,6 +356,29 @@ class ShareTests(DonationsCase):
             self.passes(6)
         self.assertLessEqual(len(called) - called.count(HOLDER.public), 2 * 20)
         self.assertGreater(called.count(HOLDER.public), 4)
+
+    def test_many_are_away(self) -> None:
+        """A hundred who are away for long are called each within ten minutes, and never many in one moment; when the
+        network is back each is within ten seconds."""
+        called = self.away(100)
+        for _ in range(120):
+            self.passes(60)
+        called.clear()
+        counts = []
+        for _ in range(620):
+            self.passes(1)
+            counts.append(len(called) - sum(counts))
+        self.assertEqual(len(set(called)), 100)
+        self.assertLess(max(counts), 30)
+        called.clear()
+        waking = Waking(self.donations._around.world)
+        room: Any = SimpleNamespace(_waking=waking, _opened={}, donations=self.donations)
+        SharesRoom.network_is_back(room)
+        self.assertEqual(called, [])
+        self.passes(WITHIN / 10)
+        self.assertLess(len(called), 40)
+        self.passes(WITHIN)
+        self.assertEqual(len(set(called)), 100)
 
     def test_one_comes_again_and_again(self) -> None:
         """However often a device comes that takes no key, it alone is asked."""

@@ -9,7 +9,7 @@ from tests.unit.automats.kit import RowTests
 class SharedAccessDonorTests(RowTests):
     def setUp(self) -> None:
         super().setUp()
-        self.port = self.record(SharedAccessDonorPort, is_refusal=False)
+        self.port = self.record(SharedAccessDonorPort, is_refusal=False, jitter=0.0)
         self.machine = SharedAccessDonor(self.registry, "share_1/bob", self.port)
         self.addCleanup(self.machine.send, "shutdown")
 
@@ -45,9 +45,9 @@ class SharedAccessDonorTests(RowTests):
         self.drive("changed", None, "DELIVERY?", ("deliver",))
 
     def test_away(self) -> None:
-        """Who is away is tried again after pauses that grow to an hour; a success lets them begin anew."""
+        """Who is away is tried again after pauses that grow to ten minutes; a success lets them begin anew."""
         self.wait()
-        for pause in (5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600):
+        for pause in (5, 10, 20, 40, 80, 160, 320, 400, 400):
             self.passes(pause, "DELIVERY?", ("deliver",))
             self.port.fail("deliver")
             self.asked("WAITING", ("report_failed", ANY))
@@ -58,6 +58,12 @@ class SharedAccessDonorTests(RowTests):
         self.port.fail("deliver")
         self.asked("WAITING", ("report_failed", ANY))
         self.passes(5, "DELIVERY?", ("deliver",))
+
+    def test_not_all_at_once(self) -> None:
+        """A third of a pause is chance."""
+        self.port.answers["jitter"] = 1.0
+        self.wait()
+        self.passes(7.5, "DELIVERY?", ("deliver",))
 
     def test_comes_and_cannot_take_it_yet(self) -> None:
         """However long somebody was away, when it comes pauses begin anew: it may be starting."""
