@@ -44,7 +44,7 @@ class Life:
     None where nobody can read it. Its suppliers are waited for until a moment, 0 while that is not known. ``guests``
     stand beside mine for it alone, and have stepped aside or not; None where a device that counts has signed it. Of one
     that is followed ``strangers`` were no holders before; None where nobody knows that. Guests have their room, or wait
-    for it, ``since`` a moment, 0 before anybody has looked; once one of them was ``heard`` they keep it."""
+    for it, ``since`` a moment, 0 before anybody has looked; those who were ``heard`` have listed logs of mine."""
 
     record: str
     is_read: bool = False
@@ -53,7 +53,7 @@ class Life:
     is_aside: bool = False
     strangers: tuple[bytes, ...] | None = None
     since: int = 0
-    is_heard: bool = False
+    heard: tuple[bytes, ...] = ()
     family: Family | None = field(init=False)
 
     @family.default
@@ -93,21 +93,20 @@ class Life:
         return self.only_guests(self.family) if self.strangers and self.family is not None else self.family
 
     def looked_at(self, reading: Reading, holders: Collection[bytes]) -> "Life":
-        """The same with what is known by now of its guests: whether one lists logs of mine, and since when they stand
-        or wait. A clock that was ahead keeps nobody waiting."""
+        """The same with what is known by now of its guests: who lists logs of mine, and since when they stand or wait.
+        A clock that was ahead keeps nobody waiting."""
         if not self.guests:
             return self
         asked = [who for who in self.guests if who in holders and not self.is_aside]
         latest = int(reading.latest())
         since = min(self.since or latest, latest) if latest else self.since
-        is_heard = self.is_heard or any(map(reading.names_others, asked))
-        is_new = (since, is_heard) != (self.since, self.is_heard)
-        return evolve(self, since=since, is_heard=is_heard) if is_new else self
+        heard = tuple(sorted({*self.heard, *filter(reading.names_others, asked)}))
+        is_new = (since, heard) != (self.since, self.heard)
+        return evolve(self, since=since, heard=heard) if is_new else self
 
-    @property
-    def is_silent(self) -> bool:
-        """Whether it is of guests of whom nobody was heard."""
-        return bool(self.guests) and not (self.is_aside or self.is_read or self.is_heard)
+    def gives_way_to(self, other: "Life") -> bool:
+        """Whether it is of guests of whom nobody was heard whom another one does not name: those stay by that one."""
+        return bool(self.guests) and not self.is_aside and all(map(other.has, self.heard))
 
     def has_had_its_turn(self, reading: Reading) -> bool:
         """Whether it has had its room for so long that it is for the next one to have it."""

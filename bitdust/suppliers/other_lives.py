@@ -14,7 +14,7 @@ those who stand beside mine for it alone, null for a record that was joined with
 device of mine wrote and this one follows, ``strangers`` whom that one named and who were no holders before, null where
 nobody knows that, whether guests are ``aside``: they have had no room yet, have stepped aside for others, or have
 fallen out of a record that counts now; ``since`` when they have their room, or wait for it, in seconds since the epoch,
-0 before anybody has looked, and whether one of them was ``heard``; and ``digest``, the SHA-256 of these as they are
+0 before anybody has looked, and who of them, in hex, was ``heard``; and ``digest``, the SHA-256 of these as they are
 written. There is a copy of it, because nobody else can say any more whom to wait for. A file of the first format, a
 list of records, is read as one of which nothing was read; in one of the second, which has neither ``guests`` nor
 ``aside``, nobody is known to be a guest, in one of the third nobody to be a stranger, and in one of the fourth, which
@@ -75,7 +75,7 @@ class OtherLives:
         life = Life(record, until=until, guests=_sorted(named), strangers=_sorted(strangers))
         if named is not None and before is not None:
             stands, until = not before.is_aside, before.until or until
-            life = evolve(life, until=until, strangers=life.strangers or before.strangers, is_heard=before.is_heard)
+            life = evolve(life, until=until, strangers=life.strangers or before.strangers, heard=before.heard)
             life = evolve(life, is_read=before.is_read and stands, since=before.since if stands else 0)
         covered = [known for known in self._known() if known.record == record or life.covers(known)]
         if life.strangers:
@@ -202,9 +202,11 @@ class OtherLives:
         return any(one.is_unread(reading, holders) for one in self._known())
 
     def is_unlisted(self, supplier: bytes, reading: Reading) -> bool:
-        """Whether a supplier of another life may have pieces that it has not listed yet."""
-        known = [one for one in self._known() if not one.is_over(reading)]
-        return any(one.has(supplier) for one in known) and not reading.has_listed(supplier)
+        """Whether a supplier of another life may have pieces that it has not listed yet; of one that waits for its turn
+        also while its logs are not read."""
+        known = [one for one in self._known() if one.has(supplier) and not one.is_past(reading)]
+        is_unread = any(one.is_aside for one in known) and not reading.has_read(supplier)
+        return bool(known) and (is_unread or not reading.has_listed(supplier))
 
     def unread(self, reading: Reading, holders: Collection[bytes]) -> list[Unread]:
         """Those of which something that was safe may not be known here."""
@@ -254,7 +256,7 @@ def _sorted(people: Iterable[bytes] | None) -> tuple[bytes, ...] | None:
 def _row(life: Life) -> dict[str, Any]:
     names = {"guests": life.guests, "strangers": life.strangers}
     shown = {name: None if people is None else [who.hex() for who in people] for name, people in names.items()}
-    turn = {"aside": life.is_aside, "since": life.since, "heard": life.is_heard}
+    turn = {"aside": life.is_aside, "since": life.since, "heard": [who.hex() for who in life.heard]}
     return {"record": life.record, "read": life.is_read, "until": life.until} | turn | shown
 
 
@@ -275,9 +277,9 @@ def _parsed(value: Any) -> list[Life]:
 def _life(row: Any) -> Life:
     until = int(row.get("until", 0))
     guests, strangers = row.get("guests", [] if until else None), row.get("strangers")
-    is_aside, since, is_heard = bool(row.get("aside")), int(row.get("since", 0)), bool(row.get("heard"))
+    is_aside, since, heard = bool(row.get("aside")), int(row.get("since", 0)), _named(row.get("heard", ()))
     named = _named(guests), is_aside, _named(strangers)
-    return Life(str(row["record"]), bool(row["read"]), until, *named, since, is_heard)
+    return Life(str(row["record"]), bool(row["read"]), until, *named, since, heard or ())
 
 
 def _named(people: Any) -> tuple[bytes, ...] | None:
@@ -285,7 +287,7 @@ def _named(people: Any) -> tuple[bytes, ...] | None:
 
 
 def _was_heard(life: Life) -> bool:
-    return life.is_heard
+    return bool(life.heard)
 
 
 def _has_room(family: Family) -> bool:

@@ -2,7 +2,8 @@
 
 A device that was revoked has signed their records: it was stolen perhaps, and made them up. There is room for a few
 only, and whoever does not exist never answers. So one of which nobody was heard for a day gives its room to the one
-that waits longest, and waits then as the last of all; one of which somebody answers keeps it.
+that waits longest, and waits then as the last of all. One of which somebody answers keeps it, but for one that names
+all who were heard of it: a thief names true suppliers too, and those stand then for the true life as well.
 """
 
 from collections.abc import Collection, Sequence
@@ -87,10 +88,10 @@ def next_turn(mine: Family, lives: Sequence[Life], in_the_way: Sequence[Life], r
     turn.let_go(in_the_way)
     waiting = [one for one in reversed(lives) if one.guests and (one.is_aside or one in in_the_way)]
     has_next = reading is None
-    for life in sorted(waiting, key=lambda one: (not one.is_heard, one.since)):
+    for life in sorted(waiting, key=lambda one: (not one.heard, one.since)):
         if not _is_to_come(turn.family, life) or turn.seat(life) or has_next or reading is None:
             continue
-        silent = sorted((one for one in turn.standing if one.is_silent), key=lambda one: one.since)
+        silent = sorted((one for one in turn.standing if one.gives_way_to(life)), key=lambda one: one.since)
         due = [one for one in silent if one.has_had_its_turn(reading)]
         if not turn.seat(life, turn.as_few_as_have_to_go(life, due)):
             has_next = turn.room_for(life, silent) is not None
