@@ -26,7 +26,9 @@ from bitdust.customers.proofs import Kept, Proofs
 from bitdust.customers.scan import piece_is_whole
 from bitdust.disk.disk import Disk
 from bitdust.formats.proof import MOST_PIECES, parse_proofs, to_bytes
-from bitdust.wire.records import PackRecord, Scheme
+from bitdust.storage.keeping.audit_times import LONGEST_WAY, disk_time, limits
+from bitdust.storage.keeping.prover import Sought
+from bitdust.wire.records import PackRecord, PieceRef, Scheme
 from bitdust.wire.signed import Signed
 
 PACK, TB = 4 * 1024 * 1024, 1024**4
@@ -74,6 +76,21 @@ def found(share: float, asked: float) -> float:
     return 1.0 - (1.0 - share) ** asked
 
 
+def relays(size: int, wall: float) -> None:
+    """Print what is allowed for a whole question about pieces of so many bytes, ``wall`` seconds each, and which round
+    trip for a leaf, or rate for whole pieces, is too slow for that."""
+    sought = [Sought(PieceRef(bytes(16), 0), size)] * MOST_PIECES
+    unknown, known = limits(0.0, None, sought), limits(0.0, MOST_PIECES * wall / disk_time(sought), sought)
+    bits = 8e-6 * size * MOST_PIECES
+    print(f"a question of {MOST_PIECES}: {1e3 * MOST_PIECES * wall:.0f} ms; beside the way {unknown.prompt:.2f} s"
+          f" are prompt, {known.prompt:.2f} s for who was as quick, and {unknown.slow:.2f} s slow")  # fmt: skip
+    held = unknown.prompt + LONGEST_WAY
+    for name, prompt in (("unknown", unknown.prompt), ("known", known.prompt), ("holds signs of life back", held)):
+        twice = prompt + unknown.slow - unknown.prompt
+        print(f"a relay is found out ({name}): from {1e3 * prompt / MOST_PIECES:.0f} ms a leaf on; whole pieces"
+              f" below {bits / twice:.0f} Mbit/s, and to be asked once below {bits / prompt:.0f}")  # fmt: skip
+
+
 def main(arguments: Sequence[str]) -> int:
     """Measure, and print the figures of a day."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks audit")
@@ -85,7 +102,7 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         kept = pieces(folder, options.pieces, n)
-        proofs = Proofs(Shelf(folder, Disk(), maybeDeferred, None))
+        proofs = Proofs(Shelf(folder, Disk(), maybeDeferred, None), time.monotonic)
         runs = [prove(proofs, kept[start : start + MOST_PIECES]) for start in range(0, len(kept), MOST_PIECES)]
         begin = time.process_time()
         for piece in kept:
@@ -102,6 +119,7 @@ def main(arguments: Sequence[str]) -> int:
     print(f"a day, each supplier: {asked:.0f} proofs, {asked * size / 2**20:.2f} MiB sent, {asked:.0f} files and"
           f" {asked * piece / 2**20:.0f} MiB read, {asked * cpu:.3f} s CPU")  # fmt: skip
     print(f"a day, the customer: {n * asked * size / 2**20:.2f} MiB received, {n * asked * checking:.3f} s CPU")
+    relays(piece, wall)
     print("found after      " + "".join(f"{days:>5} days" for days in (1, 3, 10, 30)))
     for share in SHARES:
         row = "".join(f"{100 * found(share, asked * days):9.1f}%" for days in (1, 3, 10, 30))

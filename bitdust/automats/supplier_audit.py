@@ -28,6 +28,9 @@ class SupplierAuditPort(Protocol):
     def measure(self) -> "Deferred[Any]":
         """Ask for a sign of life, and note how long it takes."""
 
+    def is_near(self, way: Any) -> bool:
+        """Whether the sign of life came soon enough for an answer to come in time."""
+
     def ask(self) -> "Deferred[Any]":
         """Ask for proofs of some of the pieces."""
 
@@ -53,7 +56,8 @@ class SupplierAuditPort(Protocol):
 class SupplierAudit(Machine):
     """Chooses pieces at random, measures the way, asks for proofs some pieces at a time, and rests.
 
-    Who is away or busy has not failed. Who answers too late, refuses, or proves something else has.
+    Who is away, busy or farther than usual is asked later, and has not failed. Who refuses, or proves something else,
+    has, and so has who answers too late again and again.
     """
 
     table = """
@@ -65,7 +69,8 @@ class SupplierAudit(Machine):
       CHOOSING   chosen           -           RESTING    finish
       CHOOSING   failed           -           RESTING    postpone
       CHOOSING   timer-1min       -           RESTING    postpone
-      MEASURING  measured         -           ASKING     ask
+      MEASURING  measured         is_near     ASKING     ask
+      MEASURING  measured         -           RESTING    postpone
       MEASURING  failed           is_refusal  RESTING    note_refusal
       MEASURING  failed           -           RESTING    postpone
       MEASURING  timer-30sec      -           RESTING    postpone
@@ -106,6 +111,9 @@ class SupplierAudit(Machine):
 
     def has_more(self, payload: Any) -> bool:
         return self._port.has_more()
+
+    def is_near(self, payload: Any) -> bool:
+        return self._port.is_near(payload)
 
     def is_refusal(self, payload: Any) -> bool:
         return self._port.is_refusal(payload)

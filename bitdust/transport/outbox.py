@@ -133,6 +133,8 @@ class _Outgoing:
         """The answer's header has come; its payload may still be on the way."""
         self.moved = self._outbox.world.clock.seconds()
         self.answer_stream = stream
+        if packet.size:  # the first part of it may take seconds more
+            self._moved(0, packet.size)
         gathered = self._gather() if self._gather is not None and packet.command is not Command.FAIL else None
         try:
             whole: Deferred[Any]

@@ -91,6 +91,8 @@ CREATE TABLE IF NOT EXISTS losses(supplier BLOB PRIMARY KEY, points INT NOT NULL
 CREATE TABLE IF NOT EXISTS audits(supplier BLOB PRIMARY KEY, since INT NOT NULL, passed INT NOT NULL,
   ended INT NOT NULL, passes INT NOT NULL, failures INT NOT NULL, strikes INT NOT NULL, late INT NOT NULL)
   WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS audit_times(supplier BLOB PRIMARY KEY, way REAL, way_before REAL, way_since REAL,
+  pace REAL, pace_before REAL, pace_since REAL) WITHOUT ROWID;
 """
 
 

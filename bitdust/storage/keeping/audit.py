@@ -11,6 +11,7 @@ from bitdust.automats.kernel import Registry, doubled
 from bitdust.automats.supplier_audit import SupplierAudit
 from bitdust.storage.catalog.database import PackState, PieceState
 from bitdust.storage.keeping.audit_book import AuditBook
+from bitdust.storage.keeping.audit_times import AuditTimes, Speed, disk_time
 from bitdust.storage.keeping.prover import Asked, Prover, Sought, is_refusal, take_batch
 from bitdust.wire.records import PieceRef, Scheme
 
@@ -23,6 +24,9 @@ Who has just come back may answer before its services do."""
 MOST = 1024
 """Pieces of one round, where more and more of them are not proved."""
 MORE = 16
+AGAIN = 2
+"""How often a question is asked again whose answer was not prompt: once for a disk that wakes up, once for a slow one.
+"""
 WINDOW = 64
 """Pieces behind a random place of which one is chosen: a supplier cannot tell which ones are chosen less often."""
 _CHOOSE = (
@@ -67,7 +71,11 @@ class Round:
     failed: dict[PieceRef, str] = field(factory=dict)
     reason: str = ""
     """Why there was no answer at all."""
+    again: int = 0
+    """How many answers in a row were not prompt."""
     is_late: bool = False
+    pace: float | None = None
+    """The slowest one of those that were prompt."""
 
 
 class Audit:
@@ -82,6 +90,10 @@ class Audit:
         self._postponed = 0
         self._chance = self._roll()
         self.machine = SupplierAudit(registry, supplier.hex()[:8], self)
+
+    @property
+    def _times(self) -> AuditTimes:
+        return self._work.book.times
 
     def _roll(self) -> float:
         return int.from_bytes(self._work.entropy(4), "big") / 2**32
@@ -118,7 +130,14 @@ class Audit:
         return bool(self._round.waiting) and not self._round.is_late
 
     def measure(self) -> "Deferred[float]":
-        return self._work.prover.measure(self.supplier)
+        return self._work.prover.measure(self.supplier).addCallback(self._measured)
+
+    def _measured(self, way: float) -> float:
+        self._times.note_way(self.supplier, way)
+        return way
+
+    def is_near(self, way: Any) -> bool:
+        return self._times.is_near(self.supplier, way)
 
     def ask(self) -> "Deferred[Asked]":
         return self._work.prover.ask(self.supplier, take_batch(self._round.waiting))
@@ -129,29 +148,47 @@ class Audit:
     async def _check(self, answer: Asked) -> None:
         found = self._round
         failed = await self._work.prover.check(answer)
-        found.asked += len(answer.pieces)
-        found.is_late = answer.is_late
+        found.asked += 0 if found.again else len(answer.pieces)
         if not failed:
+            await self._time(answer)
             return
+        found.again = 0  # who fails does so at any pace
         found.failed |= failed
         await self._work.note_failed(self.supplier, list(failed))
         if len(self._seen) < MOST:  # who lost some may have lost more
             self._chosen(await self._work.sample(self.supplier, MORE))
+
+    async def _time(self, answer: Asked) -> None:
+        """Not prompt is no failure: a disk may be slow, or have been asleep. What it has read just now is in memory,
+        and if it took longer than any reading would, other pieces are asked for: these may have been fetched."""
+        found, sought = self._round, answer.sought
+        speed = self._times.limits(self.supplier, sought).speed(answer.took)
+        if answer.took is not None:
+            self._times.note_way(self.supplier, answer.took)
+        if speed is Speed.PROMPT and answer.took is not None:
+            pace = max(0.0, answer.took - self._times.way(self.supplier)) / disk_time(sought)
+            found.again, found.pace = 0, max(found.pace or 0.0, pace)
+        elif found.again == AGAIN:
+            found.is_late = True
+        else:
+            found.again += 1
+            if speed is Speed.LATE:
+                sought = await self._work.sample(self.supplier, len(sought)) or sought
+            found.waiting = [*sought, *found.waiting]
 
     def is_refusal(self, reason: Any) -> bool:
         return is_refusal(reason.value)
 
     def finish(self) -> None:
         found, book = self._round, self._work.book
-        if found.is_late and not found.failed and self._work.prover.is_far(self.supplier):
-            self.postpone()  # who is always far proves nothing, and is overdue in the end
-            return
         if not found.failed and found.is_late and book.late(self.supplier):
             found.reason = "its answers come too late"
         if found.failed or found.reason:
             book.failed(self.supplier)
         elif not found.is_late:
             book.passed(self.supplier)
+            if found.pace is not None:
+                self._times.note_pace(self.supplier, found.pace)
         self._end()
 
     def refused(self, reason: Any) -> None:

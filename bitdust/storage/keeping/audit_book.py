@@ -9,8 +9,10 @@ from attrs import asdict, evolve, frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from bitdust.automats.kernel import doubled
 from bitdust.config.settings import Settings
 from bitdust.storage.catalog.catalog import Catalog
+from bitdust.storage.keeping.audit_times import AuditTimes
 from bitdust.storage.keeping.losses import LossBook
 
 PERIOD = "services/customer/audit-hours"
@@ -18,8 +20,8 @@ FIRST = 3600.0
 """Seconds after which a new supplier is audited for the first time."""
 RETRIES = (600.0, 2 * 3600.0, 8 * 3600.0)
 """Seconds until the next try after the first failure in a row, the second, and each further one."""
-ENOUGH = 3
-"""Late answers in a row that make a failure."""
+ENOUGH = 8
+"""Late rounds in a row that make a failure: with the pauses between them they take most of a day or more."""
 
 
 class Standing(StrEnum):
@@ -56,12 +58,14 @@ class AuditBook:
         self._wall = wall
         self._records: dict[bytes, AuditRecord] = {}
         self.losses = LossBook(catalog, wall)
+        self.times = AuditTimes(catalog, wall, lambda: self.period)
 
     def open(self) -> None:
         """Read what earlier runs have found out."""
         rows = self._catalog.read.execute("SELECT * FROM audits").fetchall()
         self._records = {bytes(supplier): AuditRecord(*values) for supplier, *values in rows}
         self.losses.open()
+        self.times.open()
 
     @property
     def period(self) -> float:
@@ -107,10 +111,10 @@ class AuditBook:
         record, now = self._known(supplier), self._wall()
         if max(record.since, record.ended) > now + 60:  # the clock was set back
             return now
-        if record.strikes:
-            return record.ended + RETRIES[min(record.strikes, len(RETRIES)) - 1] * (1.0 + 0.5 * chance)
-        if record.late:
-            return record.ended + RETRIES[0] * (1.0 + 0.5 * chance)
+        if record.strikes or record.late:
+            failed = RETRIES[min(record.strikes, len(RETRIES)) - 1] if record.strikes else 0.0
+            late = doubled(RETRIES[0], record.late - 1, RETRIES[-1]) if record.late else 0.0
+            return record.ended + max(failed, late) * (1.0 + 0.5 * chance)
         if not record.passed:
             return record.since + min(FIRST, self.period / 3) * (0.75 + 0.5 * chance)
         return record.passed + self.period / 3 * (0.75 + 0.5 * chance)
@@ -131,7 +135,7 @@ class AuditBook:
         return strikes
 
     def late(self, supplier: bytes) -> bool:
-        """An answer came too late; whether that was once too often."""
+        """A round had no answer in time; whether that was once too often."""
         record, now = self._known(supplier), int(self._wall())
         self._write(supplier, evolve(record, ended=now, late=record.late + 1))
         return record.late + 1 >= ENOUGH

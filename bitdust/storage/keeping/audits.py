@@ -67,7 +67,6 @@ class Audits:
     def _keep(self, holders: frozenset[bytes]) -> None:
         for supplier in [who for who in self._audits if who not in holders]:
             self._audits.pop(supplier).machine.send("shutdown")
-        self.prover.keep(holders)
 
     def now(self) -> int:
         """Audit everybody who is there, whether it is time or not; how many those are."""

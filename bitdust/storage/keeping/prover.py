@@ -1,7 +1,7 @@
 """Asking a supplier to prove that it has pieces, and checking what it answers against the roots that I have signed."""
 
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import define, field, frozen
@@ -24,12 +24,6 @@ from bitdust.wire.records import PackRecord, PieceRef
 SILENCE = 15.0
 PAUSES = (0.5, 1.0, 2.0)
 """Seconds before a busy supplier is asked again."""
-PATIENCE = 1.5
-EACH = 0.05
-READING = 20e6
-"""Bytes a second that a slow and busy disk reads."""
-LONGEST_WAY = 1.0
-"""Seconds of the way there and back that a supplier is allowed at most: what it says of itself may be made up."""
 WRONG = "wrong"
 REFUSALS = frozenset(
     ("no-contract", "not-allowed", "not-found", "internal", "too-large", "malformed", "bad-field", "wrong")
@@ -51,17 +45,21 @@ class Asked:
 
     supplier: bytes
     nonce: bytes
-    pieces: list[PieceRef]
-    limit: float
+    sought: list[Sought]
     sent: float
     begun: float | None = None
     fields: Mapping[str, Any] = field(factory=dict)
     payload: bytes = b""
 
     @property
-    def is_late(self) -> bool:
-        """Whether the whole chain cannot have been at hand when it was asked for."""
-        return self.begun is None or self.begun - self.sent > self.limit
+    def pieces(self) -> list[PieceRef]:
+        """What was asked for."""
+        return [one.piece for one in self.sought]
+
+    @property
+    def took(self) -> float | None:
+        """Seconds until the header of the answer was here, which commits to all leaves; None while it is not."""
+        return self.begun - self.sent if self.begun is not None else None
 
 
 def take_batch(waiting: list[Sought]) -> list[Sought]:
@@ -87,39 +85,23 @@ class Prover:
         self._me = around.me
         self._catalog = catalog
         self._ports = ports
-        self._ways: dict[bytes, float] = {}
         self._turns = InTurn()
-
-    def keep(self, suppliers: Collection[bytes]) -> None:
-        """Forget how far others are."""
-        self._ways = {who: way for who, way in self._ways.items() if who in suppliers}
 
     def measure(self, supplier: bytes) -> "Deferred[float]":
         """Seconds there and back, now."""
 
         def came(asked: Asked) -> float:
-            way = self._ways[supplier] = self._world.clock.seconds() - asked.sent
-            return way
+            return asked.took or 0.0
 
         return self.ask(supplier, []).addCallback(came)
-
-    def limit(self, supplier: bytes, sought: Sequence[Sought]) -> float:
-        """Seconds in which the first byte of an answer has to come: the header before it commits to all leaves."""
-        reading = EACH * len(sought) + sum(one.size for one in sought) / READING
-        return PATIENCE + 3 * min(LONGEST_WAY, self._ways.get(supplier, LONGEST_WAY)) + reading
-
-    def is_far(self, supplier: bytes) -> bool:
-        """Whether the way took so long that an answer which comes late proves nothing against a supplier."""
-        return self._ways.get(supplier, 0.0) > LONGEST_WAY
 
     def ask(self, supplier: bytes, sought: Sequence[Sought]) -> "Deferred[Asked]":
         """Ask for proofs of at most as many pieces as one question may name, after all questions before it."""
         return self._turns.run(supplier, lambda: self._send(supplier, sought))
 
     def _send(self, supplier: bytes, sought: Sequence[Sought]) -> "Deferred[Asked]":
-        clock, pieces = self._world.clock, [one.piece for one in sought]
-        nonce = self._world.entropy(NONCE)
-        asked = Asked(supplier, nonce, pieces, self.limit(supplier, sought), clock.seconds())
+        clock, nonce = self._world.clock, self._world.entropy(NONCE)
+        asked = Asked(supplier, nonce, list(sought), clock.seconds())
 
         def progress(done: int, total: int) -> None:
             asked.begun = clock.seconds() if asked.begun is None else asked.begun
@@ -130,7 +112,7 @@ class Prover:
             return asked
 
         sending = self._ports.outbox.send(
-            supplier, Command.RETRIEVE, question(nonce, pieces), deadline=SILENCE, max_answer=MAX_ANSWER,
+            supplier, Command.RETRIEVE, question(nonce, asked.pieces), deadline=SILENCE, max_answer=MAX_ANSWER,
             progress=progress,
         )  # fmt: skip
         return sending.addCallback(answered)

@@ -15,7 +15,7 @@ class SupplierAuditTests(RowTests):
     def setUp(self) -> None:
         super().setUp()
         self.port = self.record(
-            SupplierAuditPort, pause=300.0, is_due=True, is_online=True, has_more=True, is_refusal=False
+            SupplierAuditPort, pause=300.0, is_due=True, is_online=True, has_more=True, is_near=True, is_refusal=False
         )
         self.machine = SupplierAudit(self.registry, "1", self.port)
         self.addCleanup(self.machine.send, "shutdown")
@@ -92,6 +92,13 @@ class SupplierAuditTests(RowTests):
         self.asked("RESTING", ("postpone",))
         self.checking()
         self.port.fail("check")
+        self.asked("RESTING", ("postpone",))
+
+    def test_who_is_farther_than_usual(self) -> None:
+        """Where the sign of life took so long that no answer could be in time, none is asked for now."""
+        self.port.answers["is_near"] = False
+        self.measuring()
+        self.port.succeed("measure")
         self.asked("RESTING", ("postpone",))
 
     def test_a_refusal_is_a_failure(self) -> None:
