@@ -109,7 +109,8 @@ class Audit:
 
     def pause(self) -> float:
         least = LEAST_PAUSE * (1.0 + self._chance)
-        return min(max(least, self.due - self._work.wall()), LONGEST_PAUSE)
+        # Not to the very moment: a clock that rounds may come before it, and then a whole pause is lost.
+        return min(max(least, self.due - self._work.wall()) + 0.01, LONGEST_PAUSE)
 
     def is_due(self) -> bool:
         return self.is_online() and self.due <= self._work.wall()
