@@ -45,6 +45,8 @@ ENTRY = Struct(
         "scope": Optional(Bytes(16)),
     }
 )
+_PLACE = Struct({name: ENTRY.fields[name] for name in ("owner", "device", "sequence", "previous", "scope")})
+"""What every version says in the same way, so that older programs know that what a newer one wrote is in its place."""
 _CONTENT = Struct({"lamport": Int(1), "time": Int(), "ops": OPS})
 
 
@@ -192,30 +194,70 @@ def check_chain(entries: list[bytes], log: LogName, after: tuple[int, bytes] | N
     ``after`` is sequence and hash of the entry before the first; None takes the first as it is (the start of a tail).
     Raises `WireError` ``broken-chain``.
     """
-    return list(_links(entries, log, after))
+    return [link.readable() for link in _links(entries, log, after)]
 
 
-def chain_of(entries: list[bytes], log: LogName) -> list[Entry]:
+@frozen
+class Link:
+    """An entry in its chain, and its bytes by number; in place of an ``entry`` that only a newer program can read there
+    is the ``error``."""
+
+    sequence: int
+    previous: bytes
+    hash: bytes
+    size: int
+    entry: Entry | None
+    error: NewerEntry | None = None
+
+    def readable(self) -> Entry:
+        """The entry. Raises `NewerEntry`."""
+        if self.entry is None:
+            raise self.error or NewerEntry("malformed", "a newer program has written it")
+        return self.entry
+
+
+def chain_of(entries: list[bytes], log: LogName) -> list[Link]:
     """As many of them as are as they should be, of which there must be one. Raises as `check_chain` does."""
-    found: list[Entry] = []
+    found: list[Link] = []
     try:
-        for entry in _links(entries, log, None):
-            found.append(entry)
+        for link in _links(entries, log, None):
+            found.append(link)
     except WireError:
         if not found:
             raise
     return found
 
 
-def _links(entries: list[bytes], log: LogName, after: tuple[int, bytes] | None) -> Iterator[Entry]:
+def _links(entries: list[bytes], log: LogName, after: tuple[int, bytes] | None) -> Iterator[Link]:
     for data in entries:
-        entry = Entry.parse(data)
-        if LogName(entry.owner, entry.scope, entry.device) != log:
+        link, name = _link(data)
+        if name != log:
             raise WireError("broken-chain", "an entry of another log")
-        if after is not None and (entry.sequence, entry.previous) != (after[0] + 1, after[1]):
-            raise WireError("broken-chain", f"entry {entry.sequence} does not follow entry {after[0]}")
-        after = (entry.sequence, hash_of(data))
-        yield entry
+        if after is not None and (link.sequence, link.previous) != (after[0] + 1, after[1]):
+            raise WireError("broken-chain", f"entry {link.sequence} does not follow entry {after[0]}")
+        after = (link.sequence, link.hash)
+        yield link
+
+
+def _link(data: bytes) -> tuple[Link, LogName]:
+    try:
+        entry = Entry.parse(data)
+    except NewerEntry as error:
+        return _newer_link(data, error)
+    link = Link(entry.sequence, entry.previous, hash_of(data), len(data), entry)
+    return link, LogName(entry.owner, entry.scope, entry.device)
+
+
+def _newer_link(data: bytes, error: NewerEntry) -> tuple[Link, LogName]:
+    """The place of an entry in its chain is told alike in all versions."""
+    value: Any = decode(data, MAX_ENTRY)
+    place = {name: value[name] for name in _PLACE.fields if name in value}
+    try:
+        _PLACE.check(place, "log entry")
+    except WireError:
+        raise error from None
+    link = Link(place["sequence"], place["previous"], hash_of(data), len(data), None, error)
+    return link, LogName(place["owner"], place.get("scope"), place["device"])
 
 
 @frozen

@@ -2,36 +2,36 @@
 
 A supplier can hold entries back or serve old ones, but neither forge nor change one: every entry is sealed under a
 storage secret of its log's key and chained to the one before, and heads carry a device's signature. A secret may have
-come into the wrong hands, so entries count up to a head that a device of the owner has signed, and no further.
+come into the wrong hands, so entries count when they lead to a head that a device of the owner has signed (`Walk`).
 
 A head may lead to nothing, or say that its log begins where nobody has it: a device was stolen, or what it stored
 reached one supplier alone. So what the highest one promises is asked for first, and then what the next one does.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from attrs import define, evolve, field, frozen
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.crypt.writers import Marks
-from bitdust.formats.log_entry import Content, Entry, LogName, NewerEntry, hash_of
+from bitdust.formats.log_entry import Content, Entry, Link, NewerEntry
 from bitdust.formats.operations import Op
-from bitdust.outcome import outcome
 from bitdust.storage.catalog.catalog import Catalog, LogEnd, lamport
 from bitdust.storage.catalog.database import set_base
 from bitdust.storage.catalog.guests import of_guest
 from bitdust.storage.log.access import LogAccess
 from bitdust.storage.log.held_up import HeldUp
 from bitdust.storage.log.missing import Missing
+from bitdust.storage.log.proof import Fetch, Goal, Walk
 from bitdust.storage.log.seen import SeenHead, covered
-from bitdust.storage.log.taking import Unusable, check_start, following, insert_what_applies, open_one
+from bitdust.storage.log.taking import Unusable, check_start, insert_what_applies, open_one
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 
-Fetch = Callable[[bytes, LogName, int], "Deferred[list[bytes]]"]
+MOST_AT_ONCE = 4 * 1024 * 1024
+"""Bytes of entries that are opened and applied together."""
 
 
 @frozen
@@ -76,8 +76,8 @@ class LogRecovery:
         self._reader, self._rebuilds = Reader(), False
         self._told: dict[bytes, tuple[int, bytes]] = {}
         """By device, for what of its log a snapshot of a doubted device stands."""
-        self._silent: set[tuple[bytes, bytes | None, int]] = set()
-        """Who has just given nothing of a device's log, by its scope, from an entry on."""
+        self._silent: set[tuple[bytes, bytes, bytes | None, int, bool]] = set()
+        """Who has just given nothing that is proven of a device's log, by its scope, from an entry on."""
         self._newer: dict[bytes, HeldUp] = {}
         """What somebody gave as a newer program's, and may have made up: others may give what can be read."""
 
@@ -92,7 +92,7 @@ class LogRecovery:
         return merged
 
     def _read_for(self, reader: Reader) -> None:
-        self._reader, self._told = reader, {}
+        self._reader, self._told, self._silent = reader, {}, set()
         self._rebuilds = reader.rebuilds and bool(self._catalog.devices(self._key))
 
     async def _read_all(self, heads: Sequence[SeenHead], merged: Merged) -> None:
@@ -115,13 +115,12 @@ class LogRecovery:
     async def _device(self, device: bytes, heads: list[SeenHead], merged: Merged) -> None:
         """The log of a device is in one scope: the one that is known already, or that of the highest head to which
         somebody gives entries."""
-        by_height, self._silent = self._by_height(heads), set()
-        for one in by_height:
+        by_height = self._by_height(heads)
+        for one in sorted(by_height, key=lambda seen: (not seen.proven, not seen.proven and not seen.is_own)):
             if not self._is_in_scope(one, by_height) or self._is_unknown(one.head.scope, device):
                 continue
-            if self._end(device) >= one.end or device in merged.held_up:
-                break
-            await self._up_to(one, [other for other in by_height if other.head.scope == one.head.scope], merged)
+            if self._end(device) < one.end and device not in merged.held_up:
+                await self._up_to(one, by_height, heads, merged)
         reached, newer = self._end(device), self._newer.pop(device, None)
         if newer is not None and reached < newer.sequence:
             merged.held_up.setdefault(device, newer)
@@ -152,17 +151,19 @@ class LogRecovery:
             return one.head.scope == known
         return not any(self._reader.may_be_safe(other.head.device, other.end) for other in higher)
 
-    async def _up_to(self, one: SeenHead, heads: Sequence[SeenHead], merged: Merged) -> None:
+    async def _up_to(
+        self, one: SeenHead, by_height: Sequence[SeenHead], heads: Sequence[SeenHead], merged: Merged
+    ) -> None:
         """Read a log up to one of its heads, from whoever lists any."""
-        device, rests = one.head.device, self._reader.resting.get(one.head.device)
-        alike = [one, *(other for other in heads if other.end == one.end)]
-        for holder in dict.fromkeys(seen.holder for seen in heads if seen.holder is not None):
+        device, rests, goal = one.head.device, self._reader.resting.get(one.head.device), Goal.by(one, heads)
+        in_scope = [seen for seen in by_height if seen.head.scope == one.head.scope]
+        for holder in dict.fromkeys(seen.holder for seen in in_scope if seen.holder is not None):
             if self._end(device) >= one.end or device in merged.held_up or self._is_behind_gap(one):
                 return
             if rests is not None and rests.sequence == self._first(one):
                 merged.held_up[device] = rests
                 return
-            merged.entries += await self._from(holder, device, alike, merged)
+            merged.entries += await self._from(holder, one, goal, merged)
 
     def _first(self, one: SeenHead) -> int:
         """Which entry of a log is wanted next: what is left of before a snapshot is read where there is no need to
@@ -192,15 +193,12 @@ class LogRecovery:
         return False
 
     async def _is_begun(self, one: SeenHead) -> bool:
-        """Whether a supplier gives the snapshot with which a log begins by its head."""
+        """Whether a supplier gives the snapshot with which a log begins by its head, and that leads to it."""
         if one.holder is None:
             return False
-        log, first = LogName(self._access.owner, one.head.scope, one.head.device), one.head.first or 1
-        got = await outcome(self._fetch(one.holder, log, first))
-        if got.error is not None or not got.value:
-            return False
+        walk = Walk(self._fetch, one.holder, Goal.by(one, [one]), one.head.first or 1, LogEnd(), self._opens)
         try:
-            opened = self._opened(_up_to_heads(following(got.value, log, first, LogEnd()), [one]))
+            opened = self._opened((await walk.more())[:1])
             if opened:
                 check_start(opened[0])
         except BitDustError as error:
@@ -218,29 +216,37 @@ class LogRecovery:
         device = self._access.device(signer)
         return device is not None and device.revoked is None
 
-    async def _from(self, holder: bytes, device: bytes, heads: Sequence[SeenHead], merged: Merged) -> int:
-        """As many entries as one supplier gives, up to heads that lead equally far; the number of them."""
-        target, guest = heads[0].end, self._access.guest(heads[0].head.scope, device)
-        marks = guest.marks if guest is not None else None
-        count, log = 0, LogName(self._access.owner, heads[0].head.scope, device)
-        while (end := self._catalog.end(self._key, device)).sequence < target:
-            first = self._first(heads[0])
-            if (holder, log.scope, first) in self._silent:
-                return count
-            got = await outcome(self._fetch(holder, log, first))
-            if got.error is not None or not got.value:
-                self._silent.add((holder, log.scope, first))
-                return count
+    async def _from(self, holder: bytes, one: SeenHead, goal: Goal, merged: Merged) -> int:
+        """As many entries as one supplier gives and proves; the number of them."""
+        device, count, is_fine = one.head.device, 0, True
+        asked = (holder, device, goal.log.scope, self._first(one), one.proven)
+        if asked in self._silent:
+            return 0
+        walk = Walk(self._fetch, holder, goal, self._first(one), self._catalog.end(self._key, device), self._opens)
+        try:
+            while is_fine and (links := await walk.more()):
+                for some in _by_size(links):
+                    taken, is_fine = await self._apply(some, goal, merged)
+                    count += taken
+                    if not is_fine:
+                        break
+        except WireError as error:
+            self._refuse(error, device, walk.position, merged)
+        if self._end(device) < goal.wanted and device not in self._newer and device not in merged.held_up:
+            self._silent.add((*asked[:3], self._first(one), one.proven))
+        return count
+
+    async def _apply(self, links: Sequence[Link], goal: Goal, merged: Merged) -> tuple[int, bool]:
+        """Take over what is proven: how many entries, and whether all of them. Raises disk errors."""
+        device, guest = goal.log.device, self._access.guest(goal.log.scope, goal.log.device)
+        marks, count = guest.marks if guest is not None else None, 0
+        while count < len(links):
             try:
-                opened = self._opened(_up_to_heads(following(got.value, log, first, end), heads))
-                if opened and not (end.sequence and opened[0][0].sequence == end.sequence + 1):
-                    check_start(opened[0])
+                opened = self._opened(links[count:])
+                self._check_place(links[count], opened[0])
             except BitDustError as error:
-                self.log.warn("log entries of a supplier are refused: {error}", error=error)
-                if isinstance(error, Unusable | NewerEntry):
-                    found = merged.held_up if isinstance(error, Unusable) else self._newer
-                    found[device] = HeldUp.by(self._key, device, first, error)
-                return count
+                self._refuse(error, device, links[count].sequence, merged)
+                break
             taken, why = await self._take(opened, marks)
             ops = [op for _, content in taken for op in content.ops]
             if taken:
@@ -251,30 +257,50 @@ class LogRecovery:
                 self.log.error("log entry {at} that came cannot be applied: {error!r}", at=at, error=why)
                 merged.held_up[device] = HeldUp.by(self._key, device, at, why)
             if why is not None or not taken:
-                return count
-        return count
+                break
+        return count, count == len(links)
+
+    def _check_place(self, link: Link, first: tuple[Entry, Content]) -> None:
+        """What was fetched a while ago still follows what is known. Raises `WireError`."""
+        end = self._catalog.end(self._key, first[0].device)
+        if not end.sequence or link.sequence > end.sequence + 1:
+            check_start(first)
+        elif (link.sequence, link.previous) != (end.sequence + 1, end.hash):
+            raise WireError("broken-chain", f"entry {link.sequence} does not follow what is known")
+
+    def _refuse(self, error: BitDustError, device: bytes, at: int, merged: Merged) -> None:
+        self.log.warn("log entries of a supplier are refused: {error}", error=error)
+        if isinstance(error, Unusable | NewerEntry):
+            found = merged.held_up if isinstance(error, Unusable) else self._newer
+            found[device] = HeldUp.by(self._key, device, at, error)
+
+    def _opens(self, entry: Entry) -> bool:
+        try:
+            entry.open(self._access.secrets(self._key, entry.epoch))
+        except BitDustError:
+            return False
+        return True
 
     async def _take(
         self, opened: list[tuple[Entry, Content]], marks: Marks | None
     ) -> tuple[list[tuple[Entry, Content]], BaseException | None]:
         """Keep and apply entries, as many as can be: those, and what is wrong with the next one. Raises disk errors."""
-        if not opened:
-            return [], None
         clean = self._without_snapshot if self._is_doubted(opened[0][0].device) else self._with_true_bases
         opened = [(entry, clean(content)) for entry, content in opened]
         inserting = partial(insert_what_applies, key=self._key, opened=opened, learnt=self._reader.learnt, guest=marks)
         count, error = await self._catalog.change(inserting)
         return opened[:count], error
 
-    def _opened(self, entries: Sequence[Entry]) -> list[tuple[Entry, Content]]:
+    def _opened(self, links: Sequence[Link]) -> list[tuple[Entry, Content]]:
         """As many as can be opened and have a place in the order: one that has none hides nothing before it.
 
         Raises `BitDustError` where the first one is so: `Unusable` if nobody can have made that up without its secret.
         """
         opened: list[tuple[Entry, Content]] = []
         known = lamport(self._catalog.read, self._key)
-        for entry in entries:
+        for link in links:
             try:
+                entry = link.readable()
                 content = open_one(entry, self._access.secrets(self._key, entry.epoch), known)
             except BitDustError:
                 if not opened:
@@ -304,16 +330,15 @@ class LogRecovery:
         return evolve(content, ops=[clean(op) if op["op"] == "snapshot" else op for op in content.ops])
 
 
-def _up_to_heads(entries: Sequence[Entry], heads: Sequence[SeenHead]) -> list[Entry]:
-    """What is signed of some entries, by heads that lead equally far. Raises `WireError` where they lead elsewhere.
-
-    Lower heads say nothing of these: a stolen device may have signed one that leads nowhere.
-    """
-    end = heads[0].end
-    wanted = {seen.head.hash for seen in heads if seen.head.sequence == end}
-    if wanted and any(one.sequence == end and hash_of(one.to_bytes()) not in wanted for one in entries):
-        raise WireError("broken-chain", f"entry {end} is not the one that a device of the owner has signed")
-    return [one for one in entries if one.sequence <= end]
+def _by_size(links: Sequence[Link]) -> Iterator[Sequence[Link]]:
+    first = size = 0
+    for number, link in enumerate(links):
+        size += link.size
+        if size > MOST_AT_ONCE:
+            yield links[first : number + 1]
+            first, size = number + 1, 0
+    if first < len(links):
+        yield links[first:]
 
 
 def _set_bases(database: sqlite3.Connection, key: str, bases: Mapping[bytes, tuple[int, bytes]]) -> None:

@@ -29,6 +29,11 @@ class SeenHead:
     signer: bytes = b""
     end: int = 0
 
+    @property
+    def is_own(self) -> bool:
+        """Whether the device signed it that writes the log."""
+        return self.signer == self.head.device
+
 
 def read_head(data: bytes, access: LogAccess, holder: bytes) -> SeenHead | None:
     """One signed head as a supplier told it; None for one of another owner, or not signed by its device.

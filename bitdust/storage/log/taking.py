@@ -4,8 +4,8 @@ import sqlite3
 from collections.abc import Sequence
 
 from bitdust.crypt.writers import Marks
-from bitdust.formats.log_entry import Content, Entry, LogName, chain_of
-from bitdust.storage.catalog.catalog import LogEnd, insert_entry
+from bitdust.formats.log_entry import Content, Entry
+from bitdust.storage.catalog.catalog import insert_entry
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import BadName
@@ -57,17 +57,6 @@ def check_order(opened: Sequence[tuple[Entry, Content]], known: int) -> None:
         if content.lamport > known + MOST_AHEAD or max(repeated, default=0) > content.lamport:
             raise WireError("bad-field", f"entry {entry.sequence} claims a place far ahead of all that is known")
         known = max(known, content.lamport)
-
-
-def following(data: list[bytes], log: LogName, first: int, end: LogEnd) -> list[Entry]:
-    """As many entries as follow each other, and what is known; the first of them is the one that is wanted, or a later
-    one. Raises `WireError`: a supplier that gives what is known already would be asked for ever."""
-    entries = chain_of(data, log)
-    if entries[0].sequence < first:
-        raise WireError("broken-chain", f"entry {entries[0].sequence} in place of entry {first}")
-    if end.sequence and entries[0].sequence == end.sequence + 1 and entries[0].previous != end.hash:
-        raise WireError("broken-chain", f"entry {entries[0].sequence} does not follow what is known")
-    return entries
 
 
 def insert_entries(

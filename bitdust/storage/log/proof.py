@@ -1,0 +1,161 @@
+"""Entries that a supplier gives, as far as it shows that they lead to a head which a device has signed.
+
+Whoever knows a storage secret can make up entries that follow each other: a reader of a share, a device that was
+revoked. So none counts before the chain from it to such a head was seen. Until then entries are in memory; where that
+gets too much it is noted where they were, and what has led to the head is fetched once more.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from bitdust.formats.log_entry import Entry, Link, LogName, chain_of
+from bitdust.outcome import outcome
+from bitdust.storage.catalog.catalog import LogEnd
+from bitdust.storage.log.seen import SeenHead
+from bitdust.wire.encoding import WireError
+
+Fetch = Callable[[bytes, LogName, int], "Deferred[list[bytes]]"]
+MOST_KEPT = 32 * 1024 * 1024
+"""Bytes of entries in memory that are not proven yet."""
+MOST_UNREADABLE = 2 * MOST_KEPT
+"""Bytes of entries that nobody can open, on the way to a head: who knows no secret keeps nobody busy with more."""
+
+
+@frozen
+class Goal:
+    """Up to which entry a log is wanted, by sequence the hashes that count as signed, and which of these entries have
+    to be as they were signed: other hashes a stolen device may have signed, and they lead nowhere."""
+
+    log: LogName
+    wanted: int
+    signed: Mapping[int, set[bytes]]
+    binding: frozenset[int]
+
+    @classmethod
+    def by(cls, one: SeenHead, heads: Iterable[SeenHead]) -> "Goal":
+        """As far as ``one`` leads: what lower ones lead to counts also where the rest is not given.
+
+        One that is not proven shows something of what it leads to, and nothing where a proven one says otherwise: if it
+        was signed in place of the log's device, at any entry, as whoever signed it counts no more and may be a thief.
+        """
+        signed = dict[int, set[bytes]]()
+        of_log = [seen for seen in heads if seen.head.scope == one.head.scope and seen.end]
+        for seen in of_log:
+            if seen.proven and seen.end <= one.end:
+                signed.setdefault(seen.end, set()).add(seen.head.hash)
+        proven = frozenset(signed)
+        for seen in of_log if not one.proven else ():
+            is_alike = not seen.proven and seen.end == one.end and seen.is_own == one.is_own
+            if is_alike and seen.head.sequence not in proven:
+                signed.setdefault(seen.head.sequence, set()).add(seen.head.hash)
+        binding = frozenset({one.end} & signed.keys()) if one.proven or one.is_own else proven
+        return cls(LogName(one.head.owner, one.head.scope, one.head.device), one.end, signed, binding)
+
+
+class Walk:
+    """I go along a log as one supplier gives it, and hand on what is proven.
+
+    ``opens`` says whether an entry can be opened here. ``after`` is what is known of the log, ``first`` the entry to
+    begin with.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self, fetch: Fetch, holder: bytes, goal: Goal, first: int, after: LogEnd, opens: Callable[[Entry], bool]
+    ) -> None:
+        self._fetch = partial(fetch, holder, goal.log)
+        self._goal = goal
+        self._signed = {sequence: set(hashes) for sequence, hashes in goal.signed.items()}
+        self._last = max(self._signed, default=0)
+        self._opens = opens
+        self._begin = self._next = (first, after)
+        """From where on nothing is proven, and what is asked for next: an entry, and what is known before it."""
+        self._kept: list[Link] = []
+        self._notes: list[LogEnd] = []
+        self._shown = 0
+        """What is fetched once more: up to here it has led to a head."""
+        self._unreadable = 0
+
+    @property
+    def position(self) -> int:
+        """The entry that is asked for next."""
+        return self._next[0]
+
+    async def more(self) -> list[Link]:
+        """The next entries that are proven, in their order; none where no more are. Raises `WireError`."""
+        while self.position <= self._last:
+            links = await self._ask()
+            if not links:
+                break
+            self._kept += links
+            proven = next((one for one in reversed(links) if one.hash in self._signed.get(one.sequence, ())), None)
+            if proven is not None and self._notes:
+                self._once_more(proven)
+            elif proven is not None:
+                return self._handed_on(proven)
+            elif not self._has_room():
+                break
+        return []
+
+    async def _ask(self) -> list[Link]:
+        first, after = self._next
+        got = await outcome(self._fetch(first))
+        if got.error is not None or not got.value:
+            return []
+        links = chain_of(got.value, self._goal.log)
+        start = links[0]
+        if start.sequence < first:
+            raise WireError("broken-chain", f"entry {start.sequence} in place of entry {first}")
+        if after.sequence and start.sequence == after.sequence + 1 and start.previous != after.hash:
+            raise WireError("broken-chain", f"entry {start.sequence} does not follow what is known")
+        if start.sequence > first and (self._kept or self._notes):
+            self._kept, self._notes = [], []
+        if not self._kept and not self._notes:
+            self._begin = (start.sequence, after if start.sequence == after.sequence + 1 else LogEnd())
+        return self._checked(links)
+
+    def _checked(self, links: list[Link]) -> list[Link]:
+        """Without those from one on that is not what was signed, where it has to be: nothing of them counts."""
+        for number, one in enumerate(links):
+            if one.sequence in self._goal.binding and one.hash not in self._signed[one.sequence]:
+                self.log.warn("entry {at} is not the one that a device of the owner has signed", at=one.sequence)
+                links, self._last = links[:number], one.sequence - 1
+                break
+        if links:
+            self._next = (links[-1].sequence + 1, LogEnd(links[-1].sequence, links[-1].hash))
+        return links if self._is_readable(links) else []
+
+    def _is_readable(self, links: list[Link]) -> bool:
+        last = links[-1].entry if links else None
+        is_open = last is not None and self._opens(last)
+        self._unreadable = 0 if is_open else self._unreadable + sum(one.size for one in links)
+        return self._unreadable <= MOST_UNREADABLE
+
+    def _handed_on(self, proven: LogEnd | Link) -> list[Link]:
+        found = [one for one in self._kept if one.sequence <= min(proven.sequence, self._goal.wanted)]
+        self._kept = [one for one in self._kept if one.sequence > proven.sequence]
+        self._begin = (proven.sequence + 1, LogEnd(proven.sequence, proven.hash))
+        if proven.sequence >= self._goal.wanted:
+            self._last = 0
+        return found
+
+    def _has_room(self) -> bool:
+        """Forgets what gets too much, but where it was; False where what is fetched once more is not the same."""
+        size = sum(one.size for one in self._kept)
+        if self.position <= self._shown:
+            return size <= 2 * MOST_KEPT
+        if size > MOST_KEPT:
+            self._notes.append(self._next[1])
+            self._kept = []
+        return True
+
+    def _once_more(self, proven: Link) -> None:
+        for note in self._notes:
+            self._signed.setdefault(note.sequence, set()).add(note.hash)
+        self._shown, self._notes, self._kept = proven.sequence, [], []
+        self._next = self._begin
