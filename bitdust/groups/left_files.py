@@ -33,7 +33,8 @@ class LeftFiles:
         self._ends: dict[Part, int] = {}
         self._failed: dict[Part, float] = {}
         """When a file could not be read."""
-        self._reading: set[Part] = set()
+        self._reading: dict[Part, object] = {}
+        """What is read now, and by which reading: what was closed since that one began may be longer than it says."""
         self._is_on = False
         self._later: IDelayedCall | None = None
 
@@ -50,10 +51,9 @@ class LeftFiles:
 
     def forget(self, path: Path) -> None:
         """A group was closed: its file may be longer than it was."""
-        for known in (self._ends, self._failed):
+        for known in (self._ends, self._failed, self._reading):
             for part in [part for part in known if part[0] == path]:
                 del known[part]
-        self._reading -= {part for part in self._reading if part[0] == path}
 
     def longest(self, device: bytes, opened: Collection[Path], is_patient: bool) -> int | None:
         """The last entry of the longest part of a device in any file but those that are open. None where they were not
@@ -72,17 +72,17 @@ class LeftFiles:
 
     def _begin(self, parts: list[Part]) -> None:
         if parts:
-            self._reading.update(parts)
+            this = object()
+            self._reading.update(dict.fromkeys(parts, this))
             reading = outcome(self._world.run_in_thread(ends_in_files, parts))
-            reading.addCallback(self._were_read, parts)
+            reading.addCallback(self._were_read, parts, this)
 
-    def _were_read(self, ended: Outcome, parts: list[Part]) -> None:
-        """What was closed meanwhile may be longer by now."""
+    def _were_read(self, ended: Outcome, parts: list[Part], reading: object) -> None:
         ends = ended.value if ended.error is None else [None] * len(parts)
         for part, end in zip(parts, ends, strict=True):
-            if part not in self._reading:
+            if self._reading.get(part) is not reading:
                 continue
-            self._reading.discard(part)
+            del self._reading[part]
             if end is None:
                 self._note_failure(part)
             else:

@@ -1,12 +1,15 @@
 """Many catalogs in one storage: a path of another owner leads to that owner's catalog where it is open, and is read."""
 
 from types import SimpleNamespace
+from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.keyring import RingKey
 from bitdust.storage.log.access import SharedLogs
+from bitdust.storage.log.recovery import LogRecovery
+from bitdust.storage.shared import catalog
 from bitdust.storage.shared.catalog import Shared, SharedCatalog
 from bitdust.storage.shared.guest import GuestOutbox, GuestPorts
 from bitdust.wire.capability import Capability, Right, ShownCapability
@@ -93,6 +96,53 @@ class CatalogsCase(SynchronousTestCase):
             if hasattr(result, "send"):
                 self.now(result)
         return caught.exception.code
+
+
+class StartedOverTests(CatalogsCase):
+    def outdated(self, meanwhile: Any) -> SharedCatalog:
+        """Suppliers say that all is to be read again, and something happens while they are asked."""
+        shared, asked = self.open(), Deferred()
+
+        async def is_outdated(recovery: Any, heads: Any, reader: Any) -> bool:
+            await asked
+            return True
+
+        self.patch(LogRecovery, "is_outdated", is_outdated)
+        self.patch(catalog, "note_outdated", meanwhile(shared))
+        pulling = Deferred.fromCoroutine(shared.pull(self.suppliers))
+        self.bob.pass_time(1)
+        self.before_the_answer(shared)
+        asked.callback(None)
+        self.bob.wait(pulling)
+        return shared
+
+    def before_the_answer(self, shared: SharedCatalog) -> None:
+        pass
+
+    def test_something_was_stored_meanwhile(self) -> None:
+        """What a guest has stored since suppliers were asked is not on them yet, so nothing starts over now."""
+        noted = []
+        self.before_the_answer = lambda shared: self.patch(type(shared.writing), "is_quiet", False)
+        self.outdated(lambda shared: noted.append)
+        self.assertEqual(noted, [])
+
+    def test_nothing_is_stored_while_it_starts_over(self) -> None:
+        """A catalog that is about to be read again takes nothing: it would be forgotten."""
+        refused = []
+
+        def meanwhile(shared: SharedCatalog) -> Any:
+            return lambda database: refused.append(self.refused(shared.writing.check))
+
+        shared = self.outdated(meanwhile)
+        self.assertEqual(refused, ["keys-not-ready"])
+        self.assertNotEqual(self.refused(shared.writing.check), "keys-not-ready")
+
+    def refused(self, call: Any) -> str:
+        try:
+            call()
+        except BitDustError as error:
+            return error.code
+        return ""
 
 
 class ManyCatalogsTests(CatalogsCase):

@@ -75,6 +75,20 @@ class LeftFilesTests(SynchronousTestCase):
         self.ended()
         self.assertEqual((self.asked, self.waiting), ([7], []))
 
+    def test_closed_again_while_it_is_read(self) -> None:
+        """A reading that began before a group was closed says nothing of its file, whatever is read meanwhile."""
+        path = self.group("a", 3)
+        self.assertIsNone(self.longest())
+        self.left.forget(path)
+        self.assertIsNone(self.longest())
+        (early, _), (late, _) = self.waiting
+        early.callback(None)
+        self.assertEqual(self.asked, [None])
+        path.unlink()
+        self.group("a", 50)
+        late.callback(None)
+        self.assertEqual((self.asked, self.longest()), ([None, 50], 50))
+
     def test_no_group_was_left(self) -> None:
         """Where there is none it is known at once that nothing was said."""
         self.assertEqual((self.longest(), self.waiting), (0, []))

@@ -3,7 +3,7 @@ deleted and moved all the same, and nothing of other keys waits for it."""
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.keyring import MASTER, KeyRing, RingKey
@@ -113,6 +113,22 @@ class RetiredKeyTests(SynchronousTestCase):
         secrets = self.core.log_writer.logs.secrets
         said = [op for one in map(Entry.parse, entries) for op in one.open(secrets(SHARE, one.epoch)).ops]
         self.assertEqual([op["op"] for op in said[-2:]], ["item", "tombstone"])
+
+    def test_a_disk_that_fills_amid_a_batch(self) -> None:
+        """What was written before the disk took no more has its mark: it is written."""
+        writer = self.core.log_writer
+
+        def fill(key: str) -> None:
+            self.ring.ensure_secret(key, bytes, self.node.me.device_number)
+            self.patch(writer.catalog, "change", lambda call: fail(OSError("full")))
+
+        writer.make_secret = fill
+        good, bad = self.together(
+            [item_op("9", "", b"good", "file", MASTER, 0)], [tombstone_op([self.items()["cake"]], [], 1)]
+        )
+        self.assertGreater(self.successResultOf(good), 0)
+        self.failureResultOf(bad, OSError)
+        self.assertEqual({*self.items()}, {"plans", "cake", "first", "good"})
 
     def test_mistakes(self) -> None:
         """Whatever goes wrong with a secret, or with what is to be written, fails that write and no other."""

@@ -93,7 +93,12 @@ class LogWriter:
         results: list[Any] = []
         refused: dict[str, BaseException] = {}
         while len(results) < len(batch):
-            results += await self._commit(batch[len(results) :], refused)
+            try:
+                results += await self._commit(batch[len(results) :], refused)
+            except Exception as error:
+                if not results:
+                    raise
+                return [*results, *[error] * (len(batch) - len(results))]  # what was written stays so
             last = results[-1]
             lacking = [key for key in last.keys if key not in refused] if isinstance(last, SecretsLack) else []
             refused |= {key: await self._make_secret(key) for key in lacking}

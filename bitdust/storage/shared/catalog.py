@@ -201,7 +201,8 @@ class SharedCatalog:
         heard.heads = {key: self._of_key(key, heads) for key in access.readable_keys()}
         recoveries = {key: LogRecovery(self.catalog, access, key, requests.entries) for key in heard.heads}
         for key, recovery in recoveries.items():
-            if await recovery.is_outdated(heard.heads[key], self._reader(heard, key)):
+            is_outdated = await recovery.is_outdated(heard.heads[key], self._reader(heard, key))
+            if is_outdated and self.writing.is_quiet:  # something may have been stored while suppliers were asked
                 await self._start_over()
                 break
         found = [

@@ -101,7 +101,7 @@ class Writing:
         self._reading = ReadingThread(world.run_in_thread, catalog.another_reader)
         self._calendar = Calendar(world)
         self._deletions: list[FileDeletion] = []
-        self._is_begun = False
+        self._is_begun = self._is_closed = False
         self._join()
 
     def _join(self) -> None:
@@ -157,7 +157,7 @@ class Writing:
 
     async def close(self) -> None:
         """Stop everything; what is not acknowledged goes on at the next start."""
-        self._is_begun = False
+        self._is_begun, self._is_closed = False, True
         self.uploads.suspend()
         deletions, self._deletions = self._deletions, []
         for machine in deletions:
@@ -193,7 +193,10 @@ class Writing:
     # what a person asks for
 
     def check(self) -> None:
-        """Raises `BitDustError` ``not-allowed`` where the share is only read, ``keys-not-ready`` before it was read."""
+        """Raises `BitDustError` ``not-allowed`` where the share is only read, ``keys-not-ready`` before it was read, or
+        while all of it is read again."""
+        if self._is_closed:
+            raise BitDustError("keys-not-ready", f"{self.logs.key_id} is read again; try again in a moment")
         self.logs.writing(self.catalog.read, self.logs.alias)
         refusal = self.refusal()
         if refusal is not None:
