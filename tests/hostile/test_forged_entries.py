@@ -16,8 +16,9 @@ from bitdust.storage.log.seen import SeenHead
 from bitdust.wire.encoding import encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
+from bitdust.wire.records import Head
 from tests.unit.kit import Reply
-from tests.unit.storage_kit import Node, stop_quietly
+from tests.unit.storage_kit import Node, PeerFailed, stop_quietly
 from tests.unit.supplier_kit import now
 from tests.unit.test_catalog import open_catalog
 from tests.unit.test_storage_recovery import RecoveryCase
@@ -147,6 +148,48 @@ class ForgedEntryTests(ForgedCase):
         recovering = LogRecovery(empty, logs, MASTER, fetch).recover([vouched, own])
         merged = now(Deferred.fromCoroutine(recovering))
         self.assertEqual((merged.entries, empty.end(MASTER, device)), (len(true), catalog.end(MASTER, device)))
+
+
+class ForgedForkTests(ForgedCase):
+    """A supplier says that it holds another entry under this device's own key, as if the home had been copied."""
+
+    def say(self, entries: list[bytes], head: bytes | None) -> None:
+        """The first supplier holds these in place of the true ones, and lists that head."""
+        self.give(0, entries)
+        supplier, last = self.around.suppliers[0], len(entries)
+        original = supplier.ask
+
+        def ask(me: Any, command: Command, fields: Any, *more: Any) -> Any:
+            if (command, fields.get("kind")) == (Command.DATA, "log"):
+                told = {"sequence": last, "hash": hash_of(entries[-1])}
+                return fail(PeerFailed({"code": "conflict", "text": "another one is held", **told}))
+            if head is not None and fields.get("kind") == "heads":
+                return succeed(Reply({}, encode([head])))
+            return original(me, command, fields, *more)
+
+        supplier.ask = ask  # type: ignore[method-assign]
+        self.node.create("four")
+        self.node.pass_time(5)
+
+    def head(self, sequence: int, digest: bytes) -> bytes:
+        me = self.node.me
+        return me.sign(Head.KIND, Head(me.fingerprint, me.device.id, sequence, digest, 1).to_body()).to_bytes()
+
+    def test_an_entry_alone(self) -> None:
+        """What somebody made up who knows the secret of the key costs the device nothing."""
+        self.say([*self.true_entries()[:2], *self.forged(2, 1)], None)
+        self.assertEqual(self.node.taken, 0)
+
+    def test_entries_as_far_as_the_head(self) -> None:
+        """So it is with as much as the true head promises, and more."""
+        self.say(self.forged(0, 10), None)
+        self.assertEqual(self.node.taken, 0)
+
+    def test_what_was_signed(self) -> None:
+        """Where a program signed with the device's key what it had written, the device gets another key."""
+        entries = [*self.true_entries()[:2], *self.forged(2, 2)]
+        self.say(entries, self.head(4, hash_of(entries[-1])))
+        self.assertEqual(self.node.taken, 1)
 
 
 class LargeLogTests(ForgedCase):

@@ -26,7 +26,7 @@ from bitdust.storage.log.held_up import HeldUp
 from bitdust.storage.log.missing import Missing
 from bitdust.storage.log.proof import Fetch, Goal, Walk
 from bitdust.storage.log.seen import SeenHead, covered
-from bitdust.storage.log.taking import Unusable, check_start, insert_what_applies, open_one
+from bitdust.storage.log.taking import Unusable, can_open, check_start, insert_what_applies, open_one
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 
@@ -73,6 +73,7 @@ class LogRecovery:
         self._access = access
         self._key = key
         self._fetch = fetch
+        self._can_open = partial(can_open, access, key)
         self._reader, self._rebuilds = Reader(), False
         self._told: dict[bytes, tuple[int, bytes]] = {}
         """By device, for what of its log a snapshot of a doubted device stands."""
@@ -196,7 +197,7 @@ class LogRecovery:
         """Whether a supplier gives the snapshot with which a log begins by its head, and that leads to it."""
         if one.holder is None:
             return False
-        walk = Walk(self._fetch, one.holder, Goal.by(one, [one]), one.head.first or 1, LogEnd(), self._opens)
+        walk = Walk(self._fetch, one.holder, Goal.by(one, [one]), one.head.first or 1, LogEnd(), self._can_open)
         try:
             opened = self._opened((await walk.more())[:1])
             if opened:
@@ -222,7 +223,7 @@ class LogRecovery:
         asked = (holder, device, goal.log.scope, self._first(one), one.proven)
         if asked in self._silent:
             return 0
-        walk = Walk(self._fetch, holder, goal, self._first(one), self._catalog.end(self._key, device), self._opens)
+        walk = Walk(self._fetch, holder, goal, self._first(one), self._catalog.end(self._key, device), self._can_open)
         try:
             while is_fine and (links := await walk.more()):
                 for some in _by_size(links):
@@ -273,13 +274,6 @@ class LogRecovery:
         if isinstance(error, Unusable | NewerEntry):
             found = merged.held_up if isinstance(error, Unusable) else self._newer
             found[device] = HeldUp.by(self._key, device, at, error)
-
-    def _opens(self, entry: Entry) -> bool:
-        try:
-            entry.open(self._access.secrets(self._key, entry.epoch))
-        except BitDustError:
-            return False
-        return True
 
     async def _take(
         self, opened: list[tuple[Entry, Content]], marks: Marks | None

@@ -5,6 +5,7 @@ An entry counts as safe when N−k+1 suppliers hold it: any k suppliers that com
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from attrs import frozen
@@ -13,9 +14,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bitdust.crypt.keyring import MASTER
-from bitdust.formats.log_entry import Begin, LogName, check_chain, hash_of, head_of
+from bitdust.formats.log_entry import Begin, LogName, hash_of, head_of
 from bitdust.formats.log_packet import MOST_ENTRIES, REFUSED, fill
-from bitdust.outcome import Outcome, outcome
+from bitdust.outcome import Outcome
 from bitdust.ports import Reply
 from bitdust.signal import Signal
 from bitdust.storage.catalog.catalog import Catalog, LogEnd, begin_of
@@ -23,6 +24,8 @@ from bitdust.storage.log.patience import Patience
 from bitdust.storage.log.requests import SILENCE, LogRequests
 from bitdust.storage.log.riders import Riders
 from bitdust.storage.log.seen import SeenHead
+from bitdust.storage.log.shown import is_shown
+from bitdust.storage.log.taking import can_open
 from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.ports import LogHolders
 from bitdust.surroundings import Connected
@@ -365,7 +368,7 @@ class KeyLog:
             self.holdings.set(supplier, device, held)
             return held > before or (held < before and self.patience.took_back(supplier))
         self.log.warn("a supplier says that it holds other log entries of this device (up to {held})", held=held)
-        if device != self._me.device.id or not await self._is_shown(supplier, device, held, conflict.hash):
+        if device != self._me.device.id or not await self._is_shown(supplier, LogEnd(held, conflict.hash)):
             return False
         self.forked.emit(device)
         return False  # Until the fork is over there is nothing to bring: the comparison behind it goes on.
@@ -375,16 +378,10 @@ class KeyLog:
         row = self._catalog.read.execute(query, (self.key, conflict.asked.device, conflict.sequence)).fetchone()
         return row is not None and bytes(row[0]) == conflict.hash
 
-    async def _is_shown(self, supplier: bytes, device: bytes, sequence: int, digest: bytes) -> bool:
+    async def _is_shown(self, supplier: bytes, entry: LogEnd) -> bool:
         """Whether a supplier can show the entry that I have not written: saying so would cost me my device key."""
-        got = await outcome(self._requests.entries(supplier, self._name(device), sequence))
-        try:
-            entries = check_chain(got.value[:1] if got.value else [], self._name(device), None)
-            opened = [one for one in entries if one.open(self._logs.secrets(self.key, one.epoch))]
-        except BitDustError as error:
-            self.log.warn("what a supplier shows is no entry of mine: {error}", error=error)
-            return False
-        return [(one.sequence, hash_of(one.to_bytes())) for one in opened] == [(sequence, digest)]
+        key, log = self._me.device.public, self._name(self._me.device.id)
+        return await is_shown(self._requests, supplier, log, key, entry, partial(can_open, self._logs, self.key))
 
 
 def note_holdings(database: sqlite3.Connection, rows: Iterable[tuple[str, bytes, bytes, int]]) -> None:

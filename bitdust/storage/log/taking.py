@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from bitdust.crypt.writers import Marks
 from bitdust.formats.log_entry import Content, Entry
 from bitdust.storage.catalog.catalog import insert_entry
+from bitdust.storage.log.access import LogAccess
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import BadName
@@ -31,6 +32,15 @@ def open_one(entry: Entry, secrets: Sequence[bytes], known: int) -> Content:
             raise
         raise Unusable(error.code, str(error)) from error
     return content
+
+
+def can_open(access: LogAccess, key: str, entry: Entry) -> bool:
+    """Whether an entry of a key's log is sealed under a secret that is known here."""
+    try:
+        entry.open(access.secrets(key, entry.epoch))
+    except BitDustError:
+        return False
+    return True
 
 
 def is_poison(error: BaseException) -> bool:
