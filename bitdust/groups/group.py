@@ -6,10 +6,11 @@ from bitdust.crypt.keyring import RingKey
 from bitdust.crypt.shares import GivenShare
 from bitdust.groups.left import Place
 from bitdust.groups.opened import MyGroup, TheirGroup
+from bitdust.shares.held import HeldKey
 
 
 @frozen
-class Group:
+class Group(HeldKey):
     """One group, mine or somebody else's, open or not."""
 
     key_id: str
@@ -18,16 +19,6 @@ class Group:
     mine: RingKey | None
     given: GivenShare | None
     opened: MyGroup | TheirGroup | None
-
-    @property
-    def active(self) -> bool:
-        """Whether it is, or is to be, open."""
-        return self.mine.active if self.mine is not None else self.given is not None and self.given.active
-
-    @property
-    def label(self) -> str:
-        """What its creator calls it."""
-        return self.mine.label if self.mine is not None else self.given.label if self.given is not None else ""
 
     @property
     def place(self) -> Place:

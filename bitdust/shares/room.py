@@ -21,6 +21,7 @@ from bitdust.shares.cuts import Cuts
 from bitdust.shares.devices import AmongDevices
 from bitdust.shares.distrust import Distrust
 from bitdust.shares.donations import Donations
+from bitdust.shares.held import HeldKey
 from bitdust.shares.news import News, writer_of
 from bitdust.shares.opened import MyShare, OpenShare, TheirShare, open_active
 from bitdust.shares.ports import IsFriend, MyFamily
@@ -39,23 +40,13 @@ from bitdust.wire.table import Answer, Request, Row, Who, ack
 
 
 @frozen
-class Share:
+class Share(HeldKey):
     """One share, mine or given to me, open or not."""
 
     key_id: str
     mine: RingKey | None
     given: GivenShare | None
     opened: OpenShare | None
-
-    @property
-    def active(self) -> bool:
-        """Whether it is, or is to be, open."""
-        return self.mine.active if self.mine is not None else self.given is not None and self.given.active
-
-    @property
-    def label(self) -> str:
-        """What its owner calls it."""
-        return self.mine.label if self.mine is not None else self.given.label if self.given is not None else ""
 
     @property
     def writers(self) -> list[Writer]:

@@ -41,16 +41,20 @@ class RevokedInGroups(GroupsCase, RevokingCase):
         self.all_hear(key, [bob], texts)
         return key, texts
 
-    def test_what_was_said_before(self) -> None:
-        """All that a device said in a group before it was revoked is heard by who comes later, and by who recovers."""
-        key, texts = self.says_much()
-        carl = self.members[1]
+    def recovers_all(self) -> None:
+        """Alice loses her home, and recovers from her key file; the lost device is revoked."""
         self.grid.run(10)
         key_file = self.key_file(self.alice)
         self.alice.kill()
         shutil.rmtree(self.alice.home)
         self.alice = self.recovers(key_file)
         self.grid.until(lambda: self.is_settled(self.alice), MINUTE, "the end of what counts")
+
+    def test_what_was_said_before(self) -> None:
+        """All that a device said in a group before it was revoked is heard by who comes later, and by who recovers."""
+        key, texts = self.says_much()
+        carl = self.members[1]
+        self.recovers_all()
         self.grid.until(lambda: self.is_said(key, self.alice, "again"), MINUTE, "the group")
         self.all_hear(key, [self.alice], texts | {"again"})
         self.invite(key, carl)
@@ -81,12 +85,7 @@ class RevokedInGroups(GroupsCase, RevokingCase):
         key, texts = self.says_much()
         carl = self.members[1]
         self.api(self.alice, "group_leave", group_key_id=key)
-        self.grid.run(10)
-        key_file = self.key_file(self.alice)
-        self.alice.kill()
-        shutil.rmtree(self.alice.home)
-        self.alice = self.recovers(key_file)
-        self.grid.until(lambda: self.is_settled(self.alice), MINUTE, "the end of what counts")
+        self.recovers_all()
         self.assertFalse(self.alice.rooms.groups.find(key).active)
         self.api(self.alice, "group_join", group_key_id=key)
         self.grid.until(lambda: self.is_said(key, self.alice, "again"), MINUTE, "the group")
