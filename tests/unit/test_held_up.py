@@ -11,7 +11,9 @@ from bitdust.customers import logs
 from bitdust.formats import log_entry
 from bitdust.formats.operations import item_op
 from bitdust.storage.catalog import apply, catalog
-from bitdust.storage.log.held_up import HeldUp
+from bitdust.storage.catalog.database import meta, set_meta
+from bitdust.storage.log import held_up
+from bitdust.storage.log.held_up import MOST_ROWS, NOTE, HeldUp
 from bitdust.wire.schema import Int, Struct
 from tests.unit.storage_kit import Node, stop_quietly
 from tests.unit.test_other_devices import OtherDeviceCase
@@ -188,3 +190,35 @@ class HeldUpTests(HeldUpCase):
         self.assertEqual(self.names(), ["before", "mine", *OURS])
         self.assertEqual(self.core.log_replicas.machine.state, "IN_SYNC!")
         self.assertEqual(len(self.held()), 1)
+
+
+class NoteTests(HeldUpCase):
+    def note(self, *found: HeldUp) -> None:
+        self.node.run(self.core.log_replicas.held_up.note(found, found))
+
+    def row(self, key: str = MASTER, device: bytes | None = None, sequence: int = 50) -> HeldUp:
+        return HeldUp(key, device or self.other.me.device.id, sequence, "\u1234" * held_up.MOST_WORDS)
+
+    def test_too_many(self) -> None:
+        """However many logs are held up all that is noted can be read, and the owner's own devices are in it."""
+        made_up = [self.row(device=b"%08d" % number) for number in range(MOST_ROWS * 3)]
+        self.note(*made_up, self.row())
+        self.assertEqual(len(self.held()), MOST_ROWS)
+        self.assertIn(self.row(), self.held())
+        self.assertLess(len(meta(self.core.catalog.read, NOTE) or b""), held_up.MAX_NOTE)
+
+    def test_a_note_that_cannot_be_read(self) -> None:
+        """It holds nobody up: the next comparison finds what it had to say."""
+        for data in (bytes(held_up.MAX_NOTE + 1), b"\xff"):
+            self.node.wait(self.core.catalog.change(lambda database, data=data: set_meta(database, NOTE, data)))
+            self.assertEqual(self.held(), [])
+            self.note(self.row())
+            self.assertEqual(self.held(), [self.row()])
+            self.note(self.row(sequence=51))
+
+    def test_what_nobody_asks_for_any_more(self) -> None:
+        """A key that is in the ring no more, or a device that nobody names, holds nothing up that is not met again."""
+        self.note(self.row(key="gone"), self.row(device=b"nobody's"), self.row())
+        self.assertEqual(len(self.held()), 3)
+        self.note()
+        self.assertEqual(self.held(), [self.row()])

@@ -12,16 +12,20 @@ from typing import Any
 from attrs import astuple, frozen
 
 from bitdust.automats.kernel import doubled
+from bitdust.crypt.writers import guest_device
+from bitdust.identity.document import OPEN_END
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import meta, set_meta
 from bitdust.surroundings import Connected
-from bitdust.wire.encoding import decode, encode
+from bitdust.wire.encoding import WireError, decode, encode
 
 NOTE = "logs-held-up"
 FIRST, LONGEST = 60.0, 6 * 3600.0
 """Seconds until an entry is tried again, the first time and in the end."""
 MOST_WORDS = 200
 MAX_NOTE = 1024 * 1024
+MOST_ROWS = 500
+"""Entries that are remembered, those of the owner's devices first: one row has some 1100 bytes at most."""
 
 
 @frozen
@@ -55,14 +59,20 @@ class HeldLogs:
         self._rests: dict[tuple[str, bytes, int], float] = {}
 
     def rows(self) -> list[HeldUp]:
-        """All that is held up, as this disk remembers it."""
+        """All that is held up, as this disk remembers it; nothing where that cannot be read."""
         kept = meta(self._catalog.read, NOTE)
-        rows: Any = decode(kept, MAX_NOTE) if kept is not None else []
+        try:
+            rows: Any = decode(kept, MAX_NOTE) if kept is not None else []
+        except WireError:
+            return []
         return [HeldUp(*row) for row in rows]
 
     def is_any_of_mine(self) -> bool:
         """Whether the log of a device of mine is held up: what it has stored is not all known here."""
-        return any(self._me.document.device(one.device) is not None for one in self.rows())
+        return any(map(self._is_mine, self.rows()))
+
+    def _is_mine(self, one: HeldUp) -> bool:
+        return self._me.document.device(one.device) is not None
 
     def resting(self, key: str) -> dict[bytes, HeldUp]:
         """By device what is not to be tried yet of the logs of a key."""
@@ -70,14 +80,16 @@ class HeldLogs:
         return {one.device: one for one in self.rows() if one.key == key and self._rests.get(one.place, 0.0) > now}
 
     async def note(self, found: Collection[HeldUp], tried: Iterable[HeldUp]) -> None:
-        """A comparison has met these, and of them tried some. What it has not seen stays, unless its log is beyond."""
+        """A comparison has met these, and of them tried some. What it has not seen stays while it may be asked for."""
         for one in tried:
             failures = self._failures.get(one.place, 0)
             self._failures[one.place] = failures + 1
             self._rests[one.place] = self._clock.seconds() + doubled(FIRST, failures, LONGEST)
         known, seen = self.rows(), {(one.key, one.device) for one in found}
-        left = [one for one in known if (one.key, one.device) not in seen and self._is_next(one)]
-        rows = sorted([*found, *left], key=lambda one: one.place)
+        left = [one for one in known if (one.key, one.device) not in seen and self._is_wanted(one)]
+        first = sorted([*found, *left], key=lambda one: (not self._is_mine(one), one.place))[:MOST_ROWS]
+        rows = sorted(first, key=lambda one: one.place)
+        self._keep_times({one.place for one in rows})
         if rows == known:
             return
         data = encode([list(astuple(one)) for one in rows])
@@ -92,5 +104,23 @@ class HeldLogs:
                 told = {"device_id": one.device.hex(), "key": one.key, "sequence": one.sequence, "reason": one.reason}
                 self._events.send("log-entry-held-up", told)
 
-    def _is_next(self, one: HeldUp) -> bool:
-        return self._catalog.end(one.key, one.device).sequence < one.sequence
+    def _keep_times(self, places: set[tuple[str, bytes, int]]) -> None:
+        self._failures = {place: count for place, count in self._failures.items() if place in places}
+        self._rests = {place: until for place, until in self._rests.items() if place in places}
+
+    def _is_wanted(self, one: HeldUp) -> bool:
+        """Whether it is still the next of its log, and anybody's word lets it count: its key and device are known, and
+        that log was not ended before it."""
+        is_next = self._catalog.end(one.key, one.device).sequence < one.sequence
+        return is_next and one.sequence <= self._counted(one)
+
+    def _counted(self, one: HeldUp) -> int:
+        """Up to which entry the log counts."""
+        device, key = self._me.document.device(one.device), self._me.key_ring.keys.get(one.key)
+        if key is None:
+            return 0
+        if device is not None:
+            return OPEN_END if device.revoked is None else device.sequence or 0
+        guest = guest_device((grant.writer for grant in key.grants if grant.writes), one.device)
+        end = guest.end if guest is not None else 0
+        return OPEN_END if end is None else end

@@ -290,14 +290,14 @@ class LogPull:
                 if seen.holder is not None:
                     one.holdings.learn(seen.holder, seen)
         rows = [row for one in logs for row in one.holdings.rows()]
-        moment = b"%d" % int(self._world.wall())
+        moment, named = b"%d" % int(self._world.wall()), {one.id for one in self._me.document.devices}
 
         def note(database: sqlite3.Connection) -> None:
             note_holdings(database, rows)
             was_recovering = not is_recovered(database)
             database.execute("DELETE FROM meta WHERE name=?", (RECOVERING,))
             if is_merged:
-                note_compared(database, int(moment), self.lacking)
+                note_compared(database, int(moment), self.lacking, named)
             if was_recovering:
                 come_back(database)
             elif entries:

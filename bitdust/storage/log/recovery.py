@@ -25,7 +25,7 @@ from bitdust.storage.log.access import LogAccess
 from bitdust.storage.log.held_up import HeldUp
 from bitdust.storage.log.missing import Missing
 from bitdust.storage.log.proof import Fetch, Goal, Walk
-from bitdust.storage.log.seen import SeenHead, covered
+from bitdust.storage.log.seen import SeenHead, by_device
 from bitdust.storage.log.taking import Unusable, can_open, check_start, insert_what_applies, open_one
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
@@ -98,12 +98,13 @@ class LogRecovery:
 
     async def _read_all(self, heads: Sequence[SeenHead], merged: Merged) -> None:
         trusted = [seen for seen in heads if not self._is_doubted(seen.head.device)]
-        devices = sorted({seen.head.device for seen in heads}, key=lambda device: (_is_told(trusted, device), device))
+        told, sorted_heads = _told(trusted), by_device(heads)
+        devices = sorted(sorted_heads, key=lambda device: (device in told, device))
         before = -1
         while merged.entries > before:  # A snapshot may tell where the log of another device goes on.
             before, merged.missing, merged.held_up = merged.entries, [], {}
             for device in devices:
-                await self._device(device, [seen for seen in heads if seen.head.device == device], merged)
+                await self._device(device, sorted_heads[device], merged)
 
     def _is_doubted(self, device: bytes) -> bool:
         """Whether a log was that of a stolen device, perhaps: all is read that is left of what its snapshot stands for.
@@ -340,11 +341,17 @@ def _set_bases(database: sqlite3.Connection, key: str, bases: Mapping[bytes, tup
         set_base(database, key, device, sequence, digest)
 
 
-def _is_told(heads: Sequence[SeenHead], device: bytes) -> bool:
-    """Whether a snapshot of another device stands for a log from its beginning on.
+def _told(heads: Iterable[SeenHead]) -> set[bytes]:
+    """Devices for whose log, from its beginning on, a snapshot of another device stands.
 
     That one is read first: a supplier that is behind, or holds the log in another scope, may still have what was
     deleted since, and nobody tells that any more.
     """
-    begin = max((seen.head.first or 1 for seen in heads if seen.proven and seen.head.device == device), default=1)
-    return begin <= covered(heads, device)
+    begins: dict[bytes, int] = {}
+    covered: dict[bytes, int] = {}
+    for seen in heads:
+        if seen.proven:
+            begins[seen.head.device] = max(begins.get(seen.head.device, 1), seen.head.first or 1)
+            for one in seen.head.covers or ():
+                covered[one["device"]] = max(covered.get(one["device"], 0), one["sequence"])
+    return {device for device, sequence in covered.items() if begins.get(device, 1) <= sequence}

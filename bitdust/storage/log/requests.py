@@ -9,7 +9,7 @@ from bitdust.formats.log_entry import MAX_HEADS, LogName
 from bitdust.outcome import Outcome, outcomes
 from bitdust.ports import Outbox
 from bitdust.storage.log.access import LogAccess
-from bitdust.storage.log.seen import SeenHead, read_head
+from bitdust.storage.log.seen import SeenHead, read_head, without_crowd
 from bitdust.storage.ports import Ports
 from bitdust.wire.encoding import WireError, decode
 from bitdust.wire.packet import Command
@@ -54,9 +54,10 @@ class LogRequests:
         return self._ports.outbox.send(supplier, Command.RETRIEVE, fields, deadline=SILENCE, max_answer=most)
 
     async def heads(self, supplier: bytes) -> list[SeenHead]:
-        """Heads of all logs that may be read there; what is no head of the owner's is left out."""
+        """Heads of all logs that may be read there; what is no head of the owner's is left out, and so are those of
+        devices that nobody names, beyond `MOST_STRANGERS`."""
         found = [read_head(data, self._access, supplier) for data in await self.signed_heads(supplier)]
-        return [seen for seen in found if seen is not None]
+        return without_crowd([seen for seen in found if seen is not None], self._access)
 
     async def signed_heads(self, supplier: bytes) -> list[bytes]:
         """The same as the supplier gives them; nothing is checked."""

@@ -12,6 +12,9 @@ from bitdust.wire.encoding import WireError
 from bitdust.wire.records import Family, Head
 from bitdust.wire.signed import Signed
 
+MOST_STRANGERS = 64
+"""Devices of one supplier's list that the owner's document does not name, nor any guest list."""
+
 
 @frozen
 class SeenHead:
@@ -79,6 +82,29 @@ def _of_guest(
     return SeenHead(head, holder, end == head.sequence, data, signed.device, end)
 
 
+def without_crowd(heads: Iterable[SeenHead], access: LogAccess) -> list[SeenHead]:
+    """Heads that one supplier lists, without those of devices that nobody names beyond `MOST_STRANGERS`: a device that
+    counts can sign as many as it likes for devices that it invents."""
+    strangers: set[bytes] = set()
+    kept = []
+    for seen in heads:
+        device = seen.head.device
+        if access.device(device) is None and access.guest(seen.head.scope, device) is None:
+            if device not in strangers and len(strangers) >= MOST_STRANGERS:
+                continue
+            strangers.add(device)
+        kept.append(seen)
+    return kept
+
+
+def by_device(heads: Iterable[SeenHead]) -> dict[bytes, list[SeenHead]]:
+    """Heads sorted by the device whose log they lead to."""
+    found: dict[bytes, list[SeenHead]] = {}
+    for seen in heads:
+        found.setdefault(seen.head.device, []).append(seen)
+    return found
+
+
 def covered(heads: Iterable[SeenHead], device: bytes) -> int:
     """Up to which entry the snapshots of others tell a device's log."""
     told = [one for seen in heads if seen.proven for one in seen.head.covers or ()]
@@ -96,13 +122,22 @@ class Heard:
 
     suppliers: set[bytes] = field(factory=set)
     heads: dict[str, list[SeenHead]] = field(factory=dict)
+    _sorted: dict[str, tuple[int, dict[bytes, list[SeenHead]]]] = field(factory=dict, init=False)
 
     def may_be_safe(self, family: Family | None, key: str, device: bytes, sequence: int) -> bool:
         """Whether an entry of a log was safe, perhaps: any k suppliers include one that lists it.
 
         Others may be on the disk of their device alone, and nobody waits for them: they are asked for again.
         """
-        of_device = [seen for seen in self.heads.get(key, ()) if seen.head.device == device]
+        of_device = self._of(key).get(device, ())
         listing = {seen.holder for seen in of_device if seen.end >= sequence}
         # To the DHT nothing is brought that is not safe.
         return family is None or None in listing or places_heard(family, self.suppliers - listing, True) < family.k
+
+    def _of(self, key: str) -> dict[bytes, list[SeenHead]]:
+        heads = self.heads.get(key, [])
+        count, found = self._sorted.get(key, (0, {}))
+        if count != len(heads):
+            found = by_device(heads)
+            self._sorted[key] = (len(heads), found)
+        return found
