@@ -10,7 +10,7 @@ from bitdust.formats import log_entry
 from bitdust.formats.log_entry import Entry, LogName, hash_of
 from bitdust.storage.catalog.catalog import LogEnd
 from bitdust.storage.log import proof
-from bitdust.storage.log.proof import Goal, Walk
+from bitdust.storage.log.proof import Goal, Noted, Walk
 from bitdust.storage.log.seen import SeenHead
 from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.errors import BitDustError
@@ -39,6 +39,7 @@ class WalkCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.asked: list[int] = []
         self.true = chain(20)
+        self.noted = Noted()
 
     def give(self, entries: list[bytes], at_once: int = 3, cut_at: int | None = None):
         """A supplier that has these."""
@@ -52,7 +53,8 @@ class WalkCase(SynchronousTestCase):
         return fetch
 
     def walk(self, fetch, *heads: SeenHead, first: int = 1, after: LogEnd | None = None, opens: bool = True) -> Walk:
-        return Walk(fetch, b"h" * 32, Goal.by(heads[0], heads), first, after or LogEnd(), lambda entry: opens)
+        goal = Goal.by(heads[0], heads)
+        return Walk(fetch, b"h" * 32, goal, (first, after or LogEnd()), lambda entry: opens, self.noted)
 
     def all_of(self, walk: Walk) -> list[list[int]]:
         """Sequences that count, as they are handed on."""
@@ -188,6 +190,7 @@ class LargeTests(WalkCase):
         for same in (0, 9):
             fetch, forged = self.give(self.true), self.give(chain(60, self.true[:same]))
             self.asked.clear()
+            self.noted = Noted()
 
             def lie(holder: bytes, log: LogName, first: int, fetch=fetch, forged=forged) -> "Deferred[list[bytes]]":
                 return (fetch if len(self.asked) < 7 else forged)(holder, log, first)
@@ -216,6 +219,29 @@ class LargeTests(WalkCase):
         after = LogEnd(last, hash_of(self.true[last - 1]))
         rest = self.walk(self.give(self.true), head(self.true, 20), first=last + 1, after=after)
         self.assertEqual(found + self.counted(rest), [*range(1, 21)])
+
+    def test_a_line_that_is_cut_again_and_again(self) -> None:
+        """Each walk goes on where the one before was cut off, so that all comes in the end; also where the person who
+        holds it gives no more than two answers at a time."""
+        found, most = [], 0
+        while len(found) < 20 and most < 20:
+            most, left, fetch = most + 1, [2], self.give(self.true)
+
+            def cut(holder: bytes, log: LogName, first: int, left=left, fetch=fetch) -> "Deferred[list[bytes]]":
+                left[0] -= 1
+                return fetch(holder, log, first) if left[0] >= 0 else fail(BitDustError("no-answer", "cut"))
+
+            after = LogEnd(found[-1], hash_of(self.true[found[-1] - 1])) if found else LogEnd()
+            found += self.counted(self.walk(cut, head(self.true, 20), first=len(found) + 1, after=after))
+        self.assertEqual(found, [*range(1, 21)])
+        self.assertLess(most, 10)
+
+    def test_going_on_with_something_else(self) -> None:
+        """What follows where a walk was cut off counts no more than before, if it leads nowhere."""
+        forged = chain(20)
+        self.assertEqual(self.counted(self.walk(self.give(forged, cut_at=7), head(self.true, 20))), [])
+        self.assertRaises(WireError, self.counted, self.walk(self.give(self.true), head(self.true, 20)))
+        self.assertEqual(self.counted(self.walk(self.give(self.true), head(self.true, 20))), [*range(1, 21)])
 
     def test_what_nobody_can_open(self) -> None:
         """Who knows no secret cannot keep a node busy with entries without end."""

@@ -8,7 +8,7 @@ gets too much it is noted where they were, and what has led to the head is fetch
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
-from attrs import frozen
+from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
@@ -34,6 +34,7 @@ class Goal:
     wanted: int
     signed: Mapping[int, set[bytes]]
     binding: frozenset[int]
+    is_proven: bool = True
 
     @classmethod
     def by(cls, one: SeenHead, heads: Iterable[SeenHead]) -> "Goal":
@@ -53,33 +54,80 @@ class Goal:
             if is_alike and seen.head.sequence not in proven:
                 signed.setdefault(seen.head.sequence, set()).add(seen.head.hash)
         binding = frozenset({one.end} & signed.keys()) if one.proven or one.is_own else proven
-        return cls(LogName(one.head.owner, one.head.scope, one.head.device), one.end, signed, binding)
+        return cls(LogName(one.head.owner, one.head.scope, one.head.device), one.end, signed, binding, one.proven)
+
+
+Place = tuple[int, LogEnd]
+"""An entry of a log, and what is known before it."""
+
+
+@define
+class Noted:
+    """What walks have seen of logs, in memory, so that one that was cut off is gone on with later.
+
+    ``cut``: by holder and log where a walk began, from where on nothing was proven, and parts that follow. ``shown``:
+    by log what was proven and is to be fetched once more, from whoever has it.
+    """
+
+    cut: dict[tuple[bytes, LogName], tuple[Place, Place, list[LogEnd]]] = field(factory=dict)
+    shown: dict[LogName, dict[int, bytes]] = field(factory=dict)
+
+    def shown_from(self, log: LogName, first: int) -> dict[int, bytes]:
+        """Hashes of entries from ``first`` on; what is before is forgotten."""
+        left = {sequence: digest for sequence, digest in self.shown.pop(log, {}).items() if sequence >= first}
+        if left:
+            self.shown[log] = left
+        return left
 
 
 class Walk:
     """I go along a log as one supplier gives it, and hand on what is proven.
 
-    ``opens`` says whether an entry can be opened here. ``after`` is what is known of the log, ``first`` the entry to
-    begin with.
+    ``start`` is the entry to begin with, and what is known of the log. ``opens`` says whether an entry can be opened
+    here. ``noted`` is what former walks have left behind.
     """
 
     log = Logger()
 
     def __init__(
-        self, fetch: Fetch, holder: bytes, goal: Goal, first: int, after: LogEnd, opens: Callable[[Entry], bool]
+        self,
+        fetch: Fetch,
+        holder: bytes,
+        goal: Goal,
+        start: Place,
+        opens: Callable[[Entry], bool],
+        noted: Noted | None = None,
     ) -> None:
         self._fetch = partial(fetch, holder, goal.log)
         self._goal = goal
         self._signed = {sequence: set(hashes) for sequence, hashes in goal.signed.items()}
         self._last = max(self._signed, default=0)
         self._opens = opens
-        self._begin = self._next = (first, after)
+        self._begin = self._next = self._origin = start
         """From where on nothing is proven, and what is asked for next: an entry, and what is known before it."""
         self._kept: list[Link] = []
         self._notes: list[LogEnd] = []
         self._shown = 0
         """What is fetched once more: up to here it has led to a head."""
         self._unreadable = 0
+        self._noted, self._whose = noted or Noted(), (holder, goal.log)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        for sequence, digest in self._noted.shown_from(self._goal.log, self.position).items():
+            if sequence <= self._goal.wanted:
+                self._signed.setdefault(sequence, set()).add(digest)
+        origin, begin, notes = self._noted.cut.pop(self._whose, (None, self._begin, []))
+        # What a head leads to that was not known then is taken first.
+        is_open = bool(notes) and not any(begin[0] <= one <= notes[-1].sequence for one in self._signed)
+        if origin == self._origin and is_open:
+            self._begin, self._notes = begin, notes
+            self._next = (notes[-1].sequence + 1, notes[-1])
+
+    def _is_cut(self) -> None:
+        notes = [*self._notes, *([self._next[1]] if self._kept else [])]
+        if notes and self.position > self._shown:
+            self._noted.cut[self._whose] = (self._origin, self._begin, notes)
 
     @property
     def position(self) -> int:
@@ -105,6 +153,8 @@ class Walk:
     async def _ask(self) -> list[Link]:
         first, after = self._next
         got = await outcome(self._fetch(first))
+        if got.error is not None:
+            self._is_cut()
         if got.error is not None or not got.value:
             return []
         links = chain_of(got.value, self._goal.log)
@@ -136,10 +186,10 @@ class Walk:
         self._unreadable = 0 if is_open else self._unreadable + sum(one.size for one in links)
         return self._unreadable <= MOST_UNREADABLE
 
-    def _handed_on(self, proven: LogEnd | Link) -> list[Link]:
+    def _handed_on(self, proven: Link) -> list[Link]:
         found = [one for one in self._kept if one.sequence <= min(proven.sequence, self._goal.wanted)]
         self._kept = [one for one in self._kept if one.sequence > proven.sequence]
-        self._begin = (proven.sequence + 1, LogEnd(proven.sequence, proven.hash))
+        self._begin = self._origin = (proven.sequence + 1, LogEnd(proven.sequence, proven.hash))
         if proven.sequence >= self._goal.wanted:
             self._last = 0
         return found
@@ -157,5 +207,7 @@ class Walk:
     def _once_more(self, proven: Link) -> None:
         for note in self._notes:
             self._signed.setdefault(note.sequence, set()).add(note.hash)
+        if self._goal.is_proven:
+            self._noted.shown.setdefault(self._goal.log, {}).update((one.sequence, one.hash) for one in self._notes)
         self._shown, self._notes, self._kept = proven.sequence, [], []
         self._next = self._begin

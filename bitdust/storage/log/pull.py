@@ -22,6 +22,7 @@ from bitdust.storage.log.held_up import HeldLogs, HeldUp
 from bitdust.storage.log.missing import Missing, check_complete, losses, note_losses
 from bitdust.storage.log.others import OtherDevices
 from bitdust.storage.log.outdated import come_back, places_of_unheard
+from bitdust.storage.log.proof import Noted
 from bitdust.storage.log.recovery import LogRecovery, Reader
 from bitdust.storage.log.replica import KeyLog, note_holdings
 from bitdust.storage.log.requests import LogRequests, ask_online
@@ -79,6 +80,7 @@ class LogPull:
         self._me = around.me
         self._ports = ports
         self._requests = LogRequests(writer.logs, ports)
+        self._noted = Noted()
         self.heard: set[bytes] = set()
         """Suppliers whose heads were seen since the catalog was opened."""
         self._listed: dict[bytes, list[Head]] = {}
@@ -228,7 +230,7 @@ class LogPull:
         return self.lacking - {one.device for one in self.held_up.rows()}
 
     def _recovery(self, one: KeyLog) -> LogRecovery:
-        return LogRecovery(self._catalog, self._writer.logs, one.key, self._requests.entries)
+        return LogRecovery(self._catalog, self._writer.logs, one.key, self._requests.entries, self._noted)
 
     def _reader(self, one: KeyLog, heard: Heard) -> Reader:
         family, learnt = self._ports.family(), int(self._calendar.stamp() * 1000)

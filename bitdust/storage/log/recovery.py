@@ -24,7 +24,7 @@ from bitdust.storage.catalog.guests import of_guest
 from bitdust.storage.log.access import LogAccess
 from bitdust.storage.log.held_up import HeldUp
 from bitdust.storage.log.missing import Missing
-from bitdust.storage.log.proof import Fetch, Goal, Walk
+from bitdust.storage.log.proof import Fetch, Goal, Noted, Walk
 from bitdust.storage.log.seen import SeenHead, by_device
 from bitdust.storage.log.taking import Unusable, can_open, check_start, insert_what_applies, open_one
 from bitdust.wire.encoding import WireError
@@ -68,11 +68,12 @@ class LogRecovery:
 
     log = Logger()
 
-    def __init__(self, catalog: Catalog, access: LogAccess, key: str, fetch: Fetch) -> None:
+    def __init__(self, catalog: Catalog, access: LogAccess, key: str, fetch: Fetch, noted: Noted | None = None) -> None:
         self._catalog = catalog
         self._access = access
         self._key = key
         self._fetch = fetch
+        self._noted = noted
         self._can_open = partial(can_open, access, key)
         self._reader, self._rebuilds = Reader(), False
         self._told: dict[bytes, tuple[int, bytes]] = {}
@@ -198,7 +199,7 @@ class LogRecovery:
         """Whether a supplier gives the snapshot with which a log begins by its head, and that leads to it."""
         if one.holder is None:
             return False
-        walk = Walk(self._fetch, one.holder, Goal.by(one, [one]), one.head.first or 1, LogEnd(), self._can_open)
+        walk = Walk(self._fetch, one.holder, Goal.by(one, [one]), (one.head.first or 1, LogEnd()), self._can_open)
         try:
             opened = self._opened((await walk.more())[:1])
             if opened:
@@ -224,7 +225,8 @@ class LogRecovery:
         asked = (holder, device, goal.log.scope, self._first(one), one.proven)
         if asked in self._silent:
             return 0
-        walk = Walk(self._fetch, holder, goal, self._first(one), self._catalog.end(self._key, device), self._can_open)
+        end = self._catalog.end(self._key, device)
+        walk = Walk(self._fetch, holder, goal, (self._first(one), end), self._can_open, self._noted)
         try:
             while is_fine and (links := await walk.more()):
                 for some in _by_size(links):

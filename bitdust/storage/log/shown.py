@@ -32,7 +32,7 @@ async def is_shown(
     if highest is None or highest.end < entry.sequence:
         return False
     goal = Goal.by(highest, heads)
-    walk = Walk(requests.entries, supplier, goal, entry.sequence, LogEnd(), opens)
+    walk = Walk(requests.entries, supplier, goal, (entry.sequence, LogEnd()), opens)
     try:
         links = await walk.more()
     except WireError as error:

@@ -22,6 +22,7 @@ from bitdust.storage.catalog.view import CatalogView
 from bitdust.storage.keeping.disposal import Disposal
 from bitdust.storage.log.access import SharedLogs
 from bitdust.storage.log.outdated import come_back, note_outdated, start_over
+from bitdust.storage.log.proof import Noted
 from bitdust.storage.log.recovery import LogRecovery, Merged, Reader
 from bitdust.storage.log.requests import LogRequests
 from bitdust.storage.log.seen import Heard, SeenHead
@@ -123,6 +124,7 @@ class SharedCatalog:
     def __init__(self, around: Connected, shared: Shared) -> None:
         world = around.world
         self.shared = shared
+        self._noted = Noted()
         name = f"{shared.owner.hex()}-{shared.alias}"
         folder: Path = world.home / FOLDER
         self.catalog = Catalog(world, folder / f"{name}.db", prepare=start_over)
@@ -199,7 +201,7 @@ class SharedCatalog:
             if answer.error is not None:
                 self.log.info("a supplier of {who} says nothing: {e}", who=self.shared.key_id, e=answer.error)
         heard.heads = {key: self._of_key(key, heads) for key in access.readable_keys()}
-        recoveries = {key: LogRecovery(self.catalog, access, key, requests.entries) for key in heard.heads}
+        recoveries = {key: LogRecovery(self.catalog, access, key, requests.entries, self._noted) for key in heard.heads}
         for key, recovery in recoveries.items():
             is_outdated = await recovery.is_outdated(heard.heads[key], self._reader(heard, key))
             if is_outdated and self.writing.is_quiet:  # something may have been stored while suppliers were asked
