@@ -33,6 +33,8 @@ from bitdust.surroundings import Connected
 from bitdust.wire.names import GROUP_PREFIX
 from bitdust.wire.records import Head
 
+Readings = Sequence[tuple[str, LogRecovery, Reader]]
+
 
 class Pulled(Enum):
     """How a comparison ended. OUTDATED: other devices' logs begin later now than where this node stopped reading."""
@@ -102,12 +104,13 @@ class LogPull:
         known = await self._add_known_heads(logs, heard) if not recovered or waits else []
         mine = self._me.device.id
         taken = any(highest(heard.heads[one.key], mine) > one.end(mine).sequence for one in logs)
-        if recovered and await self._is_outdated(logs, heard):
+        readings = [(one.key, self._recovery(one), self._reader(one, heard)) for one in logs]
+        if recovered and await self._is_outdated(readings, heard):
             if not waits:
                 await self._say_places_again(logs, heard)
             await self._note(logs, heard, 0, is_merged=False)
             return Pulled.OUTDATED
-        entries = await self._recover(logs, heard, self._me.awaits(STARTED_OVER))
+        entries = await self._recover(readings, heard, self._me.awaits(STARTED_OVER))
         if entries:
             self.grown_at = self._world.clock.seconds()
         await self._note(logs, heard, entries)
@@ -241,21 +244,20 @@ class LogPull:
         recovered, resting = is_recovered(self._catalog.read), self.held_up.resting(one.key)
         return Reader(self._me.device.id, learnt, self._compared.was_here, may_be_safe, recovered, resting)
 
-    async def _is_outdated(self, logs: Sequence[KeyLog], heard: Heard) -> bool:
-        for one in logs:
-            if await self._recovery(one).is_outdated(heard.heads[one.key], self._reader(one, heard)):
+    async def _is_outdated(self, readings: Readings, heard: Heard) -> bool:
+        for key, recovery, reader in readings:
+            if await recovery.is_outdated(heard.heads[key], reader):
                 return True
         return False
 
-    async def _recover(self, logs: Sequence[KeyLog], heard: Heard, accept_loss: bool) -> int:
+    async def _recover(self, readings: Readings, heard: Heard, accept_loss: bool) -> int:
         entries, missing, known = 0, list[tuple[str, Missing]](), losses(self._catalog.read)
         held_up, resting = list[HeldUp](), list[HeldUp]()
-        for one in logs:
-            reader = self._reader(one, heard)
-            merged = await self._recovery(one).recover(heard.heads[one.key], reader)
+        for key, recovery, reader in readings:
+            merged = await recovery.recover(heard.heads[key], reader)
             entries += merged.entries
-            lost = [some for some in merged.missing if some.last > known.get((one.key, some.device), 0)]
-            missing += [(one.key, some) for some in lost]
+            lost = [some for some in merged.missing if some.last > known.get((key, some.device), 0)]
+            missing += [(key, some) for some in lost]
             held_up += merged.held_up.values()
             resting += reader.resting.values()
         await self.held_up.note(held_up, [some for some in held_up if some not in resting])

@@ -82,6 +82,8 @@ class LogRecovery:
         """Who has just given nothing that is proven of a device's log, by its scope, from an entry on."""
         self._newer: dict[bytes, HeldUp] = {}
         """What somebody gave as a newer program's, and may have made up: others may give what can be read."""
+        self._begins: dict[bytes, HeldUp] = {}
+        """Snapshots with which logs begin behind a gap, as `is_outdated` has found them, where none can be read."""
 
     async def recover(self, heads: Sequence[SeenHead], reader: Reader | None = None) -> Merged:
         """Merge all entries up to the highest heads; what no supplier gave is named. What was fetched is kept."""
@@ -124,9 +126,10 @@ class LogRecovery:
                 continue
             if self._end(device) < one.end and device not in merged.held_up:
                 await self._up_to(one, by_height, heads, merged)
-        reached, newer = self._end(device), self._newer.pop(device, None)
-        if newer is not None and reached < newer.sequence:
-            merged.held_up.setdefault(device, newer)
+        reached = self._end(device)
+        for held_up in (self._newer.pop(device, None), self._begins.get(device)):
+            if held_up is not None and reached < held_up.sequence:
+                merged.held_up.setdefault(device, held_up)
         if device in merged.held_up:
             return
         target = max((one.end for one in by_height if self._is_in_scope(one, by_height)), default=0)
@@ -163,7 +166,7 @@ class LogRecovery:
         for holder in dict.fromkeys(seen.holder for seen in in_scope if seen.holder is not None):
             if self._end(device) >= one.end or device in merged.held_up or self._is_behind_gap(one):
                 return
-            if rests is not None and rests.sequence == self._first(one):
+            if rests is not None and rests.sequence in (self._first(one), self._begin(one)):
                 merged.held_up[device] = rests
                 return
             merged.entries += await self._from(holder, one, goal, merged)
@@ -173,7 +176,11 @@ class LogRecovery:
         begin with that."""
         after = self._end(one.head.device) + 1
         goes_on = self._is_read_on(one) or (self._rebuilds and not self._is_behind_gap(one))
-        return after if goes_on else max(after, one.head.first or 1)
+        return after if goes_on else self._begin(one)
+
+    def _begin(self, one: SeenHead) -> int:
+        """Which entry of a log somebody gives who has nothing of before its snapshot."""
+        return max(self._end(one.head.device) + 1, one.head.first or 1)
 
     def _is_read_on(self, one: SeenHead) -> bool:
         return self._is_doubted(one.head.device) or self._reader.was_here(one.head.device)
@@ -188,8 +195,12 @@ class LogRecovery:
         return is_gap and self._reader.may_be_safe(one.head.device, begin)
 
     async def is_outdated(self, heads: Iterable[SeenHead], reader: Reader) -> bool:
-        """Whether the catalog is to be built again: such a log is given by somebody, so that it can be."""
+        """Whether the catalog is to be built again: such a log is given by somebody, so that it can be.
+
+        One that begins with what cannot be taken over now is held up, by what `recover` says after this.
+        """
         self._read_for(reader)
+        self._begins = {}
         for one in [one for one in heads if one.proven and self._is_behind_gap(one)]:
             if await self._is_begun(one):
                 return True
@@ -197,15 +208,21 @@ class LogRecovery:
 
     async def _is_begun(self, one: SeenHead) -> bool:
         """Whether a supplier gives the snapshot with which a log begins by its head, and that leads to it."""
+        device, begin, rests = one.head.device, one.head.first or 1, self._reader.resting.get(one.head.device)
         if one.holder is None:
             return False
-        walk = Walk(self._fetch, one.holder, Goal.by(one, [one]), (one.head.first or 1, LogEnd()), self._can_open)
+        if rests is not None and rests.sequence == begin:
+            self._begins[device] = rests
+            return False
+        walk = Walk(self._fetch, one.holder, Goal.by(one, [one]), (begin, LogEnd()), self._can_open)
         try:
             opened = self._opened((await walk.more())[:1])
             if opened:
                 check_start(opened[0])
         except BitDustError as error:
             self.log.warn("the snapshot of a supplier is refused: {error}", error=error)
+            if isinstance(error, Unusable | NewerEntry):
+                self._begins[device] = HeldUp.by(self._key, device, begin, error)
             return False
         return bool(opened)
 
