@@ -7,6 +7,7 @@ from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.core import Core
 from bitdust.storage.keeping.disposal import OTHERS_DELAY
 from bitdust.storage.keeping.reencode_rows import is_moved_all
+from bitdust.storage.log.compared import Compared
 from bitdust.storage.ports import Ports
 from bitdust.surroundings import Connected
 
@@ -94,10 +95,13 @@ class Placement:
         return [who for who in family.holders if who not in family.departing or self._ports.is_online(who)]
 
     def is_needed(self, position: int, supplier: bytes, former: bytes) -> bool:
-        """Whether a former supplier has pieces of a place that its supplier has not; unknown counts as yes."""
+        """Whether a former supplier has pieces of a place that its supplier has not; unknown counts as yes, and so does
+        a log that is not read to its end: it may name pieces that only the former one has."""
         core = self._core()
         if core is None:
             return self.has_data()
+        if former != supplier and Compared(core.catalog, core.calendar).unread_keys():
+            return True
         return figures.holds_what_lacks(core.catalog.read, supplier, former)
 
     def is_logged_at(self, supplier: bytes) -> bool:
@@ -165,9 +169,13 @@ class Placement:
         core, family = self._core(), self._ports.family()
         if core is None or family is None:
             return not self.has_data()
-        heard = since is None or core.log_replicas.is_alone_everywhere() or self._is_a_month_ago(core, since)
+        heard = since is None or self._are_others_heard(core, since)
         return heard and core.log_replicas.is_safe() and is_moved_all(core.catalog.read, family.n)
 
-    def _is_a_month_ago(self, core: Core, since: float) -> bool:
-        now = core.calendar.now() if core.calendar.is_begun else self._wall()
-        return now - since >= OTHERS_DELAY / 1000
+    def _are_others_heard(self, core: Core, since: float) -> bool:
+        """Whether all was read that others have written, where there are others a month after a moment."""
+        compared = Compared(core.catalog, core.calendar)
+        if core.log_replicas.is_alone_everywhere() or not core.calendar.is_begun:
+            is_past = core.log_replicas.is_alone_everywhere() or self._wall() - since >= OTHERS_DELAY / 1000
+            return is_past and not compared.unread_keys()
+        return min(compared.read_at().values(), default=0) - since >= OTHERS_DELAY / 1000

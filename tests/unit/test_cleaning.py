@@ -107,7 +107,7 @@ class CleaningTests(TestCase):
             database.execute("INSERT INTO packs VALUES(?, 'master', 1, 4, x'', x'', x'', ?, 0, 4, 1, 0)", values)
             database.execute("INSERT INTO pieces VALUES(?, 0, 1, ?, ?, NULL)", (pack, PieceState.KEPT, who))
             database.execute("INSERT INTO tombstones VALUES(?, 'master', 1, ?, ?, 0)", (pack.hex(), device, sequence))
-        due = disposal.deletable(database, who, {("master", device): 5}, disposal.Latest(0))
+        due = disposal.deletable(database, who, {("master", device): 5}, disposal.Latest({}))
         self.assertEqual(due, [bytes([3]) * 16])
 
     def test_nothing_goes_before_it_is_safe_to_say(self) -> None:

@@ -94,8 +94,17 @@ class ResizedTests(OtherDeviceCase):
         self.since = self.node.world.wall()
 
     def there_is_another(self) -> None:
-        self.second().create("theirs")
+        other = self.second()
+        other.create("theirs")
+        self.node.me.replace_document(other.me.document)
         self.node.pass_time(1)
+        self.core.log_replicas.pull_again()
+        self.node.pass_time(5)
+
+    def pass_a_month(self) -> None:
+        """And all is compared at its end."""
+        for _ in range(5):
+            self.node.pass_time(6.5 * 86_400, 6.5 * 86_400)
         self.core.log_replicas.pull_again()
         self.node.pass_time(5)
 
@@ -110,8 +119,7 @@ class ResizedTests(OtherDeviceCase):
         """With another device a month must pass; where nobody is to go, nothing."""
         self.there_is_another()
         self.assertEqual((self.is_resized(self.since), self.is_resized(None)), (False, True))
-        for _ in range(5):
-            self.node.pass_time(6.5 * 86_400, 6.5 * 86_400)
+        self.pass_a_month()
         self.assertTrue(self.is_resized(self.since))
 
     def test_a_clock_that_leaps(self) -> None:
@@ -122,8 +130,7 @@ class ResizedTests(OtherDeviceCase):
         self.node.ahead = -86_400
         self.assertFalse(self.is_resized(self.since))
         self.node.ahead = 0
-        for _ in range(5):
-            self.node.pass_time(6.5 * 86_400, 6.5 * 86_400)
+        self.pass_a_month()
         self.assertTrue(self.is_resized(self.since))
 
     def test_a_moment_is_past(self) -> None:

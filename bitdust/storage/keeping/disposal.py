@@ -2,11 +2,12 @@
 
 Pieces are deleted at suppliers only after enough of them hold the tombstone of their pack, and nothing that is held
 needs it (`bitdust.storage.catalog.held`). Where other devices of mine may be building on it unheard, pieces stay for
-30 days more.
+30 days more, and until all logs were read to their ends after that: thirty days in which something that another one
+has written is held up, or not given, say nothing.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PackState, PieceState
 from bitdust.storage.catalog.held import LIVING, NEEDED
+from bitdust.storage.log.compared import Compared
 from bitdust.storage.log.replicas import LogReplicas
 from bitdust.storage.pieces.local_copies import drop_data
 from bitdust.storage.pieces.spool import Spool
@@ -124,9 +126,9 @@ class DeleteOrders:
         self, around: Connected, catalog: Catalog, replicas: LogReplicas, ports: Ports, calendar: Calendar
     ) -> None:
         self._world = around.world
-        self._calendar = calendar
         self._catalog = catalog
         self._replicas = replicas
+        self._compared = Compared(catalog, calendar)
         self._me = around.me
         self._ports = ports
         self._last_orders: dict[bytes, int] = {}
@@ -164,8 +166,9 @@ class DeleteOrders:
 
     def _latest(self) -> "Latest":
         """Of keys under which others may be building on something unheard: before when it must have been given up."""
-        before, keys = int(self._calendar.now() * 1000) - OTHERS_DELAY, self._replicas.others.guest_keys()
-        return Latest(before, None if not self._replicas.is_alone() else frozenset(keys))
+        before = {key: moment * 1000 - OTHERS_DELAY for key, moment in self._compared.read_at().items()}
+        keys = self._compared.unread_keys() | self._replicas.others.guest_keys()
+        return Latest(before, None if not self._replicas.is_alone() else keys)
 
     def _of_others(self, database: sqlite3.Connection, packs: list[bytes]) -> set[bytes]:
         """Those that another device of mine has given up, which may be stolen: my RSA key does not vouch for that."""
@@ -199,14 +202,16 @@ class DeleteOrders:
 
 @frozen
 class Latest:
-    """Tombstones under these ``keys``, all for None, must have been written ``before`` (milliseconds); others not."""
+    """Tombstones under these ``keys``, all for None, must have been written ``before``, in milliseconds by key: never
+    where nothing is said of that. Others need not."""
 
-    before: int
+    before: Mapping[str, int]
     keys: frozenset[str] | None = frozenset()
 
     def allows(self, key: str, time: int) -> bool:
         """Whether a tombstone is old enough."""
-        return time <= self.before or (self.keys is not None and key not in self.keys)
+        before = self.before.get(key)
+        return (before is not None and time <= before) or (self.keys is not None and key not in self.keys)
 
 
 def deletable(database: sqlite3.Connection, supplier: bytes, safe: Safe, latest: Latest) -> list[bytes]:

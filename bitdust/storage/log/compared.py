@@ -1,20 +1,31 @@
-"""When the logs of each device were last compared with what suppliers list, and were known to their ends."""
+"""When the logs of each device were last compared with what suppliers list, and were known to their ends.
+
+By key it is kept as well since when something that counts is not read: what stands there may build on anything that is
+given up meanwhile.
+"""
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
+
+from attrs import evolve
 
 from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import meta, set_meta
+from bitdust.storage.log.access import LogAccess
+from bitdust.storage.log.held_up import HeldUp
+from bitdust.storage.log.missing import losses
+from bitdust.storage.log.seen import Heard, SeenHead
 from bitdust.wire.encoding import WireError, decode, encode
+from bitdust.wire.records import Family
 
-COMPARED, BEHIND = "compared", "compared-behind"
+COMPARED, BEHIND, READ = "compared", "compared-behind", "compared-read"
 ASTRAY = 3_600
 """Seconds by which what was noted may be later than now: beyond that the clock was wrong then."""
 TOLD_FOR = 25 * 86_400
 """Seconds for which snapshots surely repeat deletions; the compaction leaves them out after thirty days."""
-MAX_NOTE = 64 * 1024
+MAX_NOTE, MAX_READ = 64 * 1024, 1024 * 1024
 MOST_BEHIND = 2048
 """Devices that the note names; one row has 22 bytes at most."""
 
@@ -35,6 +46,63 @@ class Compared:
         last, behind = _noted(self._catalog.read)
         moment, now = behind.get(device, last), self._calendar.stamp()
         return bool(moment) and moment <= now + ASTRAY and now < moment + TOLD_FOR
+
+    async def note_read(self, keys: Collection[str], unread: Collection[str]) -> None:
+        """All logs of these keys were compared; of those that are ``unread`` something that counts is not known."""
+        now = int(self._calendar.now())
+
+        def note(database: sqlite3.Connection) -> None:
+            known = _read(database)
+            moments = {key: known.get(key, (0, False))[0] if key in unread else now for key in keys}
+            set_meta(database, READ, encode([[key, moments[key], int(key in unread)] for key in sorted(keys)]))
+
+        await self._catalog.change_quietly(note)
+
+    def read_at(self) -> dict[str, int]:
+        """By key when last all of its logs that counts was known here, in seconds of observed time.
+
+        What was given up thirty days before that is not built on by anything that is unheard."""
+        now = int(self._calendar.now())
+        return {key: min(moment, now) for key, (moment, _) in _read(self._catalog.read).items()}
+
+    def unread_keys(self) -> frozenset[str]:
+        """Keys of whose logs the last comparison has not read all that counts."""
+        return frozenset(key for key, (_, is_unread) in _read(self._catalog.read).items() if is_unread)
+
+
+def unread(
+    catalog: Catalog, access: LogAccess, heard: Heard, family: Family | None, held_up: Iterable[HeldUp]
+) -> set[str]:
+    """Keys of whose logs something that counts is not known: it is held up, or is not given and was safe, perhaps.
+
+    Where it is in the log of a device of the owner's, that is every key; a guest builds on packs of its own key alone.
+    What was given up, and what a device has written after its end, does not count.
+    """
+    lost, found = losses(catalog.read), set[str]()
+    heard = Heard(heard.suppliers, {key: list(_counted(access, heads)) for key, heads in heard.heads.items()})
+    lacking = [
+        (key, seen.head.device)
+        for key, heads in heard.heads.items()
+        for seen in heads
+        if seen.end > max(catalog.end(key, seen.head.device).sequence, lost.get((key, seen.head.device), 0))
+        and heard.may_be_safe(family, key, seen.head.device, seen.end)
+    ]
+    lacking += [(one.key, one.device) for one in held_up if one.key in heard.heads]
+    for key, device in lacking:
+        is_guest = any(access.guest(scope, device) is not None for scope in access.scopes(key))
+        found |= {key} if is_guest else heard.heads.keys()
+    return found
+
+
+def _counted(access: LogAccess, heads: Iterable[SeenHead]) -> Iterator[SeenHead]:
+    """Heads with what counts of each, or may count when the owner's newest document is here.
+
+    Where that has no room for all former devices, one that it does not name is one of those, which nobody can read.
+    """
+    forgets = bool(access.document.forgot_until)
+    for seen in heads:
+        is_known = forgets or seen.head.scope is not None or access.device(seen.signer) is not None
+        yield seen if is_known else evolve(seen, end=seen.head.sequence)
 
 
 def note_compared(
@@ -57,7 +125,7 @@ def note_compared(
 
 def forget_compared(database: sqlite3.Connection) -> None:
     """Inside a transaction: nothing of what was compared is here any more."""
-    database.execute("DELETE FROM meta WHERE name IN (?, ?)", (COMPARED, BEHIND))
+    database.execute("DELETE FROM meta WHERE name IN (?, ?, ?)", (COMPARED, BEHIND, READ))
 
 
 def _noted(database: sqlite3.Connection) -> tuple[int, dict[bytes, int]]:
@@ -69,3 +137,13 @@ def _noted(database: sqlite3.Connection) -> tuple[int, dict[bytes, int]]:
     except WireError:
         return 0, {}
     return int(meta(database, COMPARED) or b"0"), dict(rows)
+
+
+def _read(database: sqlite3.Connection) -> Mapping[str, tuple[int, bool]]:
+    """By key when all was read, and whether something is not now. Where the note cannot be read nothing was."""
+    kept = meta(database, READ)
+    try:
+        rows: Any = decode(kept, MAX_READ) if kept is not None else []
+    except WireError:
+        return {}
+    return {key: (moment, bool(is_unread)) for key, moment, is_unread in rows}

@@ -17,7 +17,7 @@ from bitdust.replication import are_enough, places_heard
 from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.database import RECOVERING, meta, set_meta
 from bitdust.storage.catalog.whereabouts import OTHERS_WROTE
-from bitdust.storage.log.compared import Compared, note_compared
+from bitdust.storage.log.compared import Compared, note_compared, unread
 from bitdust.storage.log.held_up import HeldLogs, HeldUp
 from bitdust.storage.log.missing import Missing, check_complete, losses, note_losses
 from bitdust.storage.log.others import OtherDevices
@@ -263,6 +263,8 @@ class LogPull:
         await self.held_up.note(held_up, [some for some in held_up if some not in resting])
         self.lacking = frozenset(some.device for _, some in missing)
         family = self._ports.family()
+        lacking = unread(self._catalog, self._writer.logs, heard, family, self.held_up.rows())
+        await self._compared.note_read(heard.heads.keys(), lacking)
         waited = [some for key, some in missing if heard.may_be_safe(family, key, some.device, some.first)]
         check_complete(waited, accept_loss)
         if missing and accept_loss:

@@ -1,0 +1,208 @@
+"""What others have written and this device has not read may build on what it gives up: that stays until it was read."""
+
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.crypt.keyring import MASTER
+from bitdust.identity.document import OPEN_END
+from bitdust.storage.log import recovery
+from bitdust.storage.log.compared import unread
+from bitdust.storage.log.held_up import HeldUp
+from bitdust.storage.log.seen import Heard, SeenHead
+from bitdust.storage.log.taking import Unusable
+from bitdust.wire.encoding import WireError
+from bitdust.wire.records import Family, Head
+from tests.unit.storage_kit import random_file
+from tests.unit.test_held_up import HeldUpCase
+
+DAY = 86_400
+MINE, GUEST, NOBODY, TAG = b"m" * 8, b"g" * 8, b"n" * 8, b"t" * 16
+FAMILY = Family(bytes(32), 1, 2, 4, 0, [bytes([number]) * 32 for number in range(4)])
+KEPT, GONE = [1, 1, 1, 1], [0, 0, 0, 0]
+
+
+class UnheardCase(HeldUpCase):
+    """Two devices, of which the first one has stored a file."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.running = [self.node, self.other]
+        self.data = random_file(self.base / "file", 200_000)
+        self.node.upload(self.base / "file", "file")
+        self.compare(self.other)
+        self.compare()
+
+    def unread(self, error: Exception) -> Any:
+        """While this holds the first device cannot read what the other one writes from now on."""
+        device, original = self.other.me.device.id, recovery.open_one
+        end = self.core.catalog.end(MASTER, device).sequence
+
+        def open_one(entry: Any, secrets: Any, known: int) -> Any:
+            if entry.device == device and entry.sequence > end:
+                raise error
+            return original(entry, secrets, known)
+
+        return mock.patch.object(recovery, "open_one", open_one)
+
+    def delete(self) -> None:
+        self.node.delete("file")
+        self.node.pass_time(60)
+        self.compare(self.other)
+
+    def stop_other(self) -> None:
+        """It has read everything, and would say itself what is to go."""
+        self.other.stop()
+        self.running.remove(self.other)
+
+    def days(self, days: int) -> None:
+        for _ in range(days):
+            self.node.clock.advance(DAY)
+            for one in self.running:
+                one.storage.core.log_replicas.pull_again()
+                one.pass_time(20, 5.0)
+        self.node.pass_time(4000, 20.0)
+
+    def came_back(self) -> bytes:
+        self.other.download("theirs", self.base / "back")
+        return (self.base / "back" / "theirs").read_bytes()
+
+
+class DeletedTests(UnheardCase):
+    def test_what_a_held_up_log_builds_on(self) -> None:
+        """It stays for as long as the log is held up, and afterwards, since it is needed."""
+        with self.unread(Unusable("bad-field", "what a newer program says")):
+            self.other.upload(self.base / "file", "theirs")
+            self.compare()
+            self.delete()
+            self.days(34)
+            self.assertEqual((len(self.held()), self.pieces()), (1, KEPT))
+        self.node.pass_time(7 * 3600, 600.0)
+        self.days(1)
+        self.assertEqual((self.held(), self.pieces(), self.came_back()), ([], KEPT, self.data))
+
+    def test_what_is_not_given(self) -> None:
+        """So it is where suppliers list what they do not give."""
+        with self.unread(WireError("broken-chain", "not given")):
+            self.other.upload(self.base / "file", "theirs")
+            self.compare()
+            self.delete()
+            self.days(34)
+            self.assertEqual(self.core.log_replicas.machine.state, "NO_INFO")
+        self.assertEqual((self.pieces(), self.came_back()), (KEPT, self.data))
+
+    def test_all_was_read(self) -> None:
+        """Where the log was read in the end, and needs nothing of it, it goes a month after it was given up."""
+        self.write_all()
+        with self.broken():
+            self.delete()
+            self.stop_other()
+            self.days(34)
+            self.assertEqual(self.pieces(), KEPT)
+        self.node.pass_time(7 * 3600, 600.0)
+        self.days(1)
+        self.assertEqual((self.held(), self.pieces()), ([], GONE))
+
+    def test_a_device_whose_end_is_said(self) -> None:
+        """What a revoked device has written behind its end is no reason to wait; where it has none yet, it is."""
+        self.write_all()
+        with self.broken():
+            self.delete()
+            self.stop_other()
+            end = self.core.catalog.end(MASTER, self.other.me.device.id).sequence
+            self.revoke(OPEN_END)
+            self.days(34)
+            self.assertEqual(self.pieces(), KEPT)
+            self.revoke(end)
+            self.days(1)
+        self.assertEqual(self.pieces(), GONE)
+
+    def revoke(self, sequence: int) -> None:
+        document = self.node.me.document
+        gone = [
+            evolve(one, revoked=document.revision, sequence=sequence) if one.id == self.other.me.device.id else one
+            for one in document.devices
+        ]
+        self.node.me._document = evolve(document, devices=tuple(gone))
+
+
+class DismissedTests(UnheardCase):
+    """Whether somebody who may hold what only an unread log names can go."""
+
+    def test_a_former_supplier(self) -> None:
+        """It is needed while a log is held up."""
+        place = self.node.storage.placement
+        who = self.around.suppliers[0].fingerprint
+        self.assertFalse(place.is_needed(0, who, b"f" * 32))
+        self.write_all()
+        with self.broken():
+            self.compare()
+            self.assertEqual((place.is_needed(0, who, b"f" * 32), place.is_needed(0, who, who)), (True, False))
+        self.node.pass_time(7 * 3600, 600.0)
+        self.compare()
+        self.assertFalse(place.is_needed(0, who, b"f" * 32))
+
+    def test_another_size(self) -> None:
+        """A month in which a log was held up says nothing of the size for which others have stored."""
+        since, place = self.node.world.wall(), self.node.storage.placement
+        self.write_all()
+        with self.broken():
+            self.compare()
+            self.days(34)
+            self.assertFalse(place.is_resized(since))
+        self.node.pass_time(7 * 3600, 600.0)
+        self.compare()
+        self.assertTrue(place.is_resized(since))
+
+
+class UnreadTests(SynchronousTestCase):
+    """Under which keys something is not read, by what four suppliers list, of whom two are enough."""
+
+    def setUp(self) -> None:
+        self.known, self.forgot_until = 5, 0
+
+    def unread(self, *listed: tuple[int, SeenHead], held_up: tuple[HeldUp, ...] = ()) -> set[str]:
+        access: Any = SimpleNamespace(
+            document=SimpleNamespace(forgot_until=self.forgot_until),
+            device=lambda ident: ident if ident == MINE else None,
+            guest=lambda scope, ident: ident if (scope, ident) == (TAG, GUEST) else None,
+            scopes=lambda key: [TAG] if key == "shared" else [None],
+        )
+        end = SimpleNamespace(sequence=self.known)
+        database = SimpleNamespace(execute=lambda *of: SimpleNamespace(fetchone=lambda: None))
+        catalog: Any = SimpleNamespace(end=lambda key, device: end, read=database)
+        heads: dict[str, list[SeenHead]] = {MASTER: [], "shared": []}
+        for place, seen in listed:
+            heads["shared" if seen.head.scope else MASTER].append(evolve(seen, holder=FAMILY.suppliers[place]))
+        return unread(catalog, access, Heard(set(FAMILY.suppliers), heads), FAMILY, held_up)
+
+    def head(self, device: bytes, sequence: int, scope: bytes | None = None, is_known: bool = True) -> SeenHead:
+        head = Head(bytes(32), device, sequence, bytes(32), 0, None, None, scope)
+        return SeenHead(head, None, is_known, signer=device, end=sequence if is_known else 0)
+
+    def test_what_may_have_been_safe(self) -> None:
+        """What so few list that it was never safe is nothing to wait for, nor what is known."""
+        new, old = self.head(MINE, 6), self.head(MINE, 5)
+        self.assertEqual(self.unread((0, new), (1, new), (2, new), (3, old)), {MASTER, "shared"})
+        self.assertEqual(self.unread((0, new), (1, new), (2, old), (3, old)), set())
+        self.assertEqual(self.unread((0, old), (1, old), (2, old), (3, old)), set())
+
+    def test_a_device_that_nobody_has_named(self) -> None:
+        """The log of a device that my document does not name yet is waited for; not where that names some no more."""
+        new = self.head(NOBODY, 6, is_known=False)
+        self.assertEqual(self.unread((0, new), (1, new), (2, new)), {MASTER, "shared"})
+        self.forgot_until = 3
+        self.assertEqual(self.unread((0, new), (1, new), (2, new)), set())
+
+    def test_what_is_held_up(self) -> None:
+        """It counts, whoever lists it: there it is."""
+        self.assertEqual(self.unread(held_up=(HeldUp(MASTER, MINE, 6, "why"),)), {MASTER, "shared"})
+
+    def test_a_guest(self) -> None:
+        """A guest's log says something of its own key alone."""
+        new, held_up = self.head(GUEST, 6, TAG), (HeldUp("shared", GUEST, 6, "why"),)
+        self.assertEqual(self.unread((0, new), (1, new), (2, new)), {"shared"})
+        self.assertEqual(self.unread(held_up=held_up), {"shared"})
