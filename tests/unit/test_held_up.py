@@ -175,7 +175,6 @@ class HeldUpTests(HeldUpCase):
         self.node.pass_time(5)
         self.assertEqual(self.names(), ["before", "mine", *OURS])
         self.assertEqual(self.core.log_replicas.machine.state, "IN_SYNC!")
-        print(self.held_by(0, self.other.me.device.id), self.held())
         [row] = self.held()
         self.assertIn("newer program", row.reason)
 
