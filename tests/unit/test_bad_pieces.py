@@ -226,10 +226,8 @@ class LossTests(SynchronousTestCase):
         self.node.wait(self.core.bad_pieces.admitted(self.who, [PieceRef(b"n" * 16, 1)]))
         self.assertEqual(self.core.audits.book.losses.suppliers(), [])
 
-    def test_former_suppliers_are_forgotten(self) -> None:
-        """How far somebody was is not remembered for ever."""
+    def test_no_turn_is_left_behind(self) -> None:
+        """Who has answered is waited for no more."""
         prover = self.core.audits.prover
         self.node.wait(prover.measure(self.who))
-        self.assertIn(self.who, prover._ways)
-        prover.keep([])
-        self.assertEqual((prover._ways, prover._turns._waiting), ({}, {}))
+        self.assertEqual(prover._turns._waiting, {})
