@@ -420,6 +420,17 @@ class PaceTests(ReencodingCase):
         self.node.pass_time(5)
         self.assertTrue(looks[-1] - looks[-2] < 5, looks)
 
+    def test_another_device_goes_on_to_the_end(self) -> None:
+        """A device that has taken the work over does not wait for the other one again because of what it has moved."""
+        self.upload(*(str(number) for number in range(2 * reencode_module.MOST_MOVING + 1)))
+        self.patch(reencode_module, "TAKE_OVER", 60.0)
+        self.patch(Node, "is_family_mine", lambda node: False)
+        self.resize(4)
+        self.node.pass_time(55)
+        self.assertEqual(self.schemes(), {2})
+        self.node.pass_time(45)
+        self.assertEqual((self.schemes(), self.node.storage.reencoding()["left"]), ({4}, 0))
+
     def test_another_device_waits(self) -> None:
         """A device that has not changed the family leaves the work to the one that has, until that rests for long."""
         self.upload("a", "b")

@@ -71,6 +71,8 @@ class Reencoder:
         self._reported: dict[str, int] = {}
         self._last_begun = self._reported_at = self._cleaned_at = self._fewer_at = -TAKE_OVER
         self.left = Left(0, 0)
+        self._found = self._ended = 0
+        """How many were left when they were last counted, and how many of mine have moved since then."""
         self.moved_packs, self.reason = 0, ""
         self.moved: Signal[[]] = Signal()
         queues.taken.connect(self._check)
@@ -168,9 +170,9 @@ class Reencoder:
         found: Found = await self._run_in_thread(
             self._catalog.read_apart, lambda database: find_packs(database, family.n, left_out)
         )
-        if found.left.packs < self.left.packs:
+        if self._found - found.left.packs > self._ended + len(self._moving):  # another device moves them
             self._fewer_at = now
-        self.left = found.left
+        self._found, self._ended, self.left = found.left.packs, 0, found.left
         if self._is_my_turn():
             self._waiting.extend(pack for pack in found.packs if pack not in self._moving)
         if not self._waiting:  # those that failed are tried again behind all others, however many they are
@@ -185,7 +187,8 @@ class Reencoder:
         return self._is_my_turn()
 
     def _is_my_turn(self) -> bool:
-        """Packs are moved by the device that changed the family, by another one when that rests for long."""
+        """Packs are moved by the device that changed the family, by another one when that rests for long: then by that
+        one to the end, unless the first one goes on with it."""
         return self._ports.is_family_mine() or self._clock.seconds() - self._fewer_at >= TAKE_OVER
 
     def _are_many(self) -> bool:
@@ -231,7 +234,7 @@ class Reencoder:
             self.moved_packs += 1
             self.reason = ""
             self.left = Left(max(0, self.left.packs - 1), self.left.bytes)
-            self._fewer_at = self._clock.seconds()
+            self._ended += 1
         self.look()
 
     # progress
