@@ -8,9 +8,11 @@ were read, and where they are stored.
 import sqlite3
 from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
 from bitdust.crypt.files import make_private_folder
 from bitdust.disk.disk import is_disk_trouble, own_disk_error
+from bitdust.wire.encoding import WireError, decode
 from bitdust.wire.errors import BitDustError
 
 FORMAT = 3
@@ -170,6 +172,17 @@ def meta(database: sqlite3.Connection, name: str) -> bytes | None:
     """One small value of this node."""
     row = database.execute("SELECT value FROM meta WHERE name=?", (name,)).fetchone()
     return bytes(row[0]) if row is not None else None
+
+
+def meta_rows(database: sqlite3.Connection, name: str, most: int) -> list[Any] | None:
+    """A small list of this node, encoded, of at most so many bytes: empty where there is none, None where what is kept
+    cannot be read."""
+    kept = meta(database, name)
+    try:
+        rows: list[Any] = decode(kept, most) if kept is not None else []
+    except WireError:
+        return None
+    return rows
 
 
 def set_meta(database: sqlite3.Connection, name: str, value: bytes) -> None:

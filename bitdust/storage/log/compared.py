@@ -6,18 +6,17 @@ given up meanwhile.
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
 
 from attrs import evolve
 
 from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.catalog import Catalog
-from bitdust.storage.catalog.database import meta, set_meta
+from bitdust.storage.catalog.database import meta, meta_rows, set_meta
 from bitdust.storage.log.access import LogAccess
 from bitdust.storage.log.held_up import HeldUp
 from bitdust.storage.log.missing import losses
 from bitdust.storage.log.seen import Heard, SeenHead
-from bitdust.wire.encoding import WireError, decode, encode
+from bitdust.wire.encoding import encode
 from bitdust.wire.records import Family
 
 COMPARED, BEHIND, READ = "compared", "compared-behind", "compared-read"
@@ -131,19 +130,13 @@ def forget_compared(database: sqlite3.Connection) -> None:
 def _noted(database: sqlite3.Connection) -> tuple[int, dict[bytes, int]]:
     """When all was compared, and for devices of whose logs something lacked when that was not so yet. Where the note
     cannot be read nothing was compared."""
-    kept = meta(database, BEHIND)
-    try:
-        rows: Any = decode(kept, MAX_NOTE) if kept is not None else []
-    except WireError:
+    rows = meta_rows(database, BEHIND, MAX_NOTE)
+    if rows is None:
         return 0, {}
     return int(meta(database, COMPARED) or b"0"), dict(rows)
 
 
 def _read(database: sqlite3.Connection) -> Mapping[str, tuple[int, bool]]:
     """By key when all was read, and whether something is not now. Where the note cannot be read nothing was."""
-    kept = meta(database, READ)
-    try:
-        rows: Any = decode(kept, MAX_READ) if kept is not None else []
-    except WireError:
-        return {}
+    rows = meta_rows(database, READ, MAX_READ) or []
     return {key: (moment, bool(is_unread)) for key, moment, is_unread in rows}

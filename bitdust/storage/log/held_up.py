@@ -7,7 +7,6 @@ start, which may be that of a program that knows better.
 
 import sqlite3
 from collections.abc import Collection, Iterable
-from typing import Any
 
 from attrs import astuple, frozen
 
@@ -15,9 +14,9 @@ from bitdust.automats.kernel import doubled
 from bitdust.crypt.writers import guest_device
 from bitdust.identity.document import OPEN_END
 from bitdust.storage.catalog.catalog import Catalog
-from bitdust.storage.catalog.database import meta, set_meta
+from bitdust.storage.catalog.database import meta_rows, set_meta
 from bitdust.surroundings import Connected
-from bitdust.wire.encoding import WireError, decode, encode
+from bitdust.wire.encoding import encode
 
 NOTE = "logs-held-up"
 FIRST, LONGEST = 60.0, 6 * 3600.0
@@ -60,18 +59,14 @@ class HeldLogs:
 
     def rows(self) -> list[HeldUp]:
         """All that is held up, as this disk remembers it; nothing where that cannot be read."""
-        kept = meta(self._catalog.read, NOTE)
-        try:
-            rows: Any = decode(kept, MAX_NOTE) if kept is not None else []
-        except WireError:
-            return []
-        return [HeldUp(*row) for row in rows]
+        return [HeldUp(*row) for row in meta_rows(self._catalog.read, NOTE, MAX_NOTE) or []]
 
     def is_any_of_mine(self) -> bool:
         """Whether the log of a device of mine is held up: what it has stored is not all known here."""
-        return any(map(self._is_mine, self.rows()))
+        return any(map(self.is_mine, self.rows()))
 
-    def _is_mine(self, one: HeldUp) -> bool:
+    def is_mine(self, one: HeldUp) -> bool:
+        """Whether it is in the log of a device of mine, and not of a guest's."""
         return self._me.document.device(one.device) is not None
 
     def resting(self, key: str) -> dict[bytes, HeldUp]:
@@ -87,7 +82,7 @@ class HeldLogs:
             self._rests[one.place] = self._clock.seconds() + doubled(FIRST, failures, LONGEST)
         known, seen = self.rows(), {(one.key, one.device) for one in found}
         left = [one for one in known if (one.key, one.device) not in seen and self._is_wanted(one)]
-        first = sorted([*found, *left], key=lambda one: (not self._is_mine(one), one.place))[:MOST_ROWS]
+        first = sorted([*found, *left], key=lambda one: (not self.is_mine(one), one.place))[:MOST_ROWS]
         rows = sorted(first, key=lambda one: one.place)
         self._keep_times({one.place for one in rows})
         if rows == known:

@@ -271,7 +271,7 @@ class LogPull:
             news = {(key, some.device): some.last for key, some in missing}
             await self._catalog.change(lambda database: note_losses(database, news))
             self.lacking = frozenset()
-        self.lacking |= {some.device for some in held_up if self._me.document.device(some.device) is not None}
+        self.lacking |= {some.device for some in held_up if self.held_up.is_mine(some)}
         return entries
 
     async def _say_places_again(self, logs: Sequence[KeyLog], heard: Heard) -> None:
@@ -296,17 +296,17 @@ class LogPull:
                 if seen.holder is not None:
                     one.holdings.learn(seen.holder, seen)
         rows = [row for one in logs for row in one.holdings.rows()]
-        moment, named = b"%d" % int(self._world.wall()), {one.id for one in self._me.document.devices}
+        moment, named = int(self._world.wall()), {one.id for one in self._me.document.devices}
 
         def note(database: sqlite3.Connection) -> None:
             note_holdings(database, rows)
             was_recovering = not is_recovered(database)
             database.execute("DELETE FROM meta WHERE name=?", (RECOVERING,))
             if is_merged:
-                note_compared(database, int(moment), self.lacking, named)
+                note_compared(database, moment, self.lacking, named)
             if was_recovering:
                 come_back(database)
             elif entries:
-                set_meta(database, OTHERS_WROTE, moment)
+                set_meta(database, OTHERS_WROTE, b"%d" % moment)
 
         await self._catalog.change(note)
