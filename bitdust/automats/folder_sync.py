@@ -46,9 +46,14 @@ class FolderSyncPort(Protocol):
     def rescan_seconds(self) -> float:
         """How long until the next scan where nothing is reported."""
 
+    def retry_seconds(self) -> float:
+        """How long until the next `retry`: ever longer, up to a minute, while the disk of a keeper is full."""
+
 
 class FolderSync(Machine):
-    """SCANNING and SYNCING take turns; transfers go on meanwhile. A folder that is gone is BROKEN until it is back."""
+    """SCANNING and SYNCING take turns; transfers go on meanwhile. A folder that is gone is BROKEN until it is back.
+
+    A keeper whose disk is full has something to do until there is room, and stays with its peers."""
 
     table = """
       # state     event        guard                next      actions
@@ -102,6 +107,8 @@ class FolderSync(Machine):
     def timer_seconds(self, event: str) -> float:
         if event == "timer-10min" and self.state in ("IN_SYNC", "SYNCING"):
             return self._port.rescan_seconds()
+        if event == "timer-10sec" and self.state == "SYNCING":
+            return self._port.retry_seconds()
         return super().timer_seconds(event)
 
     def is_paused(self, payload: Any) -> bool:

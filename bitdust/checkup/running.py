@@ -13,6 +13,7 @@ from bitdust.checkup import home, judging, libraries, lives, ports
 from bitdust.checkup import risk as risks
 from bitdust.checkup.deletions import deletions
 from bitdust.checkup.finding import Finding, called
+from bitdust.checkup.folders import folders
 from bitdust.checkup.judging import Copy, Reached, Seen
 from bitdust.checkup.rounds import Check, run_checks
 from bitdust.checkup.uploads import uploads
@@ -53,6 +54,9 @@ class Patient(Protocol):
 
     @property
     def ipfs(self) -> Any: ...
+
+    @property
+    def folders(self) -> Any: ...
 
     @property
     def btsync(self) -> Any: ...
@@ -123,6 +127,7 @@ def checks(node: Patient) -> Mapping[str, Check]:
         "audits": lambda: _audits(node),
         "risk": lambda: Deferred.fromCoroutine(_risk(node)),
         "uploads": lambda: _uploads(node),
+        "folders in sync": lambda: folders(node.folders.folders()) if node.driver.is_on("folder_sync") else [],
         "last backup": lambda: Deferred.fromCoroutine(_last_backup(node)),
         "key backup": lambda: _key_backup(node),
         "key size": lambda: libraries.key_size(node.me.public.bits if node.me.present else None),

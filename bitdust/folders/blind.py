@@ -150,6 +150,10 @@ class Blind:
             last = None
         return [Wanted(name, length) for name, length in rows], last
 
+    def room(self) -> int:
+        """Bytes that may be written."""
+        return self._reserve.left(self._tree.root)
+
     def need_room(self, size: int, lent: int = 0) -> int:
         """How many of so many bytes would go into the reserve, of which so many are ``lent``.
 

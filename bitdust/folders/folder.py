@@ -213,9 +213,10 @@ class Folder:
             self._keeping.run().addCallbacks(self._kept, self._not_kept)
 
     def _kept(self, has_come: bool) -> None:
-        self._due = self._is_short = self._keeping.is_behind
+        self._due, full = self._keeping.is_behind, self._keeping.full
+        self._is_short = self._due and full is None
+        self.note(full)
         if has_come:
-            self._shown_otherwise()
             self._news.want()
         self.machine.send("settled")
 
@@ -226,6 +227,9 @@ class Folder:
     def retry(self) -> None:
         self._failed.clear()
         self.work()
+
+    def retry_seconds(self) -> float:
+        return self._keeping.pause()
 
     async def _fill(self) -> None:
         """Begin as many transfers as there may be."""
@@ -382,11 +386,6 @@ class Folder:
 
     def _count_received(self, size: int) -> None:
         self.received += size
-
-    @property
-    def is_indexing(self) -> bool:
-        """Whether files are being looked at."""
-        return self.machine.state == "SCANNING"
 
     def _count(self) -> bool:
         """Figures for who asks; what cannot be counted now is counted with the next change."""

@@ -1,17 +1,25 @@
-"""A keeper at work: the sealed chunks that records name are fetched, checked by their names, and kept."""
+"""A keeper at work: the sealed chunks that records name are fetched, checked by their names, and kept.
+
+Where the disk has no room for more, what is there is kept and given all the same, and the rest is tried again.
+"""
 
 import contextlib
+import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from attrs import define
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from bitdust.automats.kernel import doubled
 from bitdust.folders.fetching import MOST_NAMES, Fetcher, Wanted
+from bitdust.folders.keys import TAG
 from bitdust.folders.problems import code_of
+from bitdust.folders.segments import HEAD
 from bitdust.folders.store import Store
 from bitdust.folders.tidying import STEP
 from bitdust.outcome import Outcome, outcome
@@ -20,6 +28,32 @@ AT_ONCE = 2 * MOST_NAMES
 _END = object()
 LANES = 3
 """So many times chunks are fetched, or wait for the disk, at a time."""
+AGAIN, LONGEST = 10.0, 60.0
+"""Seconds until what could not be had, or kept, is tried again: the first time, and in the end on a full disk."""
+
+
+@define
+class _Room:
+    """How many bytes, and chunks, may be asked for in one go through all names."""
+
+    size: int
+    count: int
+    asked: int = 0
+    lacking: int = 0
+    """Bytes of the first one for which there was no room; 0 while there was for all."""
+
+    def some(self, wanted: Sequence[Wanted]) -> list[Wanted]:
+        """The first of them, as many as there is room for."""
+        fitting = list[Wanted]()
+        for one in wanted:
+            size = one.length + TAG + HEAD.size
+            if size > self.size or self.asked == self.count:
+                self.lacking = size
+                break
+            self.size -= size
+            self.asked += 1
+            fitting.append(one)
+        return fitting
 
 
 class Keeping:
@@ -36,7 +70,10 @@ class Keeping:
         self._later: IDelayedCall | None = None
         self._has_come = False
         self.is_behind = False
-        """Whether chunks are missing that nobody had when they were asked for."""
+        """Whether chunks are missing that nobody had when they were asked for, or for which there is no room."""
+        self.full: Exception | None = None
+        """Why there is no room for what is missing; None where there is."""
+        self._full_runs = 0
 
     @property
     def is_running(self) -> bool:
@@ -53,6 +90,10 @@ class Keeping:
         self._running = None
         return result
 
+    def pause(self) -> float:
+        """Seconds after which another run may bring more."""
+        return doubled(AGAIN, self._full_runs, LONGEST)
+
     def stop(self) -> None:
         """Fetch nothing any more."""
         self._fetcher.drop(self)
@@ -62,21 +103,40 @@ class Keeping:
                 work.cancel()
 
     async def _run(self) -> bool:
-        await self._through(self._store.tidying.mend())
         self._has_come = False
+        try:
+            await self._through(self._store.tidying.mend())
+            await self._bring_all_or_make_room()
+        except Exception as error:
+            if code_of(error) != "disk-full":
+                raise
+            self._note_full(error)
+        else:
+            self.full, self._full_runs = None, 0
+            self.is_behind = bool(self._missing)
+            self._tidy()
+        return self._has_come
+
+    def _note_full(self, why: Exception) -> None:
+        if self.full is None:
+            self.log.warn("a keeper keeps nothing more now: {why}", why=why)
+        self.full, self.is_behind = why, True
+        self._full_runs += 1
+
+    async def _bring_all_or_make_room(self) -> None:
         try:
             await self._bring_all()
         except Exception as error:
             if code_of(error) != "disk-full" or not await self._make_room():
                 raise
             await self._bring_all()
-        self.is_behind = bool(self._missing)
-        self._tidy()
-        return self._has_come
 
     async def _bring_all(self) -> None:
-        while await self._once():
-            pass
+        """After a disk was full one chunk goes before the others: where it cannot be kept, nothing more has come for
+        nothing."""
+        count = sys.maxsize if self.full is None else 1
+        while await self._once(count):
+            count = sys.maxsize
 
     async def _through(self, portions: Iterator[None]) -> int:
         """Do all portions, between which others may use the folder's thread; how many there were."""
@@ -86,8 +146,7 @@ class Keeping:
         return count
 
     async def _make_room(self) -> bool:
-        """Whether anything was looked at: what is needed no more may be what fills the disk. Now, since a folder whose
-        run has failed ends all that goes on beside it."""
+        """Whether anything was looked at: what is needed no more may be what fills the disk."""
         if self._tidying is not None:
             self._tidying.cancel()
         return await self._through(self._store.tidying.collect(self._fetcher.is_met)) > 0
@@ -113,15 +172,18 @@ class Keeping:
         if later is not None and later.active():
             later.cancel()
 
-    async def _once(self) -> bool:
-        """Everything that is missing, in the order of names; whether anything has come."""
+    async def _once(self, count: int) -> bool:
+        """What is missing and fits on the disk, in the order of names, so many chunks at most; whether another go may
+        bring more. Raises `BitDustError` ``disk-full`` where there is room for nothing."""
         has_come, new = False, list[Wanted]()
+        room = _Room(await self._store.run(self._store.blind.room), count)
         last: bytes | None = b""
         coming: deque[Deferred[Outcome]] = deque()
         try:
             while last is not None:
                 wanted, last = await self._store.run(self._store.blind.wanted, AT_ONCE - len(new), last)
-                new += [one for one in wanted if one.name not in self._missing]
+                new += room.some([one for one in wanted if one.name not in self._missing])
+                last = None if room.lacking else last
                 if not new or len(new) < AT_ONCE and last is not None:
                     continue
                 coming.append(outcome(Deferred.fromCoroutine(self._bring(new))))
@@ -132,7 +194,9 @@ class Keeping:
                 has_come = _value(await coming.popleft()) or has_come
         finally:
             await self._end(coming)
-        return has_come
+        if room.lacking and not room.asked:
+            await self._store.run(self._store.blind.need_room, room.lacking)
+        return has_come or bool(room.lacking)
 
     async def _end(self, coming: "deque[Deferred[Outcome]]") -> None:
         """Where one has failed, or all were given up, the others would write into the next run."""

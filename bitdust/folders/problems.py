@@ -1,6 +1,7 @@
 """What keeps a folder from being in sync, as stable codes."""
 
 import errno
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,6 @@ def code_of(error: Any) -> str:
         return "folder-gone"
     if isinstance(error, OSError) and error.errno in _REFUSED:
         return "not-writable"
-    if isinstance(error, OSError):
+    if isinstance(error, OSError | sqlite3.Error):
         return own_disk_error(error, Path()).code
     return str(getattr(error, "code", "disk-error"))

@@ -13,8 +13,9 @@ def folder_row(folder: Folder) -> FolderRow:
     config, totals = folder.config, folder.totals
     peers = sum(1 for peer in folder.peers.values() if peer.admitted)
     code, words = _problem(folder)
+    is_indexing = folder.machine.state == "SCANNING"
     return FolderRow(
-        config.dir, config.text, totals.files, totals.size, folder.is_indexing, config.paused, peers, code, words,
+        config.dir, config.text, totals.files, totals.size, is_indexing, config.paused, peers, code, words,
         folder.watched,
     )  # fmt: skip
 

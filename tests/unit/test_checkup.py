@@ -18,10 +18,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.checkup import home, judging, libraries, ports, running, stopped
 from bitdust.checkup.finding import Finding, bad, lasting, ok, warn, worst
+from bitdust.checkup.folders import folders
 from bitdust.checkup.judging import Copy, Reached, Seen
 from bitdust.checkup.rounds import run_checks
 from bitdust.config.settings import Settings
 from bitdust.crypt.device import DeviceKey
+from bitdust.folders.port import FolderRow
 from bitdust.identity.backup_mark import write_mark
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.storage.catalog import figures
@@ -368,6 +370,18 @@ class JudgingTests(CheckupCase):
         self.assertEqual(self.verdicts(judging.dht(0, 2, "")), ["bad"])
         self.assertEqual(self.verdicts(judging.dht(5, 2, "read failed")), ["bad"])
         self.assertEqual(self.verdicts(judging.dht(0, 0, "")), ["warn"])
+
+    def test_folders_in_sync(self) -> None:
+        """Whatever keeps a folder from being the same everywhere is said of each; one that rests has no problem."""
+        well = FolderRow(Path("/a"), "secret")
+        full = FolderRow(Path("/b"), "secret", problem="disk-full", problem_text="the disk is full")
+        other = FolderRow(Path("/c"), "secret", problem="disk-error", problem_text="the disk failed")
+        resting = FolderRow(Path("/d"), "secret", paused=True, problem="disk-full", problem_text="the disk is full")
+        self.assertEqual(folders([]), [])
+        self.assertEqual(self.verdicts(folders([well, resting])), ["ok"])
+        found = folders([well, full, other])
+        self.assertEqual(self.verdicts(found), ["warn", "warn"])
+        self.assertEqual([one.found for one in found], ["/b: the disk is full", "/c: the disk failed"])
 
     def test_identity(self) -> None:
         """No identity is a warning, locked keys are bad."""

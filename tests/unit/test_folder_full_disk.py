@@ -2,14 +2,17 @@
 
 import errno
 import os
+import sqlite3
 from types import SimpleNamespace
 from unittest import mock
 
 from bitdust.folders import tidying
+from bitdust.folders.keys import TAG
+from bitdust.folders.problems import code_of
 from bitdust.folders.segments import HEAD, name_of
 from bitdust.wire.errors import BitDustError
 from tests.unit.folder_kit import Replica, encrypted_secret, kept_at
-from tests.unit.keeper_kit import FULL, KeeperCase, chunks
+from tests.unit.keeper_kit import FULL, Chunk, KeeperCase, chunks
 
 DISK = 1_000_000
 
@@ -98,16 +101,100 @@ class FullDiskTests(KeeperCase):
         self.assertLessEqual(self.used(), len(needed) * (100 + HEAD.size) * 4 / 3 + FULL)
         self.all_here(needed)
 
-    def test_new_ones_do_not_fit(self) -> None:
-        """What has come and does not fit waits until what is needed no more has gone, within the same run."""
+    def other(self, more: list[Chunk]) -> Replica:
+        """Somebody who has these."""
         other = Replica(self.keeper.base, "other", encrypted_secret().weaker()[1])
         self.addCleanup(other.close)
-        more = chunks(20)
         other.store.blind.keep(more)
         with other.store.journal.change() as database:
             database.executemany("INSERT INTO pieces VALUES(?, x'00', 0, 100, x'')", [(name,) for name, _ in more])
+        return other
+
+    def test_new_ones_do_not_fit(self) -> None:
+        """What has come and does not fit waits until what is needed no more has gone, within the same run."""
+        other = self.other(more := chunks(20))
         self.fill(DISK // 2)
         self.name(self.some[::10], more)
         self.keeper.keep(other)
         self.all_here(self.some[::10] + more)
         self.assertFalse(self.keeper.keeping.is_behind)
+
+    def run_again(self) -> None:
+        """What a folder does when it tries again."""
+        self.successResultOf(self.keeper.keeping.run())
+
+    def is_full(self) -> bool:
+        """Whether the last run says so, and that something is missing."""
+        keeping = self.keeper.keeping
+        self.assertEqual(keeping.is_behind, keeping.full is not None)
+        return keeping.full is not None and code_of(keeping.full) == "disk-full"
+
+    def test_nothing_fits(self) -> None:
+        """Where there is room for nothing a run fails for nobody: nothing is asked for, what is there is given, pauses
+        grow to a minute; when there is room again the next run brings all."""
+        other = self.other(more := chunks(20))
+        self.fill(DISK // 2)
+        self.name(self.some, more)
+        self.keeper.keep(other)
+        pauses = []
+        for _ in range(5):
+            pauses.append(self.keeper.keeping.pause())
+            self.run_again()
+            self.assertTrue(self.is_full())
+        self.assertEqual((pauses, other.fetched), ([20, 40, 60, 60, 60], []))
+        self.assertEqual(self.here(self.some), [True] * len(self.some))
+        self.free = DISK
+        self.run_again()
+        self.all_here(self.some + more)
+        self.assertEqual((self.is_full(), self.keeper.keeping.pause()), (False, 10))
+
+    def test_some_fit(self) -> None:
+        """Where some of what is missing fits, they come, and nothing that does not fit is asked for."""
+        other = self.other(more := chunks(20))
+        self.name(self.some, more)
+        self.fill(DISK // 2 + 7 * (100 + TAG + HEAD.size))
+        self.keeper.keep(other)
+        for _ in range(3):
+            self.run_again()
+        self.assertEqual((self.is_full(), sum(self.here(more))), (True, len(other.fetched)))
+        self.assertIn(len(other.fetched), (7, 8))
+
+    def test_nobody_has_what_fits(self) -> None:
+        """Chunks that nobody has take no room from those behind them."""
+        other = self.other(more := chunks(20))
+        nowhere = chunks(150)
+        self.name(self.some, more, nowhere)
+        self.fill(DISK // 2 + 30 * (100 + TAG + HEAD.size))
+        self.keeper.keep(other)
+        self.assertEqual(self.here(more), [True] * 20)
+
+    def test_the_system_says_so(self) -> None:
+        """Where the disk has less room than it says, as with a quota, one chunk is asked for at each further try, and
+        all when that can be kept."""
+        other = self.other(more := chunks(20))
+        self.name(self.some, more)
+        add = self.keeper.store.blind.segments.add
+
+        def full(chunks: list[Chunk]) -> None:
+            raise OSError(errno.EDQUOT, "the quota is used up")
+
+        self.patch(self.keeper.store.blind.segments, "add", full)
+        self.keeper.keep(other)
+        asked = []
+        for _ in range(3):
+            other.fetched.clear()
+            self.run_again()
+            asked.append(len(other.fetched))
+        self.assertEqual((asked, self.is_full()), ([1, 1, 1], True))
+        self.patch(self.keeper.store.blind.segments, "add", add)
+        self.run_again()
+        self.all_here(self.some + more)
+        self.assertFalse(self.is_full())
+
+    def test_the_journal_has_no_room(self) -> None:
+        """A database that cannot be written because the disk is full says the same as a file; one that fails does not.
+        """
+        for code, said in ((sqlite3.SQLITE_FULL, "disk-full"), (sqlite3.SQLITE_IOERR, "disk-error")):
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = code
+            self.assertEqual(code_of(error), said)

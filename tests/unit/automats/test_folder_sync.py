@@ -10,7 +10,8 @@ class FolderSyncTests(RowTests):
     def setUp(self) -> None:
         super().setUp()
         self.port = self.record(
-            FolderSyncPort, is_paused=False, has_more_to_look_at=False, has_work=False, rescan_seconds=600.0
+            FolderSyncPort, is_paused=False, has_more_to_look_at=False, has_work=False, rescan_seconds=600.0,
+            retry_seconds=10.0,
         )
         self.machine = FolderSync(self.registry, "folder", self.port)
 
@@ -111,6 +112,16 @@ class FolderSyncTests(RowTests):
         for _ in range(29):
             self.passes(10, "SYNCING", ("retry",))
         self.passes(10, "SCANNING", ("scan",))
+
+    def test_full(self) -> None:
+        """While the disk of a keeper is full it is tried again ever more rarely, and nobody is left."""
+        self.port.answers |= {"has_work": True, "retry_seconds": 60.0}
+        self.syncing_with_work()
+        self.drive("settled", None, "SYNCING")
+        self.clock.advance(59)
+        self.asked("SYNCING")
+        self.passes(1, "SYNCING", ("retry",))
+        self.passes(60, "SYNCING", ("retry",))
 
     def test_work(self) -> None:
         """Work is done until nothing is left; what has failed is tried again every ten seconds."""
