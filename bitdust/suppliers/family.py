@@ -97,11 +97,15 @@ class MyFamily:
 
     def note_read(self, reading: Reading) -> None:
         """Note what of other lives of mine is known by now, before somebody of them is let go. Raises `OSError`."""
-        self._others.look(reading, self.holders)
+        self._others.look(reading, self.holders, self.current)
 
     def is_unlisted(self, supplier: bytes, reading: Reading) -> bool:
         """Whether a supplier of another life of mine may have pieces that it has not listed yet."""
         return self._others.is_unlisted(supplier, reading)
+
+    def waits_for(self, supplier: bytes) -> bool:
+        """Whether a supplier may hold what is not known before a life has its turn: it is to keep that."""
+        return self._others.waits_for(supplier)
 
     def of_other_lives(self) -> list[bytes]:
         """Holders that are suppliers of another life of mine too, of which not all is known here."""
@@ -314,8 +318,7 @@ class MyFamily:
     def _give_back(self, device: bytes) -> None:
         before, now = self._before.of(device), self.current
         if before is not None and now is not None and is_overthrown(before, now):
-            places = given_back(before, now, self._others.has)
-            self._arrange(places)
+            self._arrange(given_back(before, now, self._others.has))
         self._before.forget(device)
 
     def _is_of_revoked_device(self) -> bool:
@@ -376,9 +379,8 @@ class MyFamily:
 
     def position(self, fingerprint: bytes) -> int | None:
         """The place of a supplier, None for somebody else."""
-        if self.current is None or fingerprint not in self.current.suppliers:
-            return None
-        return self.current.suppliers.index(fingerprint)
+        suppliers = self.current.suppliers if self.current is not None else []
+        return suppliers.index(fingerprint) if fingerprint in suppliers else None
 
     def seat(self, fingerprint: bytes) -> int | None:
         """The place of a supplier in the family or beyond it, None for somebody else."""
@@ -388,9 +390,8 @@ class MyFamily:
     @property
     def members(self) -> list[bytes]:
         """Fingerprints of my suppliers, in order of their places."""
-        if self.current is None:
-            return []
-        return [supplier for supplier in self.current.suppliers if supplier is not None]
+        suppliers = self.current.suppliers if self.current is not None else []
+        return [supplier for supplier in suppliers if supplier is not None]
 
     @property
     def holders(self) -> list[bytes]:

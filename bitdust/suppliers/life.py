@@ -44,7 +44,8 @@ class Life:
     None where nobody can read it. Its suppliers are waited for until a moment, 0 while that is not known. ``guests``
     stand beside mine for it alone, and have stepped aside or not; None where a device that counts has signed it. Of one
     that is followed ``strangers`` were no holders before; None where nobody knows that. Guests have their room, or wait
-    for it, ``since`` a moment, 0 before anybody has looked; those who were ``heard`` have listed logs of mine."""
+    for it, ``since`` a moment, 0 before anybody has looked; those who were ``heard`` have listed logs of mine. A person
+    has ``ended`` it with some, who do not come back."""
 
     record: str
     is_read: bool = False
@@ -54,6 +55,7 @@ class Life:
     strangers: tuple[bytes, ...] | None = None
     since: int = 0
     heard: tuple[bytes, ...] = ()
+    ended: tuple[bytes, ...] = ()
     family: Family | None = field(init=False)
 
     @family.default
@@ -68,9 +70,19 @@ class Life:
         """Whether a supplier is one of it, as far as anybody can say."""
         return self.family is None or supplier in self.family.holders
 
-    def without(self, suppliers: Collection[bytes]) -> "Life":
+    def without(self, suppliers: Collection[bytes | None]) -> "Life":
         """One of which these are no guests."""
         return evolve(self, guests=tuple(who for who in self.guests if who not in suppliers)) if self.guests else self
+
+    def without_mine(self, mine: Family, latest: int) -> "Life":
+        """The same when those are no guests any more who have got a place of mine, or one to come while it was aside:
+        what they leave later is mine. One without guests needs no room, and is waited for like one that has it, as soon
+        as it is known how late it is at most."""
+        left = self.without(mine.seats[: max(mine.n, mine.size_to_come)] if self.is_aside else mine.suppliers)
+        if left.guests != () or not left.is_aside or not latest:
+            return left
+        end = latest + GUEST_DAYS * DAY
+        return evolve(left, is_aside=False, until=min(left.until or end, end))
 
     @property
     def device(self) -> bytes:
@@ -82,15 +94,20 @@ class Life:
         guests = tuple(who for who in self.strangers or () if who in beside)
         return evolve(self, guests=guests, until=min(self.until or until, until))
 
-    def only_guests(self, family: Family) -> Family:
-        """A record as if it named nobody but these."""
-        others = {*family.holders} - {*(self.guests or ())}
-        return evolve(without(family, others), suppliers=[None if who in others else who for who in family.suppliers])
+    def without_ended(self, suppliers: Collection[bytes]) -> "Life":
+        """One with which a person has ended it as far as these are concerned, where it has guests."""
+        if not self.guests:
+            return self
+        return evolve(self.without(suppliers), ended=tuple(sorted({*self.ended, *filter(self.has, suppliers)})))
 
     @property
     def to_stand(self) -> Family | None:
         """The record as it names those who are to stand beside mine; None where nobody can read it."""
-        return self.only_guests(self.family) if self.strangers and self.family is not None else self.family
+        family = self.family
+        if family is None:
+            return None
+        others = {*family.holders} - {*(self.guests or ())} if self.strangers else {*self.ended}
+        return evolve(without(family, others), suppliers=[None if who in others else who for who in family.suppliers])
 
     def looked_at(self, reading: Reading, holders: Collection[bytes]) -> "Life":
         """The same with what is known by now of its guests: who lists logs of mine, and since when they stand or wait.

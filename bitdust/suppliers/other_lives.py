@@ -14,11 +14,12 @@ those who stand beside mine for it alone, null for a record that was joined with
 device of mine wrote and this one follows, ``strangers`` whom that one named and who were no holders before, null where
 nobody knows that, whether guests are ``aside``: they have had no room yet, have stepped aside for others, or have
 fallen out of a record that counts now; ``since`` when they have their room, or wait for it, in seconds since the epoch,
-0 before anybody has looked, and who of them, in hex, was ``heard``; and ``digest``, the SHA-256 of these as they are
-written. There is a copy of it, because nobody else can say any more whom to wait for. A file of the first format, a
-list of records, is read as one of which nothing was read; in one of the second, which has neither ``guests`` nor
-``aside``, nobody is known to be a guest, in one of the third nobody to be a stranger, and in one of the fourth, which
-has neither ``since`` nor ``heard``, all begin to stand or to wait when it is read, and nobody was heard.
+0 before anybody has looked, who of them, in hex, was ``heard``, and with whom a person has ``ended`` it; and
+``digest``, the SHA-256 of these as they are written. There is a copy of it, because nobody else can say any more whom
+to wait for. A file of the first format, a list of records, is read as one of which nothing was read; in one of the
+second, which has neither ``guests`` nor ``aside``, nobody is known to be a guest, in one of the third nobody to be a
+stranger, in one of the fourth, which has neither ``since`` nor ``heard``, all begin to stand or to wait when it is
+read, and nobody was heard, and in one of the fifth, which has no ``ended``, nothing was ended.
 """
 
 import hashlib
@@ -74,8 +75,9 @@ class OtherLives:
             named.update(before.guests)
         life = Life(record, until=until, guests=_sorted(named), strangers=_sorted(strangers))
         if named is not None and before is not None:
-            stands, until = not before.is_aside, before.until or until
+            stands, until = not before.is_aside, min(before.until or until, until or before.until)
             life = evolve(life, until=until, strangers=life.strangers or before.strangers, heard=before.heard)
+            life = evolve(life.without(before.ended), ended=before.ended)
             life = evolve(life, is_read=before.is_read and stands, since=before.since if stands else 0)
         covered = [known for known in self._known() if known.record == record or life.covers(known)]
         if life.strangers:
@@ -140,7 +142,7 @@ class OtherLives:
         """A person ends it with these: guests among them do not come back, nor does a life that has no others. Raises
         `OSError`."""
         known = self._known()
-        rest = [one.without(suppliers) for one in known]
+        rest = [one.without_ended(suppliers) for one in known]
         left = [now for one, now in zip(known, rest, strict=True) if now.guests or not one.guests]
         if left != known:
             self._write(left)
@@ -180,12 +182,14 @@ class OtherLives:
         """Nobody waits for it any more. Raises `OSError`."""
         self._write([one for one in self._known() if one != life])
 
-    def look(self, reading: Reading, holders: Collection[bytes]) -> None:
+    def look(self, reading: Reading, holders: Collection[bytes], mine: Family | None = None) -> None:
         """Note what is known by now; ``holders`` can be asked. Whoever goes afterwards is not waited for again; guests
-        who are gone before they were read have stepped aside. Raises `OSError`."""
+        who are gone before they were read have stepped aside, and those who have a place of ``mine`` are no guests.
+        Raises `OSError`."""
         before, latest = self._known(), int(reading.latest())
         longest = latest + TERM if latest else 0
         known = [one.looked_at(reading, holders) for one in before]
+        known = [one.without_mine(mine, latest) for one in known] if mine is not None else known
         known = [evolve(one, is_aside=one.is_aside or one.is_away(holders)) for one in known]
         read = [
             evolve(one, is_read=not one.is_unread(reading, holders), until=one.until or longest)
@@ -207,6 +211,10 @@ class OtherLives:
         known = [one for one in self._known() if one.has(supplier) and not one.is_past(reading)]
         is_unread = any(one.is_aside for one in known) and not reading.has_read(supplier)
         return bool(known) and (is_unread or not reading.has_listed(supplier))
+
+    def waits_for(self, supplier: bytes) -> bool:
+        """Whether a life that waits for its turn has a supplier: it may hold what nobody knows before that."""
+        return any(one.is_aside and one.has(supplier) for one in self._known())
 
     def unread(self, reading: Reading, holders: Collection[bytes]) -> list[Unread]:
         """Those of which something that was safe may not be known here."""
@@ -254,9 +262,9 @@ def _sorted(people: Iterable[bytes] | None) -> tuple[bytes, ...] | None:
 
 
 def _row(life: Life) -> dict[str, Any]:
-    names = {"guests": life.guests, "strangers": life.strangers}
+    names = {"guests": life.guests, "strangers": life.strangers, "heard": life.heard, "ended": life.ended}
     shown = {name: None if people is None else [who.hex() for who in people] for name, people in names.items()}
-    turn = {"aside": life.is_aside, "since": life.since, "heard": [who.hex() for who in life.heard]}
+    turn = {"aside": life.is_aside, "since": life.since}
     return {"record": life.record, "read": life.is_read, "until": life.until} | turn | shown
 
 
@@ -277,9 +285,10 @@ def _parsed(value: Any) -> list[Life]:
 def _life(row: Any) -> Life:
     until = int(row.get("until", 0))
     guests, strangers = row.get("guests", [] if until else None), row.get("strangers")
-    is_aside, since, heard = bool(row.get("aside")), int(row.get("since", 0)), _named(row.get("heard", ()))
+    is_aside, since = bool(row.get("aside")), int(row.get("since", 0))
+    heard, ended = (_named(row.get(name, ())) or () for name in ("heard", "ended"))
     named = _named(guests), is_aside, _named(strangers)
-    return Life(str(row["record"]), bool(row["read"]), until, *named, since, heard or ())
+    return Life(str(row["record"]), bool(row["read"]), until, *named, since, heard, ended)
 
 
 def _named(people: Any) -> tuple[bytes, ...] | None:

@@ -281,7 +281,7 @@ class Replacements:
         former = self.former(position)
         try:
             self._family.note_read(self.pieces)
-            if former is not None and former not in self._family.members:
+            if former is not None and former not in self._family.members and not self._family.waits_for(former):
                 self._book.release(former)
             self._membership.dismiss_former(position)
         except OSError as error:

@@ -215,7 +215,7 @@ class Resizing:
         try:
             self._family.note_read(self.packs)
             for _, who in gone:
-                if who is not None:
+                if who is not None and not self._family.waits_for(who):
                     self._book.release(who)
             self._membership.end_change()
         except OSError as error:
