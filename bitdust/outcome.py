@@ -1,11 +1,13 @@
 """How something over the network ended, as a value: peers and networks fail in every way there is."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred, FirstError, gatherResults
 from twisted.python.failure import Failure
+
+T = TypeVar("T")
 
 
 @frozen
@@ -51,3 +53,27 @@ def shielded(work: "Deferred[Any]") -> "Deferred[Any]":
     waiting: Deferred[Any] = Deferred()
     work.addCallbacks(waiting.callback, waiting.errback)
     return waiting
+
+
+async def unbroken(work: "Deferred[T]") -> T:
+    """The end of some work that is not to stop half-way: who is cancelled meanwhile is so when it has ended."""
+    ended: list[Any] = []
+    waiting: Deferred[None] = Deferred()
+
+    def end(result: Any) -> None:
+        ended.append(result)
+        waiting.callback(None)
+
+    work.addBoth(end)
+    cancelled: CancelledError | None = None
+    while not ended:
+        try:
+            await waiting
+        except CancelledError as error:
+            cancelled, waiting = error, Deferred()
+    (result,) = ended
+    if cancelled is not None:
+        raise cancelled
+    if isinstance(result, Failure):
+        result.raiseException()
+    return result  # type: ignore[no-any-return]

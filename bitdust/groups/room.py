@@ -19,7 +19,7 @@ from bitdust.groups.left import LeftGroups, Place
 from bitdust.groups.left_files import LeftFiles
 from bitdust.groups.opened import FOLDER, MyGroup, TheirGroup, conversation_of
 from bitdust.groups.ports import GroupPeople
-from bitdust.outcome import outcome
+from bitdust.outcome import outcome, unbroken
 from bitdust.peers.waking import Waking
 from bitdust.shares.opened import open_active
 from bitdust.shares.ports import MyFamily
@@ -96,8 +96,11 @@ class GroupsRoom:
             self._removers.pop()()
         self._waking.stop()
         self._left_files.stop()
+        await unbroken(Deferred.fromCoroutine(self._close_all()))
+
+    async def _close_all(self) -> None:
         await self._left.stop()
-        while self._opened:
+        while self._opened and not self._removers:
             await self._end(next(iter(self._opened)))
 
     async def _open_all(self) -> None:
@@ -237,6 +240,9 @@ class GroupsRoom:
 
     async def join(self, group: Group) -> MyGroup | TheirGroup:
         """Open it, now and after each start. Raises ``damaged-catalog``, ``disk-full``."""
+        return await unbroken(Deferred.fromCoroutine(self._join(group)))
+
+    async def _join(self, group: Group) -> MyGroup | TheirGroup:
         if group.mine is not None and not group.mine.active:
             self._me.key_ring.mark(group.alias, True)
             self._me.save_key_ring()
@@ -247,12 +253,14 @@ class GroupsRoom:
 
     async def _begin(self, group: Group) -> MyGroup | TheirGroup:
         self._left.give_way(group.place)
-        return await self._turns.run(group.place, partial(self._open, group))
+        return await unbroken(self._turns.run(group.place, partial(self._open, group)))
 
     async def _open(self, group: Group) -> MyGroup | TheirGroup:
         """The one that is open there, which may have been opened meanwhile."""
         opened = self._opened.get(group.place)
         if opened is None:
+            if not self._removers:
+                raise BitDustError("service-off", f"{group.key_id} is not opened now: groups are being closed")
             opened = await self._made(group)
         opened.machine.send("open")
         return opened
@@ -285,22 +293,27 @@ class GroupsRoom:
         ends, opened = self._me.document.open_ends, self._new(group)
         opened.is_aside = True
         try:
-            await opened.log.open()
-            if isinstance(opened, MyGroup):
-                await opened.keeper_list.load(opened.members(), opened.shut_out())
+            await unbroken(Deferred.fromCoroutine(self._load(opened)))
             await outcome(opened.connect())
             await opened.read_from(opened.online())
             return frozenset(device for device in ends if opened.knows_end_of(device))
         finally:
-            opened.machine.send("shutdown")
-            await opened.log.close()
-            self._left_files.forget(opened.log.catalog.path)
+            await unbroken(Deferred.fromCoroutine(self._put_away(opened)))
 
-    async def _opening(self, opened: MyGroup | TheirGroup) -> None:
-        """Whatever fails here: one that is open for one half would be taken for a whole one."""
+    async def _load(self, opened: MyGroup | TheirGroup) -> None:
         await opened.log.open()
         if isinstance(opened, MyGroup):
             await opened.keeper_list.load(opened.members(), opened.shut_out())
+
+    async def _put_away(self, opened: MyGroup | TheirGroup) -> None:
+        opened.machine.send("shutdown")
+        await opened.log.close()
+        self._left_files.forget(opened.log.catalog.path)
+
+    async def _opening(self, opened: MyGroup | TheirGroup) -> None:
+        """Whatever fails here: one that is open for one half would be taken for a whole one."""
+        await self._load(opened)
+        if isinstance(opened, MyGroup):
             opened.keeper_list.changed.connect(self._keepers_changed(opened))
             self._shares.donations.refresh()
         opened.log.grown.connect(lambda device: self._grown(opened, device))
@@ -330,6 +343,9 @@ class GroupsRoom:
 
     async def leave(self, group: Group, erase_key: bool) -> None:
         """Close it, and forget its key where that is wished. Raises ``not-open``."""
+        await unbroken(Deferred.fromCoroutine(self._leave(group, erase_key)))
+
+    async def _leave(self, group: Group, erase_key: bool) -> None:
         if group.opened is None and not group.active and not erase_key:
             raise BitDustError("not-open", f"the group {group.key_id} is not joined")
         if group.given is not None:
@@ -346,14 +362,12 @@ class GroupsRoom:
         self._around.events.send("share-changed", {"key_id": group.key_id, "active": active})
 
     async def _end(self, place: Place) -> None:
-        await self._turns.run(place, partial(self._shut, place))
+        await unbroken(self._turns.run(place, partial(self._shut, place)))
 
     async def _shut(self, place: Place) -> None:
         opened = self._opened.pop(place, None)
         if opened is not None:
-            opened.machine.send("shutdown")
-            await opened.log.close()
-            self._left_files.forget(opened.log.catalog.path)
+            await self._put_away(opened)
 
     async def say(self, group: Group, data: dict[str, Any]) -> Message:
         """Write to all members. Raises ``not-open``, ``not-connected``, ``not-allowed``, ``bad-message``,

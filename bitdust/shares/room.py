@@ -14,7 +14,7 @@ from bitdust.crypt.shares import GivenShare
 from bitdust.crypt.writers import Writer
 from bitdust.formats.operations import Op
 from bitdust.identity.proving import NameProver
-from bitdust.outcome import outcome
+from bitdust.outcome import outcome, unbroken
 from bitdust.peers.waking import Waking
 from bitdust.shares.borrowed import Borrowing
 from bitdust.shares.cuts import Cuts
@@ -169,7 +169,10 @@ class SharesRoom:
         for remove in removers:
             remove()
         self._waking.stop()
-        while self._opened:
+        await unbroken(Deferred.fromCoroutine(self._close_all()))
+
+    async def _close_all(self) -> None:
+        while self._opened and not self._removers:
             await self._end(next(iter(self._opened)))
 
     async def _open_all(self) -> None:
@@ -255,6 +258,9 @@ class SharesRoom:
 
         Raises ``damaged-catalog``, ``disk-full``.
         """
+        return await unbroken(Deferred.fromCoroutine(self._open_now(share)))
+
+    async def _open_now(self, share: Share) -> OpenShare:
         if share.mine is not None:
             if not share.mine.active:
                 self._me.key_ring.mark(share.mine.key_id, True)
@@ -265,12 +271,14 @@ class SharesRoom:
         return await self._begin(self.find(share.key_id))
 
     async def _begin(self, share: Share) -> OpenShare:
-        return await self._turns.run(share.place, partial(self._open, share))
+        return await unbroken(self._turns.run(share.place, partial(self._open, share)))
 
     async def _open(self, share: Share) -> OpenShare:
         """The one that is open there, which may have been opened meanwhile."""
         opened = self._opened.get(share.place)
         if opened is None:
+            if not self._removers:
+                raise BitDustError("service-off", f"{share.key_id} is not opened now: shares are being closed")
             opened = await self._made(share)
         opened.machine.send("open")
         return opened
@@ -319,7 +327,7 @@ class SharesRoom:
             await self._end(share.given.place)
 
     async def _end(self, place: object) -> None:
-        await self._turns.run(place, partial(self._shut, place))
+        await unbroken(self._turns.run(place, partial(self._shut, place)))
 
     async def _shut(self, place: object) -> None:
         opened = self._opened.pop(place, None)

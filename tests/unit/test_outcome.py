@@ -1,0 +1,39 @@
+"""Work that somebody waits for, and who gives up waiting for it."""
+
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.outcome import unbroken
+
+
+class UnbrokenTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.work: Deferred[Any] = Deferred(lambda _: self.fail("it was cancelled"))
+        self.waiting = Deferred.fromCoroutine(unbroken(self.work))
+
+    def test_nobody_gives_up(self) -> None:
+        """It ends as the work does, well or not, whether that ends at once or later."""
+        self.work.callback(3)
+        self.assertEqual(self.successResultOf(self.waiting), 3)
+        self.work = Deferred()
+        self.waiting = Deferred.fromCoroutine(unbroken(self.work))
+        self.work.errback(OSError("broken"))
+        self.failureResultOf(self.waiting, OSError)
+        self.work = Deferred()
+        self.work.callback(4)
+        self.assertEqual(self.successResultOf(Deferred.fromCoroutine(unbroken(self.work))), 4)
+
+    def test_somebody_gives_up(self) -> None:
+        """Whoever is cancelled, however often, is so when the work has ended, whichever way."""
+        self.waiting.cancel()
+        self.waiting.cancel()
+        self.assertNoResult(self.waiting)
+        self.work.callback(3)
+        self.failureResultOf(self.waiting, CancelledError)
+        self.work = Deferred()
+        self.waiting = Deferred.fromCoroutine(unbroken(self.work))
+        self.waiting.cancel()
+        self.work.errback(OSError("broken"))
+        self.failureResultOf(self.waiting, CancelledError)
