@@ -3,7 +3,8 @@
 import os
 from unittest import mock
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.formats import log_entry
@@ -235,6 +236,31 @@ class LargeTests(WalkCase):
             found += self.counted(self.walk(cut, head(self.true, 20), first=len(found) + 1, after=after))
         self.assertEqual(found, [*range(1, 21)])
         self.assertLess(most, 10)
+
+    def test_a_comparison_that_takes_too_long(self) -> None:
+        """So it is where whoever compares gives up waiting: over a slow line its time is over again and again."""
+        found, most = [], 0
+        while len(found) < 20 and most < 20:
+            most, left, fetch = most + 1, [2], self.give(self.true)
+
+            def slow(holder: bytes, log: LogName, first: int, left=left, fetch=fetch) -> "Deferred[list[bytes]]":
+                left[0] -= 1
+                return fetch(holder, log, first) if left[0] >= 0 else Deferred()
+
+            after = LogEnd(found[-1], hash_of(self.true[found[-1] - 1])) if found else LogEnd()
+            walk = self.walk(slow, head(self.true, 20), first=len(found) + 1, after=after)
+            while True:
+                more = Deferred.fromCoroutine(walk.more())
+                more.cancel()
+                if isinstance(getattr(more, "result", None), Failure):
+                    self.failureResultOf(more, CancelledError)
+                    break
+                links = self.successResultOf(more)
+                found += [one.sequence for one in links]
+                if not links:
+                    break
+        self.assertEqual(found, [*range(1, 21)])
+        self.assertLess(most, 12)
 
     def test_going_on_with_something_else(self) -> None:
         """What follows where a walk was cut off counts no more than before, if it leads nowhere."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from attrs import define, field, frozen
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
 from bitdust.formats.log_entry import Entry, Link, LogName, chain_of
@@ -152,7 +152,11 @@ class Walk:
 
     async def _ask(self) -> list[Link]:
         first, after = self._next
-        got = await outcome(self._fetch(first))
+        try:
+            got = await outcome(self._fetch(first))
+        except CancelledError:  # who compares has a limit, and goes on the next time
+            self._is_cut()
+            raise
         if got.error is not None:
             self._is_cut()
         if got.error is not None or not got.value:
