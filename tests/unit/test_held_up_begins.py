@@ -4,6 +4,7 @@ from typing import Any
 from unittest import mock
 
 from bitdust.crypt.keyring import MASTER
+from bitdust.storage.catalog import apply
 from bitdust.storage.log import recovery
 from bitdust.storage.log.held_up import FIRST, HeldUp
 from bitdust.storage.log.taking import Unusable
@@ -92,6 +93,24 @@ class HeldUpBeginTests(CompactionCase):
         again.pass_time(5)
         self.assertEqual(again.storage.core.log_replicas.held_up.rows(), [])
         self.assertEqual(set(self.left) - {row["path"] for row in again.rows()}, set())
+
+    def test_a_snapshot_that_cannot_be_applied(self) -> None:
+        """One that can be opened and not applied is no reason to build the catalog again: that would never end."""
+        self.compact_behind(28)
+        self.newer.stop()
+        mistake = mock.Mock(side_effect=TypeError("nobody has thought of this"))
+        with mock.patch.dict(apply._APPLY, {"snapshot": mistake}):
+            for _ in range(8):
+                self.node.clock.advance(3600)
+                self.compare()
+            self.assertEqual(self.second.outdated, 0)
+        [one] = self.held()
+        self.assertEqual((one.device, one.sequence), (self.device, self.begin))
+        self.assertEqual(one.reason, "nobody has thought of this")
+        for _ in range(8):
+            self.node.clock.advance(3600)
+            self.compare()
+        self.assertEqual(self.second.outdated, 1)
 
     def fetched(self) -> int:
         """How often the log is asked for by comparisons of an hour, one a minute."""

@@ -26,7 +26,7 @@ from bitdust.storage.log.held_up import HeldUp
 from bitdust.storage.log.missing import Missing
 from bitdust.storage.log.proof import Fetch, Goal, Noted, Walk
 from bitdust.storage.log.seen import SeenHead, by_device
-from bitdust.storage.log.taking import Unusable, can_open, check_start, insert_what_applies, open_one
+from bitdust.storage.log.taking import Unusable, can_open, check_start, insert_what_applies, open_one, try_what_applies
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 
@@ -214,7 +214,7 @@ class LogRecovery:
         if rests is not None and rests.sequence == begin:
             self._begins[device] = rests
             return False
-        walk = Walk(self._fetch, one.holder, Goal.by(one, [one]), (begin, LogEnd()), self._can_open)
+        walk = Walk(self._fetch, one.holder, Goal.by(one, [one]), (begin, LogEnd()), self._can_open, self._noted)
         try:
             opened = self._opened((await walk.more())[:1])
             if opened:
@@ -224,7 +224,16 @@ class LogRecovery:
             if isinstance(error, Unusable | NewerEntry):
                 self._begins[device] = HeldUp.by(self._key, device, begin, error)
             return False
-        return bool(opened)
+        return bool(opened) and await self._applies(opened[0])
+
+    async def _applies(self, first: tuple[Entry, Content]) -> bool:
+        """Whether a snapshot can be applied: else the catalog would be built again for it without end."""
+        _, why = await self._catalog.change_quietly(partial(try_what_applies, key=self._key, opened=[first]))
+        if why is not None:
+            entry = first[0]
+            self.log.error("snapshot {at} that came cannot be applied: {error!r}", at=entry.sequence, error=why)
+            self._begins[entry.device] = HeldUp.by(self._key, entry.device, entry.sequence, why)
+        return why is None
 
     def _is_unknown(self, scope: bytes | None, device: bytes) -> bool:
         """Whether a log under a tag is of a device that the owner's document does not name: it may be a guest's whom

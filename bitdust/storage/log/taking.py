@@ -93,3 +93,14 @@ def insert_what_applies(
             return count, error
         database.execute("RELEASE entry")
     return len(opened), None
+
+
+def try_what_applies(
+    database: sqlite3.Connection, key: str, opened: list[tuple[Entry, Content]]
+) -> tuple[int, BaseException | None]:
+    """As `insert_what_applies`, and nothing is changed."""
+    database.execute("SAVEPOINT trial")
+    found = insert_what_applies(database, key, opened, 0, None)
+    database.execute("ROLLBACK TO trial")
+    database.execute("RELEASE trial")
+    return found
