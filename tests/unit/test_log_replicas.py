@@ -4,6 +4,7 @@ import os
 import shutil
 from functools import partial
 from types import SimpleNamespace
+from unittest import mock
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, fail, succeed
@@ -18,6 +19,7 @@ from bitdust.formats.log_packet import LogPacket
 from bitdust.formats.operations import item_op
 from bitdust.identity.document import Device
 from bitdust.replication import Replicas, is_safe, members
+from bitdust.storage.log import replica
 from bitdust.storage.log.writer import Marks
 from bitdust.wire.encoding import decode, encode
 from bitdust.wire.errors import BitDustError
@@ -439,8 +441,8 @@ class FormerDevicesTests(LogCase):
 
 
 class ForkTests(LogCase):
-    def copied(self) -> tuple[Node, Node]:
-        """This home and a copy of it, both running; the original has written more."""
+    def copied(self, more: bool = True) -> tuple[Node, Node]:
+        """This home and a copy of it, both running; the original has written ``more``."""
         self.node.stop()
         shutil.copytree(self.node.home, self.base / "copy")
         original, copy = (
@@ -448,7 +450,8 @@ class ForkTests(LogCase):
         )
         for node in (original, copy):
             self.addCleanup(stop_quietly, node)
-        original.create("four")
+        if more:
+            original.create("four")
         original.pass_time(1)
         return original, copy
 
@@ -460,6 +463,32 @@ class ForkTests(LogCase):
         names = ["five", "four", "one", "three", "two"]
         self.assertEqual([row["path"] for row in original.rows()], names)
         self.assertTrue(copy.storage.core.log_replicas.synchronized)
+
+    def test_a_copy_that_was_cut_off(self) -> None:
+        """One that was cut off amid a long log has left entries that lead to no head; the other home goes on."""
+        original, copy = self.copied(more=False)
+        self.patch(replica, "MOST_ENTRIES", 1)
+        end = original.storage.core.catalog.end(MASTER, original.me.device.id).sequence
+        with mock.patch.object(original.storage.core.log_replicas, "push"):
+            for number in range(3):
+                original.create(f"more-{number}")
+        for number, supplier in enumerate(self.around.suppliers):
+
+            def ask(me, command, fields, *more, answer=supplier.ask, number=number):
+                is_log = (command, fields.get("kind")) == (Command.DATA, "log")
+                is_cut = is_log and me is original and self.held_by(number)[-1] > end
+                return Deferred() if is_cut else answer(me, command, fields, *more)
+
+            supplier.ask = ask
+        original.storage.core.log_replicas.push()
+        original.pass_time(3)
+        self.assertEqual([self.held_by(number)[-1] for number in range(4)], [end + 1] * 4)
+        original.kill()
+        self.assertEqual(copy.taken, 0)
+        copy.create("five")
+        copy.pass_time(600)
+        self.assertEqual((copy.taken, copy.storage.core.log_replicas.synchronized), (1, True))
+        self.assertEqual([row["path"] for row in copy.rows()], ["five", "one", "three", "two"])
 
     def test_killed_before_the_new_key(self) -> None:
         """Killed when the fork is only written down, the copy takes its own key at its next start; nothing is lost."""
@@ -528,6 +557,29 @@ class WriterTests(LogCase):
         self.assertEqual(self.failureResultOf(bad, BitDustError).value.code, "exists")
         self.assertGreater(self.successResultOf(good), self.successResultOf(first))
         self.assertEqual(self.successResultOf(writer.write([])), 0)
+
+    def test_what_a_refused_write_has_changed(self) -> None:
+        """Nothing of it stays: who takes back what it says again, as after a fork, would say it no more."""
+        writer, ring, made = self.core.log_writer, self.node.me.key_ring, []
+        ring.add(RingKey("other", secrets={1: (b"s" * 32,)}, scopes=frozenset({b"t" * 16})))
+        ring.keys["other"] = ring.keys["other"].all_retired()
+
+        def again(database):
+            names = [name for (name,) in database.execute("DELETE FROM seen RETURNING path").fetchall()]
+            return [item_op("9", "", name.encode(), "file", "other", 0) for name in names]
+
+        def refused(database):
+            again(database)
+            raise BitDustError("too-many-keys", "there is no room for a secret")
+
+        note = "INSERT INTO seen VALUES('said again', '', 0, 0, 0, 0, 0)"
+        self.successResultOf(self.core.catalog.change(lambda database: database.execute(note)))
+        self.failureResultOf(writer.write(refused), BitDustError)
+        make_secret = writer.make_secret
+        writer.make_secret = lambda key: (made.append(key), make_secret(key))
+        self.assertGreater(self.successResultOf(writer.write(again)), 0)
+        self.assertEqual(made, ["other"])
+        self.assertIn("said again", [row["path"] for row in self.node.rows()])
 
     def test_a_catalog_that_is_closed(self) -> None:
         """Whoever writes behind the end is told so."""

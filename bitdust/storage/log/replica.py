@@ -24,7 +24,7 @@ from bitdust.storage.log.patience import Patience
 from bitdust.storage.log.requests import SILENCE, LogRequests
 from bitdust.storage.log.riders import Riders
 from bitdust.storage.log.seen import SeenHead
-from bitdust.storage.log.shown import is_shown
+from bitdust.storage.log.shown import Copies
 from bitdust.storage.log.taking import can_open
 from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.ports import LogHolders
@@ -195,7 +195,7 @@ class KeyLog:
         self.key = key
         self.holdings = Holdings(key, writer.catalog)
         self.patience = Patience(around.world.clock)
-        self._requests = LogRequests(writer.logs, ports)
+        self._copies = Copies(LogRequests(writer.logs, ports), ports.family)
         self.forked: Signal[[bytes]] = Signal()
 
     # what is safe
@@ -311,6 +311,8 @@ class KeyLog:
             self._riders.landed(taken, reply.fields.get("refused") or [])
             last = found.sequence + len(packet.entries) - 1
             self.holdings.acknowledge(supplier, found.device, last, self._head_sequence(found.device, end))
+            if found.device == self._me.device.id:
+                self._copies.agrees(supplier)
             if self._signs_for(found.device):
                 self.holdings.note_signer(supplier, found.device, self._me.device.id)
 
@@ -381,7 +383,7 @@ class KeyLog:
     async def _is_shown(self, supplier: bytes, entry: LogEnd) -> bool:
         """Whether a supplier can show the entry that I have not written: saying so would cost me my device key."""
         key, log = self._me.device.public, self._name(self._me.device.id)
-        return await is_shown(self._requests, supplier, log, key, entry, partial(can_open, self._logs, self.key))
+        return await self._copies.are_shown(supplier, log, key, entry, partial(can_open, self._logs, self.key))
 
 
 def note_holdings(database: sqlite3.Connection, rows: Iterable[tuple[str, bytes, bytes, int]]) -> None:

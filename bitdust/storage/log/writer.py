@@ -141,20 +141,30 @@ def write_batch(
     router = Router(database, keys.check)
     router.add(op for op in unlogged_packs(database) if keys.problem(op["key"]) is None)
     for one in batch:
-        try:
-            router.add(one.ops(database) if callable(one.ops) else one.ops)
-            errors.append(None)
-        except Exception as error:
-            if not isinstance(error, BitDustError) and not is_poison(error):
-                raise
-            errors.append(error)
-            if isinstance(error, SecretsLack):
-                break
+        error = _added(database, router, one.ops)
+        errors.append(error)
+        if isinstance(error, SecretsLack):
+            break
     ends = append_by_key(database, logs, router.found, wall)
     for one, refusal in zip(batch, errors, strict=False):
         if one.also is not None and refusal is None:
             one.also(database)
     return ends, errors
+
+
+def _added(database: sqlite3.Connection, router: Router, ops: Ops) -> BaseException | None:
+    """Why a write is refused, if it is: then nothing of what it has changed stays. Raises disk errors."""
+    database.execute("SAVEPOINT write")
+    try:
+        router.add(ops(database) if callable(ops) else ops)
+    except Exception as error:
+        if not isinstance(error, BitDustError) and not is_poison(error):
+            raise
+        database.execute("ROLLBACK TO write")
+        database.execute("RELEASE write")
+        return error
+    database.execute("RELEASE write")
+    return None
 
 
 @define
