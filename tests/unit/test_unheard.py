@@ -106,6 +106,17 @@ class DeletedTests(UnheardCase):
         self.days(1)
         self.assertEqual((self.held(), self.pieces()), ([], GONE))
 
+    def test_a_device_that_is_revoked_before_it_is_read(self) -> None:
+        """What it has written until then was not read yet: nobody believes itself alone before that."""
+        self.other.upload(self.base / "file", "theirs")
+        self.revoke(OPEN_END)
+        self.node.delete("file")
+        self.node.pass_time(60)
+        self.assertEqual(self.pieces(), KEPT)
+        self.compare()
+        self.node.pass_time(60)
+        self.assertEqual((self.pieces(), self.came_back()), (KEPT, self.data))
+
     def test_a_device_whose_end_is_said(self) -> None:
         """What a revoked device has written behind its end is no reason to wait; where it has none yet, it is."""
         self.write_all()

@@ -131,7 +131,8 @@ class LogReplicas:
 
     def is_alone(self) -> bool:
         """Whether no other device of mine was ever seen, and all is read that former ones have stored."""
-        return self.others.is_alone() and not self.held_up.is_any_of_mine()
+        is_read = all(map(self.knows_end_of, self._me.document.open_ends)) and not self.held_up.is_any_of_mine()
+        return is_read and self.others.is_alone()
 
     def is_alone_in(self, key: str) -> bool:
         """Whether besides nobody whom I let in writes under a key."""
@@ -171,8 +172,7 @@ class LogReplicas:
         return [supplier for supplier in family.holders if supplier not in self._pull.heard]
 
     def has_read(self, supplier: bytes, counts_losses: bool = True) -> bool:
-        """Whether a supplier has said what it holds, and all of that which counts is known here, or was given up where
-        that is to count."""
+        """Whether all that counts of what a supplier has said it holds is known here, or given up, if that counts."""
         return self._pull.has_read(supplier, self._logs.values(), counts_losses)
 
     def names_others(self, supplier: bytes) -> bool:
