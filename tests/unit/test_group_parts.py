@@ -2,8 +2,10 @@
 
 import os
 import random
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -211,6 +213,64 @@ class RevokedTests(SynchronousTestCase):
         net.mend()
         net.run(20)
         self.assertTrue(alice.log.knows_end_of(gone))
+
+    def test_what_was_listed_and_not_given(self) -> None:
+        """Where it was cut off behind the lists, more may have been said than is here: nothing is known then."""
+        net = Net(self, 2)
+        bob, carl, alice = [net.add(name, name != "alice") for name in ("bob", "carl", "alice")]
+        net.away = {alice.fingerprint}
+        bob.say(b"before it was revoked")
+        net.run(20)
+        alice.me.document = evolve(alice.me.document, open_ends=frozenset({bob.device.id}))
+        answers = {one: one.answer for one in (bob, carl)}
+
+        async def cut(command: Command, fields: dict, payload: bytes | None, bringer: bytes, one: Member) -> Reply:
+            if fields["kind"] in ("log", "parts"):
+                raise BitDustError("no-answer", "cut")
+            return await answers[one](command, fields, payload, bringer)
+
+        for one in answers:
+            one.answer = partial(cut, one=one)  # type: ignore[method-assign]
+        net.mend()
+        net.run(20)
+        self.assertFalse(alice.log.knows_end_of(bob.device.id))
+        for one, answer in answers.items():
+            one.answer = answer  # type: ignore[method-assign]
+        net.run(20)
+        self.assertTrue(alice.log.knows_end_of(bob.device.id))
+        self.assertEqual(alice.of(bob), [b"before it was revoked"])
+
+
+class SlowTests(SynchronousTestCase):
+    def test_a_line_that_is_too_slow_for_one_reading(self) -> None:
+        """A reading that is cut off, or takes too long and is given up, is gone on with by the next one."""
+        net = Net(self, 2)
+        bob, alice = net.add("bob"), net.add("alice", False)
+        net.away = {alice.fingerprint}
+        said = [os.urandom(1500) for _ in range(12)]
+        for text in said:
+            bob.say(text)
+        net.mend()
+        net.clock.pump([0.25] * 8)
+        for number in range(8):
+            left, answer = [3], bob.answer
+
+            async def slow(command: Command, fields: dict, payload: bytes | None, bringer: bytes) -> Reply:
+                if command == Command.RETRIEVE:
+                    left[0] -= 1  # noqa: B023
+                    if left[0] < 0:  # noqa: B023
+                        raise BitDustError("no-answer", "cut")
+                return await answer(command, fields, payload, bringer)  # noqa: B023
+
+            with mock.patch.object(bob, "answer", slow):
+                reading = Deferred.fromCoroutine(alice.log.pull([bob.fingerprint], 0))
+                net.clock.pump([0.25] * 12)
+                if number % 2:
+                    reading.addErrback(lambda _: None)
+                    reading.cancel()
+                net.clock.pump([0.25] * 20)
+        alice.listen()
+        self.assertEqual(alice.of(bob), said)
 
 
 class LinesTests(SynchronousTestCase):

@@ -219,15 +219,18 @@ class MemberLog:
         failed = [answer.error for answer in answers if answer.error is not None]
         heard = len(answers) - len(failed)
         if heard and 2 * heard >= len(self._others()):
-            self._ends_read |= revoked
+            self._ends_read |= revoked - {one.head.device for one in heads if one.proven and not self._has_read(one)}
         refused = [who for who, answer in zip(asked, answers, strict=True) if answer.code == NOT_ALLOWED]
         if len(answers) == len(failed) and self._is_final(refused):
             raise next(error for error in failed if getattr(error, "code", "") == NOT_ALLOWED)
         if len(answers) - len(failed) < least:
             raise self._failure(failed)
 
+    def _has_read(self, seen: SeenHead) -> bool:
+        return self.end_of(seen.head.device) >= seen.end
+
     def knows_end_of(self, device: bytes) -> bool:
-        """Whether what a device of mine has said was read, in this run, after it was revoked."""
+        """Whether all was read, in this run, that is listed of a device of mine, after it was revoked."""
         return device in self._ends_read
 
     def is_alone(self) -> bool:

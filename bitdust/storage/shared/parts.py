@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from attrs import evolve, frozen
-from twisted.internet.defer import Deferred, DeferredSemaphore, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, maybeDeferred
 from twisted.logger import Logger
 
 from bitdust.formats.log_entry import Content, Entry, LogName, check_chain, hash_of
@@ -36,6 +36,8 @@ MOST_TOGETHER = 64
 """Entries that one part may be behind so that it is asked for together with others."""
 MOST_PARTS = 256
 """Parts that are asked for together."""
+MOST_BEGUN = MOST_PART
+"""Bytes of parts that were read in part, which are remembered for the next reading."""
 Fetch = Callable[[bytes, LogName, int], "Deferred[list[bytes]]"]
 Together = Callable[[bytes, Sequence[tuple[LogName, int]]], "Deferred[list[list[bytes]]]"]
 
@@ -77,6 +79,9 @@ class Parts:
         """The bytes of each head that is kept, and whose it is."""
         self._sizes: dict[bytes, tuple[int, int]] = {}
         """By device where its part begins, and its bytes from there on."""
+        self._begun: dict[tuple[bytes | None, bytes], list[Entry]] = {}
+        self._before = self._begun
+        """By holder and device what was fetched where this reading, and the one before, was cut off."""
 
     def load(self) -> None:
         """Read the heads that are kept, when the catalog is open."""
@@ -112,6 +117,7 @@ class Parts:
 
         With ``together`` parts of which little is new are asked for at once, before all that this did not bring.
         """
+        self._before, self._begun = self._begun, {}
         by_device: dict[bytes, list[SeenHead]] = {}
         for one in heads:
             if one.proven:
@@ -168,11 +174,18 @@ class Parts:
 
     async def _read_from(self, seen: SeenHead, fetch: Fetch) -> bool:
         start, head = self._start(seen), seen.head
-        log, first, after = start.log, start.first, start.after
-        found: list[Entry] = []
-        size = self._size(head)[1]
+        log, first, after, found = start.log, start.first, start.after, self._left_off(start)
+        size = self._size(head)[1] + _bytes_in(found)
+        if found:
+            first, after = found[-1].sequence + 1, (found[-1].sequence, hash_of(found[-1].to_bytes()))
         while first <= head.sequence:
-            got = await outcome(fetch(seen.holder or b"", log, first))
+            try:
+                got = await outcome(fetch(seen.holder or b"", log, first))
+            except CancelledError:  # a reading has a limit, and the next one goes on
+                self._leave_off(seen, found)
+                raise
+            if got.error is not None:
+                self._leave_off(seen, found)
             try:
                 entries = check_chain(got.value or [], log, after)
                 if not entries or entries[0].sequence != first:
@@ -189,6 +202,16 @@ class Parts:
         if kept.error is not None:
             self.log.warn("a part of a log is not kept: {why}", why=kept.error)
         return kept.error is None
+
+    def _left_off(self, start: Start) -> list[Entry]:
+        """What a reading that was cut off has fetched: it counts as what is fetched now, where it leads to the head."""
+        found = self._before.pop((start.seen.holder, start.log.device), [])
+        follows = bool(found) and found[0].sequence == start.first
+        return found if follows and start.after in (None, (start.first - 1, found[0].previous)) else []
+
+    def _leave_off(self, seen: SeenHead, found: list[Entry]) -> None:
+        if found and sum(map(_bytes_in, (*self._begun.values(), found))) <= MOST_BEGUN:
+            self._begun[seen.holder, seen.head.device] = found
 
     async def take(self, seen: SeenHead, data: Sequence[bytes]) -> int:
         """Keep what somebody brings, up to the head that comes with it; the last entry that is held.
@@ -258,6 +281,10 @@ class Parts:
             self._keep_head(SignedHead(head, seen.signed))
 
         return self._catalog.change(keep, [(self._key, head.device)]).addCallback(kept)
+
+
+def _bytes_in(entries: Iterable[Entry]) -> int:
+    return sum(len(one.sealed) for one in entries)
 
 
 def _messages_alone(content: Content) -> Content:
