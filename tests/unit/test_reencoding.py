@@ -6,7 +6,7 @@ from pathlib import Path
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.crypt.keyring import RingKey
+from bitdust.crypt.keyring import MASTER, RingKey
 from bitdust.storage.catalog.database import PackState
 from bitdust.storage.keeping import reencode as reencode_module
 from bitdust.storage.keeping import reencode_rows
@@ -431,6 +431,18 @@ class PaceTests(ReencodingCase):
         self.node.pass_time(45)
         self.assertEqual((self.schemes(), self.node.storage.reencoding()["left"]), ({4}, 0))
 
+    def test_another_device_goes_on_while_files_are_deleted(self) -> None:
+        """What a person deletes meanwhile was moved by nobody."""
+        self.upload(*(str(number) for number in range(6)))
+        self.patch(reencode_module, "TAKE_OVER", 60.0)
+        self.patch(Node, "is_family_mine", lambda node: False)
+        self.resize(4)
+        for number in range(2):
+            self.node.pass_time(25)
+            self.node.delete(str(number))
+        self.node.pass_time(50)
+        self.assertEqual((self.schemes(), self.node.storage.reencoding()["left"]), ({4}, 0))
+
     def test_another_device_waits(self) -> None:
         """A device that has not changed the family leaves the work to the one that has, until that rests for long."""
         self.upload("a", "b")
@@ -438,8 +450,11 @@ class PaceTests(ReencodingCase):
         self.patch(Node, "is_family_mine", lambda node: False)
         self.resize(4)
         self.node.pass_time(50)
-        self.node.delete("a")  # stands for what the other device does: fewer packs are left
+        moved = "INSERT INTO moves VALUES(x'01', x'02', ?, 1, x'03', 1)"
+        self.successResultOf(
+            self.node.storage.core.catalog.change(lambda database: database.execute(moved, (MASTER,)))
+        )
         self.node.pass_time(50)
-        self.assertEqual((self.schemes(), self.node.storage.reencoding()["left"]), ({2}, 1))
+        self.assertEqual((self.schemes(), self.node.storage.reencoding()["left"]), ({2}, 2))
         self.node.pass_time(20)
         self.until_moved(4)

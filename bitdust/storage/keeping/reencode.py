@@ -9,6 +9,7 @@ catalog: a killed node goes on where it was.
 The weakest packs go first, few at a time, at the pace of the setting, and slowly while files go up or come down.
 """
 
+import sqlite3
 from collections import deque
 from typing import Any
 
@@ -20,7 +21,7 @@ from twisted.python.failure import Failure
 from bitdust.automats.reencoding import Reencoding
 from bitdust.signal import Signal
 from bitdust.storage.keeping.pack_move import Mover, PackMove, Workshop
-from bitdust.storage.keeping.reencode_rows import Found, Left, find_packs, half_way, undelivered
+from bitdust.storage.keeping.reencode_rows import Found, Left, find_packs, half_way, moved_by_others, undelivered
 from bitdust.storage.pieces.pack_store import PackStore
 from bitdust.storage.pieces.queues import SupplierQueues
 from bitdust.storage.ports import Ports
@@ -58,6 +59,7 @@ class Reencoder:
         self._run_in_thread = store.run_in_coding_thread
         self._catalog = store.catalog
         self._queues = queues
+        self._me = around.me
         self._ports = ports
         self._mover = mover
         self._shop = Workshop(around.world, store, queues, ports, mover)
@@ -71,8 +73,8 @@ class Reencoder:
         self._reported: dict[str, int] = {}
         self._last_begun = self._reported_at = self._cleaned_at = self._fewer_at = -TAKE_OVER
         self.left = Left(0, 0)
-        self._found = self._ended = 0
-        """How many were left when they were last counted, and how many of mine have moved since then."""
+        self._by_others = 0
+        """How many another device had moved when they were last counted."""
         self.moved_packs, self.reason = 0, ""
         self.moved: Signal[[]] = Signal()
         queues.taken.connect(self._check)
@@ -167,12 +169,15 @@ class Reencoder:
 
     async def _find(self, family: Family) -> None:
         now, left_out = self._clock.seconds(), frozenset(self._failed)
-        found: Found = await self._run_in_thread(
-            self._catalog.read_apart, lambda database: find_packs(database, family.n, left_out)
-        )
-        if self._found - found.left.packs > self._ended + len(self._moving):  # another device moves them
+        device = self._me.device.id
+
+        def look(database: sqlite3.Connection) -> tuple[Found, int]:
+            return find_packs(database, family.n, left_out), moved_by_others(database, device)
+
+        found, by_others = await self._run_in_thread(self._catalog.read_apart, look)
+        if by_others > self._by_others:
             self._fewer_at = now
-        self._found, self._ended, self.left = found.left.packs, 0, found.left
+        self._by_others, self.left = by_others, found.left
         if self._is_my_turn():
             self._waiting.extend(pack for pack in found.packs if pack not in self._moving)
         if not self._waiting:  # those that failed are tried again behind all others, however many they are
@@ -234,7 +239,6 @@ class Reencoder:
             self.moved_packs += 1
             self.reason = ""
             self.left = Left(max(0, self.left.packs - 1), self.left.bytes)
-            self._ended += 1
         self.look()
 
     # progress

@@ -46,6 +46,11 @@ def find_packs(database: sqlite3.Connection, n: int, left_out: Collection[bytes]
     return Found(Left(packs, size), [bytes(pack) for (pack,) in rows if bytes(pack) not in left_out][:AT_A_TIME])
 
 
+def moved_by_others(database: sqlite3.Connection, device: bytes) -> int:
+    """How many packs another device than this one has moved, as far as is known here."""
+    return int(database.execute("SELECT count(*) FROM moves WHERE device<>?", (device,)).fetchone()[0])
+
+
 def half_way(database: sqlite3.Connection) -> list[tuple[bytes, bytes]]:
     """Packs that were on their way when the node stopped, each with its new pack."""
     return [(bytes(pack), bytes(new)) for pack, new in database.execute("SELECT pack, new FROM recodings").fetchall()]
