@@ -202,7 +202,7 @@ class RelayTests(TimesCase):
         """From ten minutes on each pause is twice the one before; a round in time forgets all that were late."""
         disk = self.disk(1, 0.3, 0.3)
         self.days(0.04, 1800)
-        self.days(0.3, 60)
+        self.days(0.45, 60)
         rounds = [later - sooner for sooner, later in itertools.pairwise(disk.questions) if later - sooner > 60]
         self.assertEqual([int(pause / (600 * 2**number)) for number, pause in enumerate(rounds)], [1] * len(rounds))
         self.assertGreater(len(rounds), 4)
