@@ -131,7 +131,8 @@ class Run:
             raise Finding(f"errors were logged: {errors[0]}")
 
     def _watch(self, stage: Stage) -> Breaker:
-        name = stage.names.get(self.whose or "owner", self.whose)
+        whose = self.whose or stage.whose
+        name = stage.names.get(whose, whose)
         node = next(one for one in self.field.grid.nodes if one.name == name)
         breaker = Breaker(self.field, node, self.at, self.how)
         self.field.disks.watch(node.home, breaker.judge)

@@ -35,6 +35,8 @@ class Stage:
         self.owner.join()
         self.names: dict[str, str] = {"owner": "alice"}
         """Names of nodes, for those whose disk may break."""
+        self.whose = "owner"
+        """Whose disk breaks, when nobody is named."""
         self.becomes_again = False
         self.has_come: Callable[[], bool] = lambda: True
         """Whether that has happened which the scenario is about."""
@@ -234,6 +236,7 @@ def healing(field: Field) -> Scenario:
         stage.owner.home.kill()
         field.suppliers[dead].kill()
         stage.names |= {"spare": spare, "member": other}
+        stage.whose = "spare"
         yield stage
 
         def is_whole() -> bool:
