@@ -33,6 +33,7 @@ class Catalogs:
             await shared.open()
         except BaseException:
             del self._shared[key]
+            await shared.close()
             raise
         self.opened.emit(shared)
 

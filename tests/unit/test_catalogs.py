@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.keyring import RingKey
@@ -12,6 +12,7 @@ from bitdust.storage.log.recovery import LogRecovery
 from bitdust.storage.shared import catalog
 from bitdust.storage.shared.catalog import Shared, SharedCatalog
 from bitdust.storage.shared.guest import GuestOutbox, GuestPorts
+from bitdust.storage.shared.pen import GuestLogs
 from bitdust.wire.capability import Capability, Right, ShownCapability
 from bitdust.wire.encoding import decode, encode
 from bitdust.wire.errors import BitDustError
@@ -137,12 +138,130 @@ class StartedOverTests(CatalogsCase):
         self.assertEqual(refused, ["keys-not-ready"])
         self.assertNotEqual(self.refused(shared.writing.check), "keys-not-ready")
 
+    def hold(self, target: Any, name: str) -> "Deferred[None]":
+        """This is done when the test says so."""
+        real, gate = getattr(target, name), Deferred()
+
+        async def held(*given: Any) -> None:
+            await gate
+            setattr(target, name, real)
+            await real(*given)
+
+        setattr(target, name, lambda *given: Deferred.fromCoroutine(held(*given)))
+        return gate
+
+    def works(self, shared: SharedCatalog) -> None:
+        """It is read, and takes what the owner lets this node bring."""
+        self.now(shared.pull(self.suppliers))
+        self.assertEqual([row["path"] for row in self.bob.rows(f"{SHARE}${ALICE}:")], ["cake"])
+        self.assertNotEqual(self.refused(shared.writing.check), "keys-not-ready")
+
+    def begin_over(self, shared: SharedCatalog) -> "Deferred[Any]":
+        async def is_outdated(recovery: Any, heads: Any, reader: Any) -> bool:
+            LogRecovery.is_outdated = real
+            return True
+
+        real = LogRecovery.is_outdated
+        self.patch(LogRecovery, "is_outdated", is_outdated)
+        pulling = Deferred.fromCoroutine(shared.pull(self.suppliers))
+        self.bob.pass_time(1)
+        return pulling
+
+    def test_nobody_waits_until_it_has_started_over(self) -> None:
+        """A reading that is given up, since it has lasted for a minute, leaves no catalog that is closed."""
+        for name in ("close", "open"):
+            shared = self.open()
+            gate = self.hold(shared.catalog, name)
+            pulling = self.begin_over(shared)
+            pulling.cancel()
+            gate.callback(None)
+            self.bob.pass_time(1)
+            self.failureResultOf(pulling, CancelledError)
+            self.assertTrue(shared.catalog.is_open)
+            self.works(shared)
+            self.now(self.bob.storage.catalogs.remove(*shared.place))
+
+    def test_it_cannot_be_opened_again(self) -> None:
+        """A disk that fails when all is to be read again is asked again at the next reading."""
+        for name in ("open", "change"):
+            shared = self.open()
+            real = getattr(shared.catalog, name)
+            setattr(shared.catalog, name, lambda *given: fail(BitDustError("disk-full", "the disk is full")))
+            pulling = self.begin_over(shared)
+            setattr(shared.catalog, name, real)
+            self.assertEqual(self.failureResultOf(pulling).value.code, "disk-full")
+            self.works(shared)
+            self.now(self.bob.storage.catalogs.remove(*shared.place))
+
+    def test_it_is_closed_while_it_starts_over(self) -> None:
+        """Then its file is closed in the end."""
+        shared = self.open()
+        gate = self.hold(shared.catalog, "open")
+        pulling = self.begin_over(shared)
+        pulling.addErrback(lambda _: None)
+        removing = Deferred.fromCoroutine(self.bob.storage.catalogs.remove(*shared.place))
+        pulling.cancel()
+        gate.callback(None)
+        self.bob.wait(removing)
+        self.bob.pass_time(1)
+        self.assertFalse(shared.catalog.is_open)
+        self.assertEqual(self.code(shared.pull, self.suppliers), "catalog-closed")
+        self.works(self.open())
+
     def refused(self, call: Any) -> str:
         try:
             call()
         except BitDustError as error:
             return error.code
         return ""
+
+
+class HalfOpenedTests(CatalogsCase):
+    """A share to which this node may bring something."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.may_write = True
+        self.patch(GuestLogs, "may_write", lambda logs: self.may_write)
+
+    def packs_are_opened(self, shared: SharedCatalog, result: Any) -> None:
+        """What comes first, instead."""
+        packs = shared.writing._packs
+        real = packs.open
+
+        async def opened(copies: Any) -> None:
+            packs.open = real
+            await result
+
+        packs.open = opened
+
+    def test_it_fails(self) -> None:
+        """Where that which a crash has left cannot be looked at the share is closed again, whole."""
+        shared = self.shared()
+        self.packs_are_opened(shared, fail(BitDustError("disk-error", "the disk failed")))
+        self.assertEqual(self.code(self.bob.storage.catalogs.add, shared), "disk-error")
+        self.assertEqual((shared.catalog.is_open, list(self.bob.storage.catalogs.shared())), (False, []))
+
+    def test_it_fails_later(self) -> None:
+        """Where it cannot be looked at when the share was read it is at the next reading, and uploads go on then."""
+        for result in (fail(BitDustError("disk-error", "the disk failed")), Deferred()):
+            shared, self.may_write = self.shared(), False
+            self.now(self.bob.storage.catalogs.add(shared))
+            self.may_write = True
+            self.packs_are_opened(shared, result)
+            resumed: list[int] = []
+            shared.writing.uploads.resume = lambda resumed=resumed: resumed.append(1)
+            pulling = Deferred.fromCoroutine(shared.pull(self.suppliers))
+            self.bob.pass_time(1)
+            pulling.cancel()
+            if not result.called:
+                result.errback(BitDustError("disk-error", "the disk failed"))
+            pulling.addErrback(lambda _: None)
+            self.bob.wait(pulling)
+            self.assertEqual(resumed, [])
+            self.now(shared.pull(self.suppliers))
+            self.assertEqual(resumed, [1])
+            self.now(self.bob.storage.catalogs.remove(*shared.place))
 
 
 class ManyCatalogsTests(CatalogsCase):

@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,9 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from bitdust.batching import ThreadQueue
+from bitdust.batching import InTurn, ThreadQueue
 from bitdust.disk.reserve import SETTING, Reserve
-from bitdust.outcome import outcomes
+from bitdust.outcome import outcomes, unbroken
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.changes import Changes
 from bitdust.storage.catalog.database import RECOVERING, meta
@@ -125,6 +125,7 @@ class SharedCatalog:
         world = around.world
         self.shared = shared
         self._noted = Noted()
+        self._is_closed = False
         name = f"{shared.owner.hex()}-{shared.alias}"
         folder: Path = world.home / FOLDER
         self.catalog = Catalog(world, folder / f"{name}.db", prepare=start_over)
@@ -135,6 +136,8 @@ class SharedCatalog:
         self._bad_pieces = BadPieces(around, self.catalog, shared.holders)
         self._fetcher = Fetcher(around, shared.holders, self._bad_pieces)
         self._coding = ThreadQueue(world.run_in_thread)
+        self._turns = InTurn()
+        """Whoever opens the file, starts over or closes it does so alone, and to the end."""
         self._copies = LocalCopies(world, self.catalog, spool, lambda: False)
         waiting = WaitingPieces(world, self.catalog, spool)
         sources = PackSources(self.catalog, shared.holders, waiting, self._copies)
@@ -168,14 +171,28 @@ class SharedCatalog:
 
     async def open(self) -> None:
         """Open the file, and go on with downloads that a crash interrupted."""
+        await self._whole(self._open)
+
+    async def _whole(self, call: Callable[[], Awaitable[None]]) -> None:
+        await unbroken(self._turns.run(self, call))
+
+    async def _open(self) -> None:
+        self._is_closed = False
         await self.catalog.open()
         self.changes.attach(self.catalog)
         self._bad_pieces.open()
         self.downloads.resume()
-        await self.writing.begin(self._copies)
+        await self._begin_writing()
+
+    async def _begin_writing(self) -> None:
+        if not self._is_closed:
+            await self.writing.begin(self._copies)
 
     async def close(self) -> None:
         """Stop everything; the file stays."""
+        await self._whole(self._close)
+
+    async def _close(self) -> None:
         self.downloads.suspend()
         self.ranges.stop()
         self._inventory.stop()
@@ -184,6 +201,7 @@ class SharedCatalog:
         self._fetcher.stop()
         self._coding.stop()
         await self.catalog.close()
+        self._is_closed = True
 
     async def pull(self, suppliers: Iterable[bytes], least: int = 0) -> list[Merged]:
         """Take over what these suppliers hold of the logs that can be opened, one answer for each key.
@@ -191,6 +209,8 @@ class SharedCatalog:
         Those who do not answer are left out: what is known already stays readable. Fails as the first of them did
         where fewer than ``least`` answered.
         """
+        if not (self._is_closed or self.catalog.is_open):  # it could not be opened when all was to be read again
+            await self._whole(self._open_again)
         access = self._logs
         requests = LogRequests(access, self.shared.holders)
         asked = list(suppliers)
@@ -205,7 +225,7 @@ class SharedCatalog:
         for key, recovery in recoveries.items():
             is_outdated = await recovery.is_outdated(heard.heads[key], self._reader(heard, key))
             if is_outdated and self.writing.is_quiet:  # something may have been stored while suppliers were asked
-                await self._start_over()
+                await self._whole(self._start_over)
                 break
         found = [
             await recovery.recover(heard.heads[key], self._reader(heard, key)) for key, recovery in recoveries.items()
@@ -235,17 +255,26 @@ class SharedCatalog:
         if not self.was_read:
             await self.catalog.change(come_back)
             await self.catalog.change(lambda database: database.execute("DELETE FROM meta WHERE name=?", (RECOVERING,)))
-        await self.writing.begin(self._copies)
+        await self._whole(self._begin_writing)
         self.writing.suppliers_changed()
         await self._disposal.drop()
         self._inventory.look()
 
     async def _start_over(self) -> None:
         """The owner's logs begin later now than where this node stopped reading: all of it is read again."""
+        if self._is_closed:
+            return
         self.changes.detach()
         await self.writing.close()
-        await self.catalog.change(note_outdated)
-        await self.catalog.close()
-        await self.catalog.open()
+        try:
+            await self.catalog.change(note_outdated)
+            await self.catalog.close()
+        finally:
+            await self._open_again()
+
+    async def _open_again(self) -> None:
+        """Whatever has failed: what is not open takes nothing, and gives nothing, until the next start."""
+        if not self.catalog.is_open:
+            await self.catalog.open()
         self.changes.attach(self.catalog)
         self.writing = self._new_writing()

@@ -145,13 +145,15 @@ class Writing:
     # life
 
     async def begin(self, copies: LocalCopies) -> None:
-        """Go on with what a crash interrupted, where I may write; what is begun already goes on as it is."""
+        """Go on with what a crash interrupted, where I may write; what is begun already goes on as it is.
+
+        Nobody calls this again, or `close`, before it has ended."""
         if self._is_begun or not self.logs.may_write():
             return
-        self._is_begun = True
         self._calendar.load(self.catalog.read)
         self.part.holdings.load()
         await self._packs.open(copies)
+        self._is_begun = True
         self.uploads.resume()
         self.suppliers_changed()
 
