@@ -163,10 +163,11 @@ class Folders:
         self._check(directory, made)
         config = FolderConfig(directory.resolve(), made.text, KNOWN | {"selective_sync": int(selective)})
         config.suppliers = await self._removed.forget(made) or await self.copies.holds(made)
-        self.book.add(config)
         me = self._around.me
         if not me.present and not me.locked_key and not me.searched_because:
             await self._become_somebody()
+        self._check(directory, made)  # something else may have been added meanwhile
+        self.book.add(config)
         if not self._around.settings.get(ENABLED):
             self._around.settings.set(ENABLED, True)
         if self.is_open and config.text not in self._open:

@@ -5,6 +5,7 @@ from pathlib import Path
 from unittest import mock
 
 from attrs import evolve
+from twisted.internet.defer import CancelledError, Deferred
 
 from bitdust.folders import exchange, secrets
 from bitdust.folders.journal import Journal
@@ -227,3 +228,26 @@ class LimitTests(FolderCase):
         begun = self.grid.clock.seconds()
         self.grid.until(lambda: self.same(alice, bob) and (self.root(bob) / "a").exists(), 60, "the file")
         self.assertGreater(self.grid.clock.seconds() - begun, 4)
+
+
+class AddingTests(FolderCase):
+    def test_nobody_waits_for_it(self) -> None:
+        """Where there is no identity and making one fails, or nobody waits until it is made, nothing was added, and it
+        can be added again; what was added meanwhile is added once."""
+        node = self.grid.add("nobody")
+        node.start()
+        folders, secret = node.rooms.folders, secrets.make("A", lambda size: bytes(range(size)))
+        self.root(node).mkdir()
+        made: list[Deferred[None]] = []
+        folders._become_somebody = lambda: made.append(Deferred()) or made[-1]
+        given_up, failed, first, second = (folders.add(self.root(node), secret) for _ in range(4))
+        given_up.addErrback(lambda failure: failure.trap(CancelledError))
+        given_up.cancel()
+        made[1].errback(OSError("the disk failed"))
+        self.failureResultOf(failed, OSError)
+        self.assertEqual(folders.folders(), [])
+        made[2].callback(None)
+        made[3].callback(None)
+        self.assertEqual(self.grid.wait(first).directory, self.root(node))
+        self.assertEqual(self.failureResultOf(second, BitDustError).value.code, "already-added")
+        self.assertEqual(len(folders.folders()), 1)
