@@ -10,6 +10,7 @@ HINTS = {
     "disk-full": "make room on its disk; it goes on by itself, and what is there is given to peers meanwhile",
     "folder-gone": "mount its disk, or bring the directory back; it goes on by itself",
     "not-writable": "let this user write there; it goes on by itself",
+    "not-removed": "let this user remove it; it is tried again by itself",
     "deletes-held": "bitdust sync confirm FOLDER, or bring the files back",
 }
 

@@ -34,8 +34,8 @@ class FolderRow:
     """One folder: where it is, ``secret`` as it was added, how much is in it, and with how many peers it is kept.
 
     ``problem`` is a stable code of what keeps it from being the same everywhere, empty where nothing does: as
-    ``folder-gone``, ``not-writable``, ``disk-full``. ``problem_text`` says it in words. ``watched`` says how changes on
-    the disk are noticed, empty while they are not.
+    ``folder-gone``, ``not-writable``, ``disk-full``; or ``not-removed``, where something takes room for nothing.
+    ``problem_text`` says it in words. ``watched`` says how changes on the disk are noticed, empty while they are not.
     """
 
     directory: Path

@@ -26,6 +26,10 @@ def _problem(folder: Folder) -> tuple[str, str]:
     held = folder.totals.held
     if held:
         return "deletes-held", f"another peer has deleted {held} files; confirm it, and they go here too"
+    stuck = list(folder.store.tidying.stuck.items())
+    if stuck:
+        (path, why), more = stuck[0], f" and {len(stuck) - 1} more" if len(stuck) > 1 else ""
+        return "not-removed", f"{path}{more}: needed no more and cannot be removed ({why})"
     path, why = next(iter(folder.warnings.items()), ("", ""))
     return ("some-left-out", f"{path}: {why}") if path else ("", "")
 

@@ -186,11 +186,10 @@ class Segments:
             os.fsync(folder)
 
     def remove(self, segment: int) -> None:
-        """Remove one that has nothing that counts."""
+        """Remove one that has nothing that counts. Raises `OSError`."""
         if segment == self._last:
             self._end = FULL
-        with contextlib.suppress(OSError):
-            self._tree.remove(f"{self._place}/{name_of(segment)}")
+        self._tree.remove(f"{self._place}/{name_of(segment)}")
 
 
 class SegmentReader:

@@ -10,12 +10,15 @@ import contextlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+
+from twisted.logger import Logger
 
 from bitdust.folders.blind import FORMER, ROWS, Blind, Kept, former_place, note, portion, spot_of
 from bitdust.folders.database import durably
 from bitdust.folders.journal import DAY, Journal
 from bitdust.folders.keys import sealed_name
-from bitdust.folders.segments import HEAD, LONGEST, MAGIC, SegmentReader, Spot
+from bitdust.folders.segments import HEAD, LONGEST, MAGIC, SegmentReader, Spot, name_of
 from bitdust.folders.tree import BLIND, Tree
 
 DOUBTED = 64
@@ -35,12 +38,16 @@ WAITING = "waiting"
 """The fact of the journal that says how long it waits for records that may have been forgotten: milliseconds."""
 STEP = 3600.0
 """Seconds that pass at most between two looks, whatever the clock says: it may have been set in between."""
+MOST_STUCK = 10_000
+"""Files that are remembered as not to be removed."""
 Places = list[tuple[bytes, Spot]]
 _FOLDER, _FILE = re.compile("[0-9a-f]{2}"), re.compile("[0-9a-f]{30}")
 
 
 class Tidying:
     """I work in the folder's thread; each step of what my methods give is one portion."""
+
+    log = Logger()
 
     def __init__(self, tree: Tree, ident: bytes, journal: Journal, blind: Blind, wall: Callable[[], float]) -> None:
         self._tree = tree
@@ -56,7 +63,9 @@ class Tidying:
         self._idle_at = -1
         """How often the journal had changed when nothing was found to be done."""
         self._has_left = False
-        """Whether something could not be read that is to move."""
+        """Whether something could not be read that is to move, or not be removed."""
+        self.stuck: dict[str, str] = {}
+        """Files that are needed no more and could not be removed the last time, and why."""
         self._borrowed = 0
         """Bytes of the reserve that copies have taken, and nothing was removed for yet."""
 
@@ -177,6 +186,8 @@ class Tidying:
         if changes == self._idle_at:
             return
         self._has_left = False
+        self._look_at_stuck()
+        self._remove_spoilt()
         after: bytes | None = b""
         while after is not None and not self._waits(is_met):
             after = self._drop(after)
@@ -192,6 +203,34 @@ class Tidying:
         if after is None and not self._has_left and self._journal.database.total_changes == changes:
             self._idle_at = changes
 
+    def _look_at_stuck(self) -> None:
+        for place in [place for place in self.stuck if self._tree.look(place) is None]:
+            del self.stuck[place]
+
+    def _remove_spoilt(self) -> None:
+        """New segments in which nothing counts because they did not come to the disk."""
+        spoilt = self._blind.segments.spoilt
+        if not spoilt:
+            return
+        known = {number for (number,) in self._journal.database.execute("SELECT number FROM segments")}
+        for one in sorted(spoilt - known):
+            if self._has_removed(f"{BLIND}/{name_of(one)}", partial(self._blind.segments.remove, one)):
+                spoilt.discard(one)
+
+    def _has_removed(self, place: str, remove: Callable[[], None]) -> bool:
+        """Whether a file has gone; one that stays is named in ``stuck``, and tried again with the next run."""
+        try:
+            remove()
+        except OSError as error:
+            self._has_left = True
+            why = error.strerror or str(error)
+            if place not in self.stuck and len(self.stuck) < MOST_STUCK:
+                self.log.warn("{file} of a keeper is needed no more and cannot be removed: {why}", file=place, why=why)
+                self.stuck[place] = why
+            return False
+        self.stuck.pop(place, None)
+        return True
+
     def _drop(self, after: bytes) -> bytes | None:
         """Of the next chunks those that no record names any more; the last one that was looked at, None at the end."""
         database = self._journal.database
@@ -206,7 +245,10 @@ class Tidying:
         former = [(name, size) for name, size, segment in rows if segment == FORMER]
         with durably(database) if former else contextlib.nullcontext(), self._journal.change():
             database.executemany("DELETE FROM kept WHERE name=?", [(name,) for name, *_ in rows])
-        self._remove_former(former)
+        left = self._remove_former(former)
+        if left:
+            with self._journal.change():
+                database.executemany("INSERT OR IGNORE INTO kept(name, size) VALUES(?, ?)", left)
 
     def _wasteful(self) -> tuple[list[int], list[tuple[int, int]]]:
         """Segments without a chunk that is needed; those of which more than a quarter is not, and what a copy of each
@@ -221,7 +263,7 @@ class Tidying:
         return empty, [one for one in sparse if one[0] != self._blind.segments.open_one]
 
     def _remove(self, segments: Sequence[int]) -> None:
-        """Remove those that still have no chunk that is needed."""
+        """Remove those that still have no chunk that is needed. Of one that stays the journal knows again."""
         database = self._journal.database
         query = (
             "DELETE FROM segments WHERE number=? AND number NOT IN (SELECT segment FROM kept WHERE segment=number)"
@@ -229,9 +271,15 @@ class Tidying:
         )
         with durably(database), self._journal.change():
             gone = [(one, size) for one in segments for (size,) in database.execute(query, (one,)).fetchall()]
+        left = []
         for one, size in gone:
-            self._blind.segments.remove(one)
-            self._give_back(size)
+            if self._has_removed(f"{BLIND}/{name_of(one)}", partial(self._blind.segments.remove, one)):
+                self._give_back(size)
+            else:
+                left.append((one, size))
+        if left:
+            with self._journal.change():
+                database.executemany("INSERT OR IGNORE INTO segments VALUES(?, ?)", left)
 
     @property
     def _lent(self) -> int:
@@ -304,7 +352,11 @@ class Tidying:
 
     def _move(self, places: Places) -> None:
         known = {name: spot_of(self._journal.database, name) for name, _ in places}
-        here = [(name, spot) for name, spot in places if (known[name] or spot).segment == FORMER]
+        here = [
+            (name, spot)
+            for name, spot in places
+            if (known[name] or spot).segment == FORMER and former_place(name) not in self.stuck
+        ]
         chunks, left = self._read(here)
         with self._journal.change():
             self._wait_for_records(name for name, _ in chunks if known[name] is None)
@@ -312,12 +364,16 @@ class Tidying:
             self._copy(chunks)
         self._remove_former((name, spot.size) for name, spot in places if name not in left)
 
-    def _remove_former(self, chunks: Iterable[tuple[bytes, int]]) -> None:
-        """Their names and sizes."""
+    def _remove_former(self, chunks: Iterable[tuple[bytes, int]]) -> list[tuple[bytes, int]]:
+        """Their names and sizes; those that stay."""
+        left = []
         for name, size in chunks:
-            with contextlib.suppress(OSError):
-                self._tree.remove(former_place(name))
+            place = former_place(name)
+            if self._has_removed(place, partial(self._tree.remove, place)):
                 self._give_back(size)
+            else:
+                left.append((name, size))
+        return left
 
 
 def _portion(places: Places) -> Places:
