@@ -63,10 +63,10 @@ class IdentityServer:
         make_private_folder(self._folder)
         remove_leftovers(self._folder)
         self._names = sum(1 for _ in self._folder.glob("*.xml"))
-        from bitdust.identity.server_pages import pages  # noqa: PLC0415 - of nodes that are no ID server it is a burden
+        from bitdust.identity.server_pages import Pages  # noqa: PLC0415 - of nodes that are no ID server it is a burden
 
-        clock = self._world.clock
-        self._bounded = Bounded(pages(self, clock), clock, partial(household, self._settings))
+        world = self._world
+        self._bounded = Bounded(Pages(self, world), world.clock, partial(household, self._settings))
         port = self._settings.get("services/identity-server/web-port")
         endpoint = self._world.network.server(port, self._settings.get("services/network/interface"))
 

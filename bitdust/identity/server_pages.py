@@ -3,27 +3,34 @@
 from typing import Any, cast
 
 from twisted.internet.defer import maybeDeferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
+from twisted.web.http import datetimeToString
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from bitdust.identity.document import MAX_SIZE
 from bitdust.identity.name_cost import HEADER
 from bitdust.identity.server import IdentityServer, Refused
+from bitdust.world import World
 
 
-def pages(server: IdentityServer, clock: IReactorTime) -> Site:
-    """What answers for a server at its port."""
-    site = Site(Root(server), reactor=cast(Any, clock))
-    site.requestFactory = LimitedRequest
-    return site
+class Pages(Site):
+    """What answers for a server at its port, with the time of its world: others compare their clocks with that."""
+
+    def __init__(self, server: IdentityServer, world: World) -> None:
+        super().__init__(Root(server), reactor=cast(Any, world.clock))  # type: ignore[no-untyped-call]
+        self.requestFactory = LimitedRequest
+        self.wall = world.wall
 
 
 class LimitedRequest(Request):
     """Keeps no more of a body than tells that it is too large, in memory; one that goes on and on is cut off."""
 
     _received = 0
+
+    def render(self, resrc: IResource) -> None:
+        self.setHeader(b"date", datetimeToString(cast(Any, self.site).wall()))  # type: ignore[no-untyped-call]
+        super().render(resrc)  # type: ignore[no-untyped-call]
 
     def gotLength(self, length: int | None) -> None:  # noqa: N802 - the interface's name
         super().gotLength(0)  # type: ignore[no-untyped-call]
