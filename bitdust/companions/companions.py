@@ -33,8 +33,8 @@ MOST_SOCKETS = 16
 LOOPBACK = {"localhost": "127.0.0.1", "127.0.0.1": "127.0.0.1", "::1": "::1"}
 PACE = 10.0
 SOON = 5.0
-"""Seconds over which ways through routers are searched again: an app is not to miss this node for longer than friends
-do."""
+"""Seconds over which ways through routers are searched, at the start and when the network is back: an app is not to
+miss this node for longer than friends do."""
 
 
 @frozen
@@ -98,10 +98,14 @@ class Companions:
         for record in list(self.book.known.values()):
             if record.active:
                 try:
-                    await self._run(record)
+                    await self._run(record, self._start_soon)
                 except BitDustError as error:
                     self.problems[record.name] = str(error)
                     self.log.warn("device {name}: {problem}", name=record.name, problem=str(error))
+
+    def _start_soon(self, routes: Routes) -> None:
+        """All that were let in look for routers at this moment."""
+        self._waking.wake(routes.ways, lambda way: way.machine.send("start"))
 
     def stop(self) -> None:
         """Take no more lines; those that are open end."""
@@ -238,7 +242,7 @@ class Companions:
 
     # doors
 
-    async def _run(self, record: Record) -> Companion:
+    async def _run(self, record: Record, search: Callable[[Routes], None] = Routes.start) -> Companion:
         if not self.is_on:
             raise BitDustError("service-off", f"{SERVICE}() is not started")
         companion = Companion(self._around, self, record)
@@ -248,7 +252,7 @@ class Companions:
                 routes = Routes(self._around, companion, lambda: self.routers, lambda: self._moved(companion))
                 companion.door = routes
                 companion.start()
-                routes.start()
+                search(routes)
             else:
                 door = await self._listen(companion, record)
                 if companion.is_over:

@@ -332,6 +332,34 @@ class NodesSideTests(CompanionCase):
         self.assertEqual(len(self.phone.lines), 0)
         self.assertEqual(self.failureResultOf(self.bring(7, 3, b"x"), BitDustError).value.code, "not-found")
 
+    def test_the_start(self) -> None:
+        """Ways of many devices are not all searched in the moment in which a node starts; each is within five seconds,
+        and none of a device that is stopped before that."""
+        for number in range(30):
+            self.add(f"phone-{number}", routed=True)
+        self.house.stop()
+        self.clock.advance(30)
+        asked: list[int] = []
+
+        def find(exclude: frozenset[bytes]) -> "Deferred[Any]":
+            asked.append(len(asked))
+            return fail(BitDustError("not-found", "nobody is there"))
+
+        self.house = self.build()
+        self.house.routers.find = find
+        self.result(self.house.start())
+        ways = [way for one in self.house.running.values() for way in one.door.ways]
+        stopped = self.house.running["phone-0"].door
+        self.result(self.house.shut("phone-0"))
+        counts = []
+        for _ in range(20):
+            counts.append(len(asked) - sum(counts))
+            self.clock.advance(0.25)
+        counts.append(len(asked) - sum(counts))
+        self.assertLess(max(counts), 15)
+        self.assertGreaterEqual(len(asked), len(ways) - len(stopped.ways))
+        self.assertEqual({way.machine.state for way in stopped.ways}, {"CLOSED"})
+
     def test_the_network_is_back(self) -> None:
         """Ways of many devices are not all searched in the moment in which the network is back, or says so again; each
         is within five seconds."""
