@@ -21,7 +21,7 @@ from bitdust.shares.donation import Donation
 from bitdust.shares.offer import write_offer
 from bitdust.shares.ports import GroupKeepers, MyFamily, OfferRecords
 from bitdust.shares.published import Publishing, is_published
-from bitdust.shares.writers import note_devices
+from bitdust.shares.writers import WritersDevices
 from bitdust.signal import Signal
 from bitdust.surroundings import Connected
 from bitdust.wire.capability import MOST_DAYS, Capability, Right, ShownCapability, shown_end
@@ -68,6 +68,7 @@ class Donations:
         self._again = AskAgain(around.world.clock, self._may_bring, self._bring_again)
         """Where a device did not take what another one has just taken, by the name of the grant."""
         self._publishing = Publishing(around.world)
+        self._writers_devices = WritersDevices(around.me)
 
     def start(self) -> None:
         """Bring everybody what changed while this node was away."""
@@ -82,9 +83,8 @@ class Donations:
 
     def stop(self) -> None:
         """Bring nothing any more."""
-        removers, self._removers = self._removers, []
-        for remove in removers:
-            remove()
+        while self._removers:
+            self._removers.pop()()
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._again.stop()
@@ -218,7 +218,7 @@ class Donations:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = self._around.world.clock.callLater(LOOK_AGAIN, self.refresh, True)
-        if self._me.present and note_devices(self._me, self._around.identities):
+        if self._me.present and self._writers_devices.note(self._around.identities):
             self.writers_changed.emit()
         wanted = dict(self._wanted())
         for place, donation in list(self._running.items()):

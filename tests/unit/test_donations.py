@@ -133,7 +133,8 @@ class RefusedTests(DonationsCase):
         self.assertEqual(self.ring.to_bytes(), self.kept().to_bytes())
 
     def test_no_room_for_devices(self) -> None:
-        """Where devices of a writer find no room in the ring, what else is due goes on."""
+        """Where devices of a writer find no room in the ring, what else is due goes on. They are tried again when the
+        ring is another one, or there are others, and not at each look: a full ring would be encoded each time."""
         person = SimpleNamespace(devices=[SimpleNamespace(key=b"d" * 32)], idurl="", global_id="b")
         around = evolve(self.donations._around, identities=SimpleNamespace(get=lambda who: person, changed=Signal()))
         self.donations.start()
@@ -142,9 +143,20 @@ class RefusedTests(DonationsCase):
         self.donations._running = {}
         full = mock.Mock(side_effect=BitDustError("too-many-keys", "no room"))
         with mock.patch.object(KeyRing, "grant", full):
+            for _ in range(3):
+                self.donations.refresh()
+            self.assertEqual((len(full.mock_calls), len(self.donations.of(ALIAS))), (1, 1))
+            person.devices.append(SimpleNamespace(key=b"e" * 32))
             self.donations.refresh()
-        self.assertEqual((len(full.mock_calls), len(self.donations.of(ALIAS))), (1, 1))
+            self.assertEqual(len(full.mock_calls), 2)
+            del person.devices[1]
+            self.ring.add(RingKey("share_more"))
+            self.donations.refresh()
+            self.assertEqual(len(full.mock_calls), 3)
         self.donations._running |= running
+        self.donations.refresh()
+        self.assertEqual(self.kept().get(ALIAS).grants[0].devices, set())
+        self.ring.erase("share_more")
         self.donations.refresh()
         self.assertEqual(self.kept().get(ALIAS).grants[0].devices, {b"d" * 32})
 
