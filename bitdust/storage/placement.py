@@ -96,11 +96,12 @@ class Placement:
 
     def is_needed(self, position: int, supplier: bytes, former: bytes) -> bool:
         """Whether a former supplier has pieces of a place that its supplier has not; unknown counts as yes, and so does
-        a log that is not read to its end: it may name pieces that only the former one has."""
+        a log that is not read to its end: it may name pieces that only the former one has. A guest's does for a month.
+        """
         core = self._core()
         if core is None:
             return self.has_data()
-        if former != supplier and Compared(core.catalog, core.calendar).unread_keys():
+        if former != supplier and Compared(core.catalog, core.calendar).is_waited:
             return True
         return figures.holds_what_lacks(core.catalog.read, supplier, former)
 
@@ -177,5 +178,5 @@ class Placement:
         compared = Compared(core.catalog, core.calendar)
         if core.log_replicas.is_alone_everywhere() or not core.calendar.is_begun:
             is_past = core.log_replicas.is_alone_everywhere() or self._wall() - since >= OTHERS_DELAY / 1000
-            return is_past and not compared.unread_keys()
-        return min(compared.read_at().values(), default=0) - since >= OTHERS_DELAY / 1000
+            return is_past and not compared.is_waited
+        return compared.all_read_at() - since >= OTHERS_DELAY / 1000

@@ -1,5 +1,6 @@
 """What others have written and this device has not read may build on what it gives up: that stays until it was read."""
 
+import sqlite3
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -9,12 +10,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.keyring import MASTER
 from bitdust.identity.document import OPEN_END
+from bitdust.storage.catalog.database import set_meta
 from bitdust.storage.log import recovery
-from bitdust.storage.log.compared import unread
+from bitdust.storage.log.compared import READ, Compared, unread
 from bitdust.storage.log.held_up import HeldUp
 from bitdust.storage.log.seen import Heard, SeenHead
 from bitdust.storage.log.taking import Unusable
-from bitdust.wire.encoding import WireError
+from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.records import Family, Head
 from tests.unit.storage_kit import random_file
 from tests.unit.test_held_up import HeldUpCase
@@ -22,6 +24,7 @@ from tests.unit.test_held_up import HeldUpCase
 DAY = 86_400
 MINE, GUEST, NOBODY, TAG = b"m" * 8, b"g" * 8, b"n" * 8, b"t" * 16
 FAMILY = Family(bytes(32), 1, 2, 4, 0, [bytes([number]) * 32 for number in range(4)])
+KNOWN = SimpleNamespace(sequence=5)
 KEPT, GONE = [1, 1, 1, 1], [0, 0, 0, 0]
 
 
@@ -167,6 +170,78 @@ class DismissedTests(UnheardCase):
         self.node.pass_time(7 * 3600, 600.0)
         self.compare()
         self.assertTrue(place.is_resized(since))
+
+
+class GuestTests(UnheardCase):
+    """A guest of a share has written what this program cannot read, and may have done so to harm."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.place, self.who = self.node.storage.placement, self.around.suppliers[0].fingerprint
+        self.write_all()
+        original = Compared.note_read
+
+        async def note_read(compared: Compared, keys: Any, unread: Any) -> None:
+            await original(compared, {*keys, "shared"}, {*unread, "shared"})
+
+        self.patch(Compared, "note_read", note_read)
+
+    def is_needed(self) -> bool:
+        return self.place.is_needed(0, self.who, b"f" * 32)
+
+    def test_nobody_is_kept_for_ever(self) -> None:
+        """Who leaves a place, or has none in a family of another size, is kept for a month for that, and no longer."""
+        self.compare()
+        since = self.node.world.wall()
+        self.days(25)
+        self.assertTrue(self.is_needed())
+        self.days(9)
+        self.assertEqual((self.is_needed(), self.place.is_resized(since)), (False, True))
+
+    def test_a_log_of_a_device_as_well(self) -> None:
+        """Where a device of the owner's has one that is not read that is waited for, however long it takes."""
+        self.compare()
+        self.days(34)
+        with self.unread(Unusable("bad-field", "what a newer program says")):
+            self.other.upload(self.base / "file", "theirs")
+            self.compare()
+            self.assertTrue(self.is_needed())
+            self.days(34)
+            self.assertTrue(self.is_needed())
+
+    def test_what_it_may_build_on(self) -> None:
+        """Nothing under that key is deleted meanwhile; what is under others is."""
+        self.compare()
+        self.days(34)
+        compared = Compared(self.core.catalog, self.core.calendar)
+        self.assertEqual((compared.unread_keys(), compared.read_at()["shared"]), ({"shared"}, 0))
+
+    def test_a_supplier_that_lists_it(self) -> None:
+        """All is read that a supplier holds when nobody waits for the guest's log any more; for a device's all do."""
+        self.compare()
+        pull, one = self.core.log_replicas._pull, SimpleNamespace(key="shared", end=lambda device: KNOWN)
+        logs = SimpleNamespace(scopes=lambda key: [TAG], guest=lambda scope, ident: ident if ident == GUEST else None)
+        heads = {who: Head(bytes(32), who, 6, bytes(32), 0, None, None, TAG) for who in (GUEST, MINE)}
+
+        def has_read(*devices: bytes) -> bool:
+            with mock.patch.object(pull, "_writer", SimpleNamespace(logs=logs)):
+                pull._listed[bytes(32)] = [heads[who] for who in devices]
+                return pull.has_read(bytes(32), [one])
+
+        self.assertFalse(has_read(GUEST))
+        self.days(34)
+        self.assertEqual((has_read(GUEST), has_read(GUEST, MINE)), (True, False))
+
+    def test_a_note_of_a_former_version(self) -> None:
+        """It said nothing of since when: the month begins when it is seen."""
+        self.compare()
+        with sqlite3.connect(self.core.catalog.path) as database:
+            set_meta(database, READ, encode([[MASTER, 1, 0], ["shared", 0, 1]]))
+        self.assertTrue(self.is_needed())
+        self.days(25)
+        self.assertTrue(self.is_needed())
+        self.days(9)
+        self.assertFalse(self.is_needed())
 
 
 class UnreadTests(SynchronousTestCase):

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from attrs import evolve
 
+from bitdust.crypt.keyring import MASTER
 from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import meta, meta_rows, set_meta
@@ -24,9 +25,13 @@ ASTRAY = 3_600
 """Seconds by which what was noted may be later than now: beyond that the clock was wrong then."""
 TOLD_FOR = 25 * 86_400
 """Seconds for which snapshots surely repeat deletions; the compaction leaves them out after thirty days."""
+GUEST_WAIT = 30 * 86_400
+"""Seconds for which the log of a guest is waited for that cannot be read."""
 MAX_NOTE, MAX_READ = 64 * 1024, 1024 * 1024
 MOST_BEHIND = 2048
 """Devices that the note names; one row has 22 bytes at most."""
+_IS = 1
+"""What former versions noted of a key that is not read, in place of since when."""
 
 
 class Compared:
@@ -52,8 +57,11 @@ class Compared:
 
         def note(database: sqlite3.Connection) -> None:
             known = _read(database)
-            moments = {key: known.get(key, (0, False))[0] if key in unread else now for key in keys}
-            set_meta(database, READ, encode([[key, moments[key], int(key in unread)] for key in sorted(keys)]))
+            rows = dict.fromkeys(keys, (now, 0))
+            for key in unread:
+                read, since = known.get(key, (0, 0))
+                rows[key] = (read, since if since > _IS else now)
+            set_meta(database, READ, encode([[key, *rows[key]] for key in sorted(keys)]))
 
         await self._catalog.change_quietly(note)
 
@@ -66,7 +74,25 @@ class Compared:
 
     def unread_keys(self) -> frozenset[str]:
         """Keys of whose logs the last comparison has not read all that counts."""
-        return frozenset(key for key, (_, is_unread) in _read(self._catalog.read).items() if is_unread)
+        return frozenset(key for key, (_, since) in _read(self._catalog.read).items() if since)
+
+    def given_up_keys(self) -> frozenset[str]:
+        """Those of them of which nobody waits any more: only a guest's log is not read there, since a month. It writes
+        what it likes, and would keep everybody where they are."""
+        rows, before = _read(self._catalog.read), int(self._calendar.now()) - GUEST_WAIT
+        if rows.get(MASTER, (0, 0))[1]:  # what a device of the owner's has written concerns each key
+            return frozenset()
+        return frozenset(key for key, (_, since) in rows.items() if _IS < since <= before)
+
+    def all_read_at(self) -> int:
+        """When last all logs that are waited for were known here, in seconds of observed time; 0: never."""
+        given_up = self.given_up_keys()
+        return min((moment for key, moment in self.read_at().items() if key not in given_up), default=0)
+
+    @property
+    def is_waited(self) -> bool:
+        """Whether something is not read that is waited for."""
+        return bool(self.unread_keys() - self.given_up_keys())
 
 
 def unread(
@@ -136,7 +162,8 @@ def _noted(database: sqlite3.Connection) -> tuple[int, dict[bytes, int]]:
     return int(meta(database, COMPARED) or b"0"), dict(rows)
 
 
-def _read(database: sqlite3.Connection) -> Mapping[str, tuple[int, bool]]:
-    """By key when all was read, and whether something is not now. Where the note cannot be read nothing was."""
+def _read(database: sqlite3.Connection) -> Mapping[str, tuple[int, int]]:
+    """By key when all was read, and since when something is not; 0 where all is. Where the note cannot be read nothing
+    was."""
     rows = meta_rows(database, READ, MAX_READ) or []
-    return {key: (moment, bool(is_unread)) for key, moment, is_unread in rows}
+    return {key: (moment, since) for key, moment, since in rows}

@@ -189,11 +189,14 @@ class LogPull:
         if listed is None:
             return False
         lost = losses(self._catalog.read) if counts_losses else {}
+        given_up, guest = self._compared.given_up_keys(), self._writer.logs.guest
 
         def is_known(head: Head) -> bool:
             one = by_scope.get(head.scope)
             if one is None:
                 return False
+            if one.key in given_up and guest(head.scope, head.device) is not None:
+                return True
             return max(one.end(head.device).sequence, lost.get((one.key, head.device), 0)) >= head.sequence
 
         return all(map(is_known, listed))
