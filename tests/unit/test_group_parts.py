@@ -13,9 +13,11 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.automats.kernel import Registry
+from bitdust.automats.shared_access_coordinator import SharedAccessCoordinator
 from bitdust.formats.log_packet import LogPacket
 from bitdust.formats.operations import message_op
 from bitdust.outcome import outcome
+from bitdust.storage.log import requests
 from bitdust.storage.shared import parts, shortening
 from bitdust.storage.shared.member_access import MemberAccess, SharedKey
 from bitdust.storage.shared.member_log import MemberLog
@@ -242,6 +244,11 @@ class RevokedTests(SynchronousTestCase):
 
 
 class SlowTests(SynchronousTestCase):
+    def test_one_answer(self) -> None:
+        """At 20 kB/s one answer comes within the time that a reading has: else none would ever be gone on with."""
+        self.assertIn("READING       timer-1min", SharedAccessCoordinator.table)
+        self.assertLess(requests.MOST_FETCHED / 20_000, 60)
+
     def test_a_line_that_is_too_slow_for_one_reading(self) -> None:
         """A reading that is cut off, or takes too long and is given up, is gone on with by the next one."""
         net = Net(self, 2)

@@ -15,7 +15,8 @@ from bitdust.wire.encoding import WireError, decode
 from bitdust.wire.packet import Command
 
 SILENCE = 15.0
-MOST_FETCHED = 4 * 1024 * 1024
+MOST_FETCHED = 1024 * 1024
+"""Bytes of entries in one answer: one has to come within the minute that a reading takes, over a slow line too."""
 MOST_TOGETHER = 1024 * 1024
 MAX_ANSWER = 9 * 1024 * 1024
 
