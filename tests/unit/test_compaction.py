@@ -4,12 +4,14 @@ import shutil
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.formats.log_entry import Entry
-from bitdust.storage.catalog.catalog import Catalog, LogKeys, insert_entry
-from bitdust.storage.log.compaction import log_bytes, pending_snapshot
+from bitdust.formats.log_entry import Entry, LogName, head_of
+from bitdust.formats.operations import item_op, tombstone_op
+from bitdust.storage.catalog.catalog import Catalog, LogKeys, begin_of, insert_entry
+from bitdust.storage.log import compaction, snapshot
+from bitdust.storage.log.compaction import begin_with, log_bytes, pending_snapshot
 from bitdust.storage.log.snapshot import snapshot_ops, write_snapshot
 from bitdust.wire.encoding import WireError
-from bitdust.wire.records import Head
+from bitdust.wire.records import MAX_COVERED, Head
 from tests.unit.storage_kit import Node, network, random_file, stop_quietly
 from tests.unit.supplier_kit import START, now
 from tests.unit.test_catalog import OWNER, SECRET, Device, a_life, open_catalog, rows
@@ -99,6 +101,38 @@ class SnapshotTests(SynchronousTestCase):
         self.assertGreater(len(entries), 2)
         opening = entries[0].open([SECRET]).ops[0]
         self.assertEqual([(head["device"], head["sequence"]) for head in opening["heads"]], [(device.id, 29)])
+
+
+    def test_many_devices(self) -> None:
+        """It stands for the logs of as many devices as there are: guests of a share, and former ones."""
+        devices = [Device(number) for number in range(10, 11 + 2 * MAX_COVERED)]
+        for device in devices:
+            device.say(1, [item_op(str(device.id[0]), "", device.id.hex().encode(), "file", "master", 0)])
+        catalog = filled(self, devices)
+        again = read_again(self, compacted(catalog, ALL))
+        self.assertEqual(rows(again), rows(catalog))
+        for device in devices:
+            self.assertEqual(again.end("master", device.id), catalog.end("master", device.id))
+
+    def test_a_head_that_names_as_many_as_it_can(self) -> None:
+        """Of more devices it names those that it has named before, and then those of whom most is kept."""
+        devices = [Device(number) for number in range(10, 12 + MAX_COVERED)]
+        for number, device in enumerate(devices):
+            for lamport in range(1 + number // MAX_COVERED):
+                device.say(1 + lamport, [tombstone_op([], [], 0)])
+        catalog = filled(self, devices)
+        mine = bytes([9]) * 8
+        covered = []
+        for _ in range(2):
+            first = compacted(catalog, ALL)[0].sequence
+            now(catalog.change(lambda database, first=first: begin_with(database, "master", mine, first)))
+            begin = begin_of(catalog.read, "master", mine)
+            covered.append({one["device"] for one in begin.covers or ()})
+            head = head_of(LogName(OWNER, None, mine), first, bytes(32), START, begin)
+            self.assertEqual(Head.from_body(head.to_body()), head)
+        self.assertEqual(len(covered[0]), MAX_COVERED)
+        self.assertTrue({one.id for one in devices[-2:]} <= covered[0])
+        self.assertEqual(covered[1], covered[0])
 
 
 class CompactionCase(SynchronousTestCase):
@@ -256,6 +290,49 @@ class OtherDevicesTests(CompactionCase):
         fresh.kill()
         del left["passing-2"]
         self.assert_restored(left, "third")
+
+    def test_more_devices_than_a_head_can_name(self) -> None:
+        """All that others have said is there for who comes back, once; a supplier that lost its disk gets it again."""
+        self.patch(compaction, "MAX_COVERED", 1)
+        self.patch(snapshot, "MAX_COVERED", 1)
+        core, before = self.node.storage.core, self.node
+        core.compactor.least_log = 10**9
+        random_file(self.base / "file", 2000)
+        self.node.upload(self.base / "file", "stored")
+        for name in ("second", "third", "fourth"):
+            other = Node(self.base / name, self.around, self.node.clock, before=before).start()
+            other.pass_time(5)
+            for number in range(2):
+                other.create(f"{name}-{number}")
+            other.pass_time(5)
+            other.stop()
+            before = other
+        self.node.me.replace_document(before.me.document)
+        core.log_replicas.pull_again()
+        self.node.pass_time(5)
+        for name in ("second", "third", "fourth"):
+            self.node.delete(f"{name}-0")
+        self.node.clock.advance(40 * 86_400)
+        core.compactor.least_log = 200
+        for number in range(8):
+            self.node.create(f"mine-{number}")
+            self.node.pass_time(200)
+        names = [row["path"] for row in self.node.rows()]
+        self.assertGreater(self.sequence(self.node), 1)
+        self.assertEqual(len(begin_of(core.catalog.read, "master", self.node.me.device.id).covers or ()), 1)
+        lost = self.around.suppliers[0]
+        for table in ("log", "heads"):
+            lost.shop.store._writer.execute(f"DELETE FROM {table}")
+        core.log_replicas.pull_again()
+        self.node.pass_time(30)
+        self.assertTrue(core.log_replicas.is_held_by(lost.fingerprint))
+        self.around.suppliers[1].mode = self.around.suppliers[2].mode = "away"
+        again = Node(self.base / "fifth", self.around, self.node.clock, before=before).start()
+        self.addCleanup(stop_quietly, again)
+        again.pass_time(30)
+        self.assertEqual([row["path"] for row in again.rows()], names)
+        left = {f"{one}-1" for one in ("second", "third", "fourth")}
+        self.assertEqual({*names}, left | {f"mine-{number}" for number in range(8)} | {"stored"})
 
     def test_deletions_are_told_for_a_month(self) -> None:
         """With another device about, a snapshot still tells of what was deleted in the last thirty days."""

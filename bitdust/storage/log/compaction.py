@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from bitdust.automats.compaction import Compaction
 from bitdust.formats.log_entry import Begin
 from bitdust.storage.catalog.calendar import Calendar
-from bitdust.storage.catalog.catalog import Catalog, base_of, set_begin
+from bitdust.storage.catalog.catalog import Catalog, base_of, begin_of, set_begin
 from bitdust.storage.catalog.database import meta, set_meta
 from bitdust.storage.log.access import SecretsLack
 from bitdust.storage.log.replicas import LogReplicas
@@ -25,6 +25,7 @@ from bitdust.storage.log.writer import LogWriter
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import decode, encode
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.records import MAX_COVERED
 
 LEAST_LOG = 1024 * 1024
 GROWTH = 2
@@ -170,10 +171,21 @@ def pending_snapshot(database: sqlite3.Connection, key: str, device: bytes) -> t
 
 def begin_with(database: sqlite3.Connection, key: str, device: bytes, first: int) -> None:
     """Inside a transaction: the log begins with a snapshot, and what it stands for is not kept any more."""
-    covered = database.execute("SELECT device, sequence FROM bases WHERE key=? AND device<>?", (key, device)).fetchall()
+    covered = _covered(database, key, device)
     database.execute("DELETE FROM entries WHERE key=? AND device=? AND sequence<?", (key, device, first))
     for other, sequence in covered:
         database.execute("DELETE FROM entries WHERE key=? AND device=? AND sequence<=?", (key, other, sequence))
-    covers = [{"device": bytes(other), "sequence": sequence} for other, sequence in covered]
+    covers = [{"device": other, "sequence": sequence} for other, sequence in covered]
     set_begin(database, key, device, Begin(first, covers))
     database.execute("DELETE FROM meta WHERE name=?", (PENDING + key,))
+
+
+def _covered(database: sqlite3.Connection, key: str, device: bytes) -> list[tuple[bytes, int]]:
+    """Other devices, and up to where the snapshot tells their logs, as many as a head can name: what it has named once
+    suppliers have forgotten. Logs of others than these stay, though the snapshot tells them too."""
+    before = {one["device"] for one in begin_of(database, key, device).covers or ()}
+    rows = database.execute("SELECT device, sequence FROM bases WHERE key=? AND device<>?", (key, device)).fetchall()
+    told = [(bytes(other), int(sequence)) for other, sequence in rows]
+    if len(told) > MAX_COVERED:
+        told.sort(key=lambda one: (one[0] not in before, -log_bytes(database, key, one[0])))
+    return told[:MAX_COVERED]

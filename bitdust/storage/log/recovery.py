@@ -102,7 +102,9 @@ class LogRecovery:
     async def _read_all(self, heads: Sequence[SeenHead], merged: Merged) -> None:
         trusted = [seen for seen in heads if not self._is_doubted(seen.head.device)]
         told, sorted_heads = _told(trusted), by_device(heads)
-        devices = sorted(sorted_heads, key=lambda device: (device in told, device))
+        # What a snapshot stands for is not read from elsewhere, nor of more devices than its head can name.
+        begin = {seen.head.device for seen in trusted if seen.proven and seen.head.first}
+        devices = sorted(sorted_heads, key=lambda device: (device in told, device not in begin, device))
         before = -1
         while merged.entries > before:  # A snapshot may tell where the log of another device goes on.
             before, merged.missing, merged.held_up = merged.entries, [], {}

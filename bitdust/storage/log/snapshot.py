@@ -28,6 +28,7 @@ from bitdust.storage.catalog.database import PackState, set_base
 from bitdust.storage.catalog.extras import extras_of, forget_extras
 from bitdust.storage.catalog.moves import forget_moves
 from bitdust.wire.names import split_version
+from bitdust.wire.records import MAX_COVERED
 
 MOST_TOGETHER = 256 * 1024
 """Bytes of operations under one ``earlier``, about; an entry holds several."""
@@ -48,7 +49,8 @@ def write_snapshot(database: sqlite3.Connection, keys: LogKeys, dead_before: int
         if (end := log_end(database, keys.key, device)).sequence
     ]
     first = last = log_end(database, keys.key, keys.device).sequence + 1
-    for batch in batches(chain([snapshot_op(heads)], snapshot_ops(database, keys.key))):
+    told = [snapshot_op(heads[at : at + MAX_COVERED]) for at in range(0, max(1, len(heads)), MAX_COVERED)]
+    for batch in batches(chain(told, snapshot_ops(database, keys.key))):
         entry, content = next_entry(database, keys, batch, wall)
         keep_entry(database, keys.key, entry, content.lamport)
         last = entry.sequence
