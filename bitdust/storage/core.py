@@ -33,6 +33,7 @@ from bitdust.storage.keeping.trouble import Troubles
 from bitdust.storage.keeping.twins import Twins
 from bitdust.storage.log.access import OwnLogs
 from bitdust.storage.log.compaction import Compactor
+from bitdust.storage.log.compared import Compared
 from bitdust.storage.log.keyring_replica import KeyRingReplicas
 from bitdust.storage.log.other_life import OtherLife
 from bitdust.storage.log.outdated import start_over
@@ -141,7 +142,8 @@ class Core:
         self.reencoder = Reencoder(around, self._pack_store, self.queues, ports, self)
         self.handovers = Handovers(around, self.catalog, ports)
         self._stuck_files = StuckFiles(self._around, self.reading)
-        disposal = Disposal(self.world.run_in_thread, self.catalog, self.spool)
+        unread = Compared(self.catalog, self.calendar).unread_keys
+        disposal = Disposal(self.world.run_in_thread, self.catalog, self.spool, unread)
         orders = DeleteOrders(around, self.catalog, self.log_replicas, ports, self.calendar)
         self.monitor = Monitor(registry, self.inventory, self.rebuilder, self.cleaner, disposal, orders)
         self.deletions = Deletions(registry, self.cleaner, self.mirror, self.log_replicas, self.monitor)

@@ -97,6 +97,57 @@ class DeletedTests(UnheardCase):
             self.assertEqual(self.core.log_replicas.machine.state, "NO_INFO")
         self.assertEqual((self.pieces(), self.came_back()), (KEPT, self.data))
 
+    def build_on_part(self) -> bytes:
+        """Another device builds on a file of which one of four suppliers has nothing yet, and goes away. Its log is not
+        read, the file is deleted, and the supplier comes back."""
+        data = random_file(self.base / "part", 200_000)
+        self.around.suppliers[3].mode = "away"
+        self.node.begin_upload(self.base / "part", "part")
+        self.node.pass_time(30)
+        self.compare(self.other)
+        self.other.storage.sync()
+        self.other.pass_time(30)
+        self.other.begin_upload(self.base / "part", "theirs")
+        self.other.pass_time(30)
+        self.assertEqual(self.pieces(), [2, 2, 2, 1])
+        self.compare()
+        self.node.delete("part")
+        self.node.pass_time(60)
+        self.compare(self.other)
+        self.stop_other()
+        self.node.storage.sync()
+        self.node.pass_time(60)
+        self.around.suppliers[3].mode = "fine"
+        self.node.pass_time(60)
+        self.node.storage.sync()
+        self.node.pass_time(60)
+        return data
+
+    def test_what_waits_for_suppliers(self) -> None:
+        """Pieces that wait here make up for those of suppliers that are lost before the log was read."""
+        with self.unread(Unusable("bad-field", "what a newer program says")):
+            data = self.build_on_part()
+        for supplier in self.around.suppliers[:2]:
+            supplier.mode = "away"
+        self.node.pass_time(7 * 3600, 600.0)
+        self.node.download("theirs", self.base / "back")
+        self.assertEqual((self.base / "back" / "theirs").read_bytes(), data)
+
+    def waiting(self) -> int:
+        (count,) = self.core.catalog.read.execute("SELECT count(*) FROM pieces WHERE state=0").fetchone()
+        return count
+
+    def test_what_waits_and_nobody_may_need(self) -> None:
+        """Where all logs are read it goes at once, and so does what never was in a log."""
+        random_file(self.base / "part", 200_000)
+        self.around.suppliers[3].mode = "away"
+        self.node.begin_upload(self.base / "part", "part")
+        self.node.pass_time(30)
+        self.assertEqual(self.waiting(), 1)
+        self.node.delete("part")
+        self.node.pass_time(120)
+        self.assertEqual(self.waiting(), 0)
+
     def test_all_was_read(self) -> None:
         """Where the log was read in the end, and needs nothing of it, it goes a month after it was given up."""
         self.write_all()

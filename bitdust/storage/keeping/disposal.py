@@ -3,11 +3,12 @@
 Pieces are deleted at suppliers only after enough of them hold the tombstone of their pack, and nothing that is held
 needs it (`bitdust.storage.catalog.held`). Where other devices of mine may be building on it unheard, pieces stay for
 30 days more, and until all logs were read to their ends after that: thirty days in which something that another one
-has written is held up, or not given, say nothing.
+has written is held up, or not given, say nothing. What waits here for suppliers makes up for those that are lost, so it
+stays as well while a log is not read. Where all are read what others build on is heard of soon, and it goes at once.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -43,12 +44,19 @@ Safe = dict[tuple[str, bytes], int]
 
 
 class Disposal:
-    """I drop what this disk keeps of dead packs."""
+    """I drop what this disk keeps of dead packs; ``unread`` gives the keys under which logs are not read."""
 
-    def __init__(self, run_in_thread: "Callable[..., Deferred[Any]]", catalog: Catalog, spool: Spool) -> None:
+    def __init__(
+        self,
+        run_in_thread: "Callable[..., Deferred[Any]]",
+        catalog: Catalog,
+        spool: Spool,
+        unread: Callable[[], Collection[str]] = frozenset,
+    ) -> None:
         self._run_in_thread = run_in_thread
         self._catalog = catalog
         self._spool = spool
+        self._unread = unread
         self._looked: int | None = None
 
     async def drop(self) -> None:
@@ -58,7 +66,8 @@ class Disposal:
 
     async def _drop_waiting(self) -> None:
         """Pieces that wait here for suppliers are not wanted any more either."""
-        rows = await self._catalog.read_in_thread(waiting_pieces)
+        unread = self._unread()
+        rows = await self._catalog.read_in_thread(lambda database: waiting_pieces(database, unread))
         if not rows:
             return
 
@@ -94,15 +103,18 @@ class Disposal:
             self._spool.remove(pack, number)
 
 
-def waiting_pieces(database: sqlite3.Connection) -> list[Piece]:
+def waiting_pieces(database: sqlite3.Connection, unread: Collection[str] = ()) -> list[Piece]:
     """Pieces of dead packs that no supplier has, a bounded number. For a thread.
 
-    Where something held needs the pack, what waits here stays, and what is missing is made when it is wanted again.
+    Where something held needs the pack, or something that is ``unread`` under its key may, what waits here stays, and
+    what is missing is made when it is wanted again. Of a pack that never was in the log nobody has heard.
     """
+    keys = ", ".join("?" * len(unread))
+    was_logged = "EXISTS (SELECT 1 FROM tombstones t WHERE t.name=lower(hex(p.pack)))"
     rows = database.execute(
-        "SELECT s.pack, s.number FROM pieces s JOIN packs p ON p.pack=s.pack"
-        f" WHERE s.state<>1 AND p.state>=? AND (NOT {NEEDED} OR (s.state=? AND NOT {LIVING})) LIMIT ?",
-        (PackState.DEAD, PieceState.MISSING, AT_ONCE),
+        "SELECT s.pack, s.number FROM pieces s JOIN packs p ON p.pack=s.pack WHERE s.state<>1 AND p.state>=?"
+        f" AND (NOT ({NEEDED} OR p.key IN ({keys}) AND {was_logged}) OR (s.state=? AND NOT {LIVING})) LIMIT ?",
+        (PackState.DEAD, *unread, PieceState.MISSING, AT_ONCE),
     )
     return [(bytes(pack), number) for pack, number in rows]
 
