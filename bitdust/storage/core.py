@@ -351,7 +351,8 @@ class Core:
         is_all = all(self.has_listed(who) or self.silence.is_over(who) for who in self.ports.of_other_lives())
         if self.ports.are_some_aside() or not is_all:
             return none_given_up()
-        return GivenUp.now(self.catalog.read, self.world.wall(), self.log_replicas.is_alone())
+        observed = self.calendar.observed
+        return GivenUp.now(self.catalog.read, self.world.wall(), observed, self.log_replicas.is_alone())
 
     # whose catalog it is
 

@@ -59,3 +59,66 @@ class WrongClockTests(TestCase):
         audit.postpone()
         self.node.ahead = 0
         self.assertLess(audit.due, self.node.world.wall() + 7200)
+
+    def second(self) -> Node:
+        """Another device, of which the first one has heard."""
+        second = Node(self.base / "second", self.around, self.node.clock, before=self.node)
+        self.addCleanup(stop_quietly, second)
+        second.start()
+        self.node.me.replace_document(second.me.document)
+        second.pass_time(10)
+        return second
+
+    def days(self, days: int) -> None:
+        for _ in range(days):
+            self.node.clock.advance(DAY)
+            self.node.storage.sync()
+            self.node.pass_time(30, 5.0)
+
+    def thirty_days(self, off: float) -> list[int]:
+        """What suppliers have a month after something was deleted while the clock was so far off, for a day."""
+        random_file(self.base / "file", 200_000)
+        self.node.upload(self.base / "file", "file")
+        self.second().stop()
+        self.node.ahead = off
+        self.node.delete("file")
+        self.days(1)
+        self.assertEqual(self.pieces(), [1, 1, 1, 1])
+        self.node.ahead = 0
+        self.days(28)
+        self.assertEqual(self.pieces(), [1, 1, 1, 1])
+        self.node.ahead = off
+        self.days(1)
+        self.assertEqual(self.pieces(), [1, 1, 1, 1])
+        self.node.ahead = 0
+        self.days(4)
+        return self.pieces()
+
+    def test_thirty_days_from_behind(self) -> None:
+        """Where there is another device what was deleted by a clock that was a year behind stays for thirty days."""
+        self.assertEqual(self.thirty_days(-YEAR), [0, 0, 0, 0])
+
+    def test_thirty_days_from_ahead(self) -> None:
+        """By one that was a year ahead it stays for longer, which harms nobody."""
+        self.assertEqual(self.thirty_days(YEAR), [1, 1, 1, 1])
+
+    def patience(self) -> float:
+        """For how many seconds a version that nobody has all of may still be on its way from another device."""
+        return self.node.world.wall() - self.node.storage.core.given_up().before
+
+    def test_when_others_have_written(self) -> None:
+        """A device that was heard while the clock was a year off was heard just now, and is silent after an hour."""
+        random_file(self.base / "file", 1000)
+        self.node.upload(self.base / "file", "file")
+        second = self.second()
+        for off in (YEAR, -YEAR):
+            self.node.ahead = off
+            self.node.pass_time(1)
+            second.create(f"theirs {off}")
+            second.pass_time(5)
+            self.node.storage.core.log_replicas.pull_again()
+            self.node.pass_time(5)
+            self.node.ahead = 0
+            self.assertEqual(round(self.patience()), DAY)
+            self.node.pass_time(7200, 60)
+            self.assertEqual(round(self.patience()), 3600)

@@ -54,6 +54,12 @@ class Calendar:
         """Whether anything was stored that began a reading."""
         return self._reading is not None
 
+    @property
+    def observed(self) -> float:
+        """Observed time alone: for how long something lasts, whatever the wall clock said at its beginning."""
+        self._advance()
+        return self._reading.observed if self._reading is not None else 0.0
+
     def now(self) -> float:
         """The earliest that it may be: for saying that something is old."""
         self._advance()

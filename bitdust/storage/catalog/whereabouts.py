@@ -15,8 +15,9 @@ from bitdust.storage.catalog.database import PackState, PieceState, meta
 from bitdust.storage.catalog.guests import is_guests
 from bitdust.wire.names import version_time
 
-OTHERS_WROTE = "others-wrote"
-"""When another device of mine was last heard writing, in seconds since 1970."""
+OTHERS_WROTE = "others-wrote-at"
+"""When another device of mine was last heard writing, in seconds of observed time: a clock that was wrong then neither
+makes that long ago nor keeps it in the future."""
 AN_HOUR, A_DAY = 3600.0, 86_400.0
 
 HAS_ENOUGH = (
@@ -53,14 +54,14 @@ class GivenUp:
     guests: float = math.inf
 
     @classmethod
-    def now(cls, database: sqlite3.Connection, wall: float, is_alone: bool) -> "GivenUp":
+    def now(cls, database: sqlite3.Connection, wall: float, observed: float, is_alone: bool) -> "GivenUp":
         """Where other devices write, a version of theirs has a day; where they have been silent for an hour, an hour.
 
         A device that is lost counts among them until it is revoked."""
         if is_alone:
             return cls(guests=wall - A_DAY)
         heard = float(meta(database, OTHERS_WROTE) or b"0")
-        return cls(wall - (A_DAY if wall - heard < AN_HOUR else AN_HOUR), wall - A_DAY)
+        return cls(wall - (A_DAY if observed - heard < AN_HOUR else AN_HOUR), wall - A_DAY)
 
     def has(self, database: sqlite3.Connection, path: str, version: str) -> bool:
         """Whether a version is one of them."""

@@ -300,6 +300,7 @@ class LogPull:
                     one.holdings.learn(seen.holder, seen)
         rows = [row for one in logs for row in one.holdings.rows()]
         moment, named = int(self._world.wall()), {one.id for one in self._me.document.devices}
+        observed = int(self._calendar.observed)
 
         def note(database: sqlite3.Connection) -> None:
             note_holdings(database, rows)
@@ -310,6 +311,6 @@ class LogPull:
             if was_recovering:
                 come_back(database)
             elif entries:
-                set_meta(database, OTHERS_WROTE, b"%d" % moment)
+                set_meta(database, OTHERS_WROTE, b"%d" % observed)
 
         await self._catalog.change(note)
