@@ -34,6 +34,7 @@ from bitdust.folders.port import (
 from bitdust.folders.rereading import Rereading
 from bitdust.folders.secrets import Secret
 from bitdust.folders.wishes import device_name
+from bitdust.outcome import unbroken
 from bitdust.signal import Signal
 from bitdust.surroundings import Connected
 from bitdust.wire.addresses import split_host
@@ -161,11 +162,14 @@ class Folders:
     async def _add(self, directory: Path, secret: Secret | None, selective: bool) -> FolderRow:
         made = secret if secret is not None else secrets.make("A", self._around.world.entropy)
         self._check(directory, made)
-        config = FolderConfig(directory.resolve(), made.text, KNOWN | {"selective_sync": int(selective)})
-        config.suppliers = await self._removed.forget(made) or await self.copies.holds(made)
         me = self._around.me
         if not me.present and not me.locked_key and not me.searched_because:
             await self._become_somebody()
+        return await unbroken(Deferred.fromCoroutine(self._add_whole(directory, made, selective)))
+
+    async def _add_whole(self, directory: Path, made: Secret, selective: bool) -> FolderRow:
+        config = FolderConfig(directory.resolve(), made.text, KNOWN | {"selective_sync": int(selective)})
+        config.suppliers = await self._removed.forget(made) or await self.copies.holds(made)
         self._check(directory, made)  # something else may have been added meanwhile
         self.book.add(config)
         if not self._around.settings.get(ENABLED):
@@ -373,22 +377,19 @@ class Folders:
 
     def pause(self, secret: str) -> "Deferred[None]":
         """Neither tell nor take anything until `resume`; survives a restart."""
-        folder = self._note_paused(secret, True)
-        if folder is not None:
-            folder.machine.send("pause")
-        return succeed(None)
+        return self._note_paused(secret, True)
 
     def resume(self, secret: str) -> "Deferred[None]":
         """Go on."""
-        folder = self._note_paused(secret, False)
-        if folder is not None:
-            folder.machine.send("resume")
-        return succeed(None)
+        return self._note_paused(secret, False)
 
-    def _note_paused(self, secret: str, paused: bool) -> Folder | None:
+    def _note_paused(self, secret: str, paused: bool) -> "Deferred[None]":
         config = self._config(secret)
         self.book.change(config, paused=paused)
-        return self._open.get(config.text)
+        folder = self._open.get(config.text)
+        if folder is not None:
+            folder.machine.send("pause" if paused else "resume")
+        return succeed(None)
 
     def rescan(self, secret: str) -> "Deferred[None]":
         """Compare the whole folder with what was seen; fires when that is done."""

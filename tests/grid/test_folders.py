@@ -251,3 +251,17 @@ class AddingTests(FolderCase):
         self.assertEqual(self.grid.wait(first).directory, self.root(node))
         self.assertEqual(self.failureResultOf(second, BitDustError).value.code, "already-added")
         self.assertEqual(len(folders.folders()), 1)
+
+    def test_nobody_waits_when_it_was_to_go(self) -> None:
+        """A folder that was to go from suppliers, and is added again, is added when it does not go any more."""
+        alice, secret = self.person("alice"), secrets.make("A", lambda size: bytes(range(size)))
+        folders, gate = alice.rooms.folders, Deferred[bool]()
+        self.root(alice).mkdir()
+        folders._removed.forget = lambda made: gate
+        adding = folders.add(self.root(alice), secret)
+        adding.addErrback(lambda failure: failure.trap(CancelledError))
+        adding.cancel()
+        gate.callback(True)
+        self.grid.wait(adding)
+        (row,) = folders.folders()
+        self.assertEqual((row.directory, folders.find(secret.text)), (self.root(alice), row))
