@@ -12,6 +12,7 @@ from twisted.logger import Logger
 
 from bitdust.crypt.exchange import public_of
 from bitdust.crypt.files import TEMPORARY, make_private_folder, remove_safely, write_safely
+from bitdust.outcome import unbroken
 from bitdust.wire.errors import BitDustError
 
 MOST = 32
@@ -115,11 +116,18 @@ class Book:
         async with _held(self._lock):
             if name not in self.damaged:
                 self.of(name)
-            await self._run_in_thread(remove_safely, self._folder / name)
-            self.known.pop(name, None)
-            self.damaged.pop(name, None)
+            await unbroken(Deferred.fromCoroutine(self._drop(name)))
+
+    async def _drop(self, name: str) -> None:
+        await self._run_in_thread(remove_safely, self._folder / name)
+        self.known.pop(name, None)
+        self.damaged.pop(name, None)
 
     async def _keep(self, record: Record) -> None:
+        """Whoever gives up waiting: who was shut out on the disk alone would still be let in until the next start."""
+        await unbroken(Deferred.fromCoroutine(self._write(record)))
+
+    async def _write(self, record: Record) -> None:
         await self._run_in_thread(_write, self._folder, record)
         self.known[record.name] = record
 

@@ -3,8 +3,10 @@
 import json
 import os
 import stat
+from collections.abc import Coroutine
+from typing import Any
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred, fail
 
 from bitdust.companions.book import MOST
 from bitdust.companions.companions import Wish
@@ -234,6 +236,44 @@ class BookTests(CompanionCase):
         self.refused("bad-argument", self.house.add(Wish("phone", False, "192.0.2.1")))
         self.result(self.house.add(Wish("phone", True, "192.0.2.1")))
         self.refused("exists", self.house.add(Wish("phone", False)))
+
+    def slow_disk(self) -> list["Deferred[None]"]:
+        """What is written is so when the test says so, whether somebody waits or not."""
+        gates, run = list[Deferred[None]](), self.house.book._run_in_thread
+
+        def slowly(call: Any, *given: Any) -> "Deferred[Any]":
+            gate, done = Deferred[None](), Deferred[Any]()
+            gates.append(gate)
+            gate.addCallback(lambda _: run(call, *given)).addBoth(lambda result: done.called or done.callback(result))
+            return done
+
+        self.house.book._run_in_thread = slowly
+        return gates
+
+    def give_up(self, work: Coroutine[Any, Any, Any]) -> None:
+        begun = Deferred.fromCoroutine(work)
+        begun.addErrback(lambda failure: failure.trap(CancelledError))
+        begun.cancel()
+
+    def test_nobody_waits_for_a_reset(self) -> None:
+        """Whoever hangs up while it is written: what is on the disk counts, and who was let in is let in no more."""
+        self.let_in(self.add())
+        gates = self.slow_disk()
+        self.give_up(self.house.reset("phone"))
+        gates.pop().callback(None)
+        self.assertEqual((self.house.book.of("phone").app_key, self.build().book.of("phone").app_key), (b"", b""))
+
+    def test_nobody_waits_for_a_removal(self) -> None:
+        """Nothing else is written at the same time."""
+        self.result(self.house.add(Wish("phone", False)))
+        gates = self.slow_disk()
+        self.give_up(self.house.remove("phone"))
+        again = Deferred.fromCoroutine(self.house.add(Wish("phone", True)))
+        self.assertEqual(len(gates), 1)
+        for gate in gates:
+            gate.callback(None)
+        self.assertTrue(self.successResultOf(again).routed)
+        self.assertTrue(self.build().book.of("phone").routed)
 
     def test_too_many(self) -> None:
         """There is a limit."""
