@@ -192,6 +192,53 @@ class ForgedForkTests(ForgedCase):
         self.assertEqual(self.node.taken, 1)
 
 
+class AnotherHistoryTests(ForgedCase):
+    """A thief of the device has its key as well, signs a longer log in place of the true one, and has one supplier."""
+
+    def list_heads(self, number: int, *heads: tuple[int, bytes]) -> None:
+        me, supplier = self.node.me, self.around.suppliers[number]
+        signed = [
+            me.sign(Head.KIND, Head(me.fingerprint, me.device.id, sequence, digest, 1).to_body()).to_bytes()
+            for sequence, digest in heads
+        ]
+        original = supplier.ask
+
+        def ask(me: Any, command: Command, fields: Any, *more: Any) -> Any:
+            if command is Command.RETRIEVE and fields.get("kind") == "heads":
+                return succeed(Reply({}, encode(signed)))
+            return original(me, command, fields, *more)
+
+        supplier.ask = ask  # type: ignore[method-assign]
+
+    def assert_true_one(self) -> None:
+        self.node.kill()
+        again = self.again()
+        again.pass_time(5)
+        self.assertTrue({"one", "two", "three"} <= {*self.paths(again)}, self.paths(again))
+
+    def test_from_the_beginning(self) -> None:
+        """What most suppliers list is read first, and nothing that contradicts it afterwards."""
+        forged = self.forged(0, 20)
+        self.give(0, forged)
+        self.list_heads(0, (20, hash_of(forged[-1])))
+        self.assert_true_one()
+
+    def test_beside_the_true_end(self) -> None:
+        """So it is where another head says as well that it was signed where the true one was."""
+        forged, last = self.forged(0, 20), len(self.true_entries())
+        self.give(0, forged)
+        self.list_heads(0, (20, hash_of(forged[-1])), (last, hash_of(forged[last - 1])))
+        self.assert_true_one()
+
+    def test_instead_of_the_true_end(self) -> None:
+        """So it is where the log is as long as the true one."""
+        last = len(self.true_entries())
+        forged = self.forged(0, last)
+        self.give(0, forged)
+        self.list_heads(0, (last, hash_of(forged[-1])))
+        self.assert_true_one()
+
+
 class LargeLogTests(ForgedCase):
     """Logs that are larger than what is kept in memory until it is proven."""
 

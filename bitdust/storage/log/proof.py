@@ -35,6 +35,8 @@ class Goal:
     signed: Mapping[int, set[bytes]]
     binding: frozenset[int]
     is_proven: bool = True
+    is_common: bool = False
+    """Whether most of those name the entry who list any: then nothing else leads to it."""
 
     @classmethod
     def by(cls, one: SeenHead, heads: Iterable[SeenHead]) -> "Goal":
@@ -110,6 +112,8 @@ class Walk:
         self._shown = 0
         """What is fetched once more: up to here it has led to a head."""
         self._unreadable = 0
+        self.was_cut = False
+        """Whether the supplier has failed to answer, so that it may give more another time."""
         self._noted, self._whose = noted or Noted(), (holder, goal.log)
         self._go_on()
 
@@ -158,6 +162,7 @@ class Walk:
             self._is_cut()
             raise
         if got.error is not None:
+            self.was_cut = True
             self._is_cut()
         if got.error is not None or not got.value:
             return []

@@ -9,7 +9,7 @@ reached one supplier alone. So what the highest one promises is asked for first,
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from attrs import define, evolve, field, frozen
@@ -25,7 +25,7 @@ from bitdust.storage.log.access import LogAccess
 from bitdust.storage.log.held_up import HeldUp
 from bitdust.storage.log.missing import Missing
 from bitdust.storage.log.proof import Fetch, Goal, Noted, Walk
-from bitdust.storage.log.seen import SeenHead, by_device
+from bitdust.storage.log.seen import SeenHead, by_device, common
 from bitdust.storage.log.taking import Unusable, can_open, check_start, insert_what_applies, open_one, try_what_applies
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
@@ -78,7 +78,8 @@ class LogRecovery:
         self._reader, self._rebuilds = Reader(), False
         self._told: dict[bytes, tuple[int, bytes]] = {}
         """By device, for what of its log a snapshot of a doubted device stands."""
-        self._silent: set[tuple[bytes, bytes, bytes | None, int, bool]] = set()
+        self._cut = set[bytes]()  # devices of whose logs somebody may give more another time
+        self._silent: set[tuple[bytes, bytes, bytes | None, int, bool, bool]] = set()
         """Who has just given nothing that is proven of a device's log, by its scope, from an entry on."""
         self._newer: dict[bytes, HeldUp] = {}
         """What somebody gave as a newer program's, and may have made up: others may give what can be read."""
@@ -96,7 +97,7 @@ class LogRecovery:
         return merged
 
     def _read_for(self, reader: Reader) -> None:
-        self._reader, self._told, self._silent = reader, {}, set()
+        self._reader, self._told, self._silent, self._cut = reader, {}, set(), set()
         self._rebuilds = reader.rebuilds and bool(self._catalog.devices(self._key))
 
     async def _read_all(self, heads: Sequence[SeenHead], merged: Merged) -> None:
@@ -122,12 +123,18 @@ class LogRecovery:
     async def _device(self, device: bytes, heads: list[SeenHead], merged: Merged) -> None:
         """The log of a device is in one scope: the one that is known already, or that of the highest head to which
         somebody gives entries."""
-        by_height = self._by_height(heads)
-        for one in sorted(by_height, key=lambda seen: (not seen.proven, not seen.proven and not seen.is_own)):
+        by_height, shared = self._by_height(heads), common(heads)
+
+        def turn(seen: SeenHead) -> tuple[bool, bool]:
+            return not seen.proven, seen.place not in shared if seen.proven else not seen.is_own
+
+        for one in sorted(by_height, key=turn):
             if not self._is_in_scope(one, by_height) or self._is_unknown(one.head.scope, device):
                 continue
             if self._end(device) < one.end and device not in merged.held_up:
-                await self._up_to(one, by_height, heads, merged)
+                await self._up_to(one, by_height, _goal(one, heads, shared), merged)
+            if one.place in shared and self._end(device) < one.end and device in self._cut:
+                break  # what contradicts it may be all that is given now
         reached = self._end(device)
         for held_up in (self._newer.pop(device, None), self._begins.get(device)):
             if held_up is not None and reached < held_up.sequence:
@@ -159,11 +166,9 @@ class LogRecovery:
             return one.head.scope == known
         return not any(self._reader.may_be_safe(other.head.device, other.end) for other in higher)
 
-    async def _up_to(
-        self, one: SeenHead, by_height: Sequence[SeenHead], heads: Sequence[SeenHead], merged: Merged
-    ) -> None:
+    async def _up_to(self, one: SeenHead, by_height: Sequence[SeenHead], goal: Goal, merged: Merged) -> None:
         """Read a log up to one of its heads, from whoever lists any."""
-        device, rests, goal = one.head.device, self._reader.resting.get(one.head.device), Goal.by(one, heads)
+        device, rests = one.head.device, self._reader.resting.get(one.head.device)
         in_scope = [seen for seen in by_height if seen.head.scope == one.head.scope]
         for holder in dict.fromkeys(seen.holder for seen in in_scope if seen.holder is not None):
             if self._end(device) >= one.end or device in merged.held_up or self._is_behind_gap(one):
@@ -250,7 +255,7 @@ class LogRecovery:
     async def _from(self, holder: bytes, one: SeenHead, goal: Goal, merged: Merged) -> int:
         """As many entries as one supplier gives and proves; the number of them."""
         device, count, is_fine = one.head.device, 0, True
-        asked = (holder, device, goal.log.scope, self._first(one), one.proven)
+        asked = (holder, device, goal.log.scope, self._first(one), one.proven, goal.is_common)
         if asked in self._silent:
             return 0
         end = self._catalog.end(self._key, device)
@@ -265,7 +270,8 @@ class LogRecovery:
         except WireError as error:
             self._refuse(error, device, walk.position, merged)
         if self._end(device) < goal.wanted and device not in self._newer and device not in merged.held_up:
-            self._silent.add((*asked[:3], self._first(one), one.proven))
+            self._silent.add((*asked[:3], self._first(one), *asked[4:]))
+        self._cut |= {device} if walk.was_cut else set()
         return count
 
     async def _apply(self, links: Sequence[Link], goal: Goal, merged: Merged) -> tuple[int, bool]:
@@ -353,6 +359,13 @@ class LogRecovery:
         if not end or all(op["op"] != "snapshot" for op in content.ops):
             return content
         return evolve(content, ops=[clean(op) if op["op"] == "snapshot" else op for op in content.ops])
+
+
+def _goal(one: SeenHead, heads: Sequence[SeenHead], shared: Collection[object]) -> Goal:
+    """Where most name one entry no lower head counts that leads elsewhere: a thief may have signed it."""
+    if not one.proven or one.place not in shared:
+        return Goal.by(one, heads)
+    return evolve(Goal.by(one, [seen for seen in heads if seen.place == one.place]), is_common=True)
 
 
 def _by_size(links: Sequence[Link]) -> Iterator[Sequence[Link]]:

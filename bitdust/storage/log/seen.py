@@ -33,6 +33,11 @@ class SeenHead:
     end: int = 0
 
     @property
+    def place(self) -> tuple[bytes | None, int, bytes]:
+        """Which entry of which log of its device it names."""
+        return (self.head.scope, self.head.sequence, self.head.hash)
+
+    @property
     def is_own(self) -> bool:
         """Whether the device signed it that writes the log."""
         return self.signer == self.head.device
@@ -103,6 +108,17 @@ def by_device(heads: Iterable[SeenHead]) -> dict[bytes, list[SeenHead]]:
     for seen in heads:
         found.setdefault(seen.head.device, []).append(seen)
     return found
+
+
+def common(heads: Iterable[SeenHead]) -> set[tuple[bytes | None, int, bytes]]:
+    """Entries that more than half of those name who list any head of a device: a thief of its key can sign another
+    history, and have it listed by one, but it takes most of them to pass that off as the true one."""
+    holders: dict[tuple[bytes | None, int, bytes], set[bytes]] = {}
+    for seen in heads:
+        if seen.proven and seen.holder is not None:
+            holders.setdefault(seen.place, set()).add(seen.holder)
+    everybody = set[bytes]().union(*holders.values())
+    return {place for place, some in holders.items() if 2 * len(some) > len(everybody)}
 
 
 def covered(heads: Iterable[SeenHead], device: bytes) -> int:
