@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from unittest import mock
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, fail, succeed
@@ -222,6 +223,29 @@ class AnotherHistoryTests(ForgedCase):
         self.give(0, forged)
         self.list_heads(0, (20, hash_of(forged[-1])))
         self.assert_true_one()
+
+    def test_while_the_others_are_cut_off(self) -> None:
+        """Where those who list the true one fail to give it, that is waited for."""
+        forged = self.forged(0, 20)
+        self.give(0, forged)
+        self.list_heads(0, (20, hash_of(forged[-1])))
+        self.node.kill()
+        failing = [mock.patch.object(one, "ask", partial(self.fail_log, one.ask)) for one in self.around.suppliers[1:]]
+        for one in failing:
+            one.start()
+        self.addCleanup(mock.patch.stopall)
+        again = self.again()
+        again.pass_time(5)
+        self.assertEqual(self.paths(again), [])
+        for one in failing:
+            one.stop()
+        again.pass_time(70)
+        self.assertTrue({"one", "two", "three"} <= {*self.paths(again)}, self.paths(again))
+
+    def fail_log(self, ask: Any, me: Any, command: Command, fields: Any, *more: Any) -> Any:
+        if command is Command.RETRIEVE and fields.get("kind") == "log":
+            return fail(BitDustError("no-answer", "cut"))
+        return ask(me, command, fields, *more)
 
     def test_beside_the_true_end(self) -> None:
         """So it is where another head says as well that it was signed where the true one was."""

@@ -243,6 +243,69 @@ class RevokedTests(SynchronousTestCase):
         self.assertEqual(alice.of(bob), [b"before it was revoked"])
 
 
+class AnotherHistoryTests(SynchronousTestCase):
+    """Somebody has the key of a member's device, signs another part in place of its own, and one keeper gives that."""
+
+    def read(self, more: int, together: bool, cut: bool = False) -> None:
+        net, forged = Net(self, 2), Net(self, 3)
+        bob, carl, evil, dave, alice = (
+            net.add(name, name in ("bob", "carl", "evil")) for name in ("bob", "carl", "evil", "dave", "alice")
+        )
+        alice.gives_together = lambda: together  # type: ignore[method-assign]
+        net.away = {alice.fingerprint}
+        said = [b"true %d" % number for number in range(3)]
+        for text in said:
+            dave.say(text)
+        bob.say(b"beside")
+        net.run(20)
+        thief = forged.add("thief")
+        forged.key, forged.documents = net.key, net.documents  # type: ignore[method-assign]
+        thief.me, thief.device, thief.fingerprint = dave.me, dave.device, dave.fingerprint
+        thief.again()
+        for number in range(len(said) + more):
+            thief.say(b"false %d" % number)
+        true_answer = evil.answer
+
+        async def lie(command: Command, fields: dict, payload: bytes | None, bringer: bytes) -> Reply:
+            if command == Command.DATA or fields["kind"] not in ("heads", "parts", "log"):
+                return await true_answer(command, fields, payload, bringer)
+            return await thief.answer(command, fields, payload, bringer)
+
+        async def fail(answer, command: Command, fields: dict, *more) -> Reply:
+            if command == Command.RETRIEVE and fields["kind"] != "heads":
+                raise BitDustError("no-answer", "cut")
+            return await answer(command, fields, *more)
+
+        evil.answer = lie  # type: ignore[method-assign]
+        net.away = set()
+        if cut:
+            with (
+                mock.patch.object(bob, "answer", partial(fail, bob.answer)),
+                mock.patch.object(carl, "answer", partial(fail, carl.answer)),
+            ):
+                net.run(30)
+                self.assertEqual(alice.of(dave), [])
+        net.run(30)
+        self.assertEqual([text for text in alice.of(dave) if text in said], said)
+
+    def test_a_longer_one(self) -> None:
+        """What most keepers list is read first, and nothing that contradicts it afterwards."""
+        self.read(5, False)
+
+    def test_while_the_others_are_cut_off(self) -> None:
+        """Where those who list the true one fail to give it, that is waited for."""
+        self.read(5, False, cut=True)
+
+    def test_one_as_long(self) -> None:
+        """So it is where it is as long as the true one, and where several parts are asked for in one go."""
+        self.read(0, False)
+        self.read(0, True)
+
+    def test_together(self) -> None:
+        """So it is with a longer one."""
+        self.read(5, True)
+
+
 class SlowTests(SynchronousTestCase):
     def test_one_answer(self) -> None:
         """At 20 kB/s one answer comes within the time that a reading has: else none would ever be gone on with."""

@@ -16,7 +16,7 @@ from bitdust.formats.log_entry import Content, Entry, LogName, check_chain, hash
 from bitdust.outcome import outcome, outcomes
 from bitdust.storage.catalog.catalog import Catalog, LogEnd, lamport, log_end
 from bitdust.storage.catalog.database import set_meta
-from bitdust.storage.log.seen import SeenHead
+from bitdust.storage.log.seen import SeenHead, common
 from bitdust.storage.log.taking import check_order, check_start, insert_entries
 from bitdust.storage.shared.member_access import MemberAccess
 from bitdust.wire.encoding import WireError
@@ -82,6 +82,8 @@ class Parts:
         self._begun: dict[tuple[bytes | None, bytes], list[Entry]] = {}
         self._before = self._begun
         """By holder and device what was fetched where this reading, and the one before, was cut off."""
+        self._cut: set[bytes] = set()
+        """Devices of whose parts somebody may give more another time."""
 
     def load(self) -> None:
         """Read the heads that are kept, when the catalog is open."""
@@ -113,11 +115,11 @@ class Parts:
         return list(self._heads.values())
 
     async def read(self, heads: Iterable[SeenHead], fetch: Fetch, together: Together | None = None) -> None:
-        """Take over what others hold: of each device the highest head first, then what else was seen.
+        """Take over what others hold: of each device what most list first, then the highest head, then the rest.
 
         With ``together`` parts of which little is new are asked for at once, before all that this did not bring.
         """
-        self._before, self._begun = self._begun, {}
+        self._before, self._begun, self._cut = self._begun, {}, set()
         by_device: dict[bytes, list[SeenHead]] = {}
         for one in heads:
             if one.proven:
@@ -132,7 +134,7 @@ class Parts:
 
     async def _read_together(self, heads: Iterable[Sequence[SeenHead]], together: Together) -> None:
         by_holder: dict[bytes, list[Start]] = {}
-        for seen in (max(some, key=lambda one: one.head.sequence) for some in heads):
+        for seen in (min(some, key=_turns(some)) for some in heads):
             start = self._start(seen)
             if 0 <= seen.head.sequence - start.first < MOST_TOGETHER:
                 by_holder.setdefault(seen.holder or b"", []).append(start)
@@ -167,9 +169,16 @@ class Parts:
         return Deferred.fromCoroutine(self._read_one(heads, fetch))
 
     async def _read_one(self, heads: Sequence[SeenHead], fetch: Fetch) -> None:
-        for seen in sorted(heads, key=lambda one: -one.head.sequence):
-            known = self._catalog.end(self._key, seen.head.device).sequence
-            if known >= seen.head.sequence or await self._read_from(seen, fetch):
+        shared, waits = common(heads), False
+        for seen in sorted(heads, key=_turns(heads)):
+            device, is_shared = seen.head.device, seen.place in shared
+            if waits and not is_shared:
+                break  # what contradicts that which most list may be all that is given now
+            if self._catalog.end(self._key, device).sequence >= seen.head.sequence:
+                continue
+            was_read = await self._read_from(seen, fetch)
+            waits = is_shared and not was_read and device in self._cut
+            if was_read and not is_shared:
                 break
 
     async def _read_from(self, seen: SeenHead, fetch: Fetch) -> bool:
@@ -185,6 +194,7 @@ class Parts:
                 self._leave_off(seen, found)
                 raise
             if got.error is not None:
+                self._cut.add(head.device)
                 self._leave_off(seen, found)
             try:
                 entries = check_chain(got.value or [], log, after)
@@ -281,6 +291,12 @@ class Parts:
             self._keep_head(SignedHead(head, seen.signed))
 
         return self._catalog.change(keep, [(self._key, head.device)]).addCallback(kept)
+
+
+def _turns(heads: Sequence[SeenHead]) -> Callable[[SeenHead], tuple[bool, int]]:
+    """In which order heads of one device are tried: what most list goes before higher ones, which a thief may sign."""
+    shared = common(heads)
+    return lambda seen: (seen.place not in shared, -seen.head.sequence)
 
 
 def _bytes_in(entries: Iterable[Entry]) -> int:
