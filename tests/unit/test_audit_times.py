@@ -19,9 +19,10 @@ from bitdust.storage.keeping.audit_times import FLOOR, LONGEST_WAY, Least, Speed
 from bitdust.storage.keeping.prover import Sought
 from bitdust.wire.packet import Command
 from bitdust.wire.records import PieceRef
-from tests.unit.storage_kit import Node, Reply, Supplier, network, random_file
+from tests.unit.storage_kit import Node, PeerFailed, Reply, Supplier, network, random_file
 
 HOUR, DAY = 3600.0, 86400.0
+SLOWLY = 3 * HOUR
 PIECE = 2 * LEAF_SIZE
 PACKS = 40
 
@@ -210,6 +211,74 @@ class RelayTests(TimesCase):
         disk.each = disk.cached = 0.001
         self.round()
         self.assertEqual((self.row(1)["passed"], self.audits.book.of(self.who(1)).late), (1, 0))
+
+
+class EvadingTests(TimesCase):
+    """Who lets no round come to its end fails as one does whose answers are always late, only later."""
+
+    def never(self, number: int, seconds: float = 0.0, code: str = "") -> None:
+        """It answers a question with a code, after so many seconds, or not at all."""
+        supplier = self.around.suppliers[number]
+        original = supplier.ask
+
+        def ask(me, command, fields, payload, deadline):
+            if not is_question(command, fields):
+                return original(me, command, fields, payload, deadline)
+            waiting: Deferred = Deferred()
+            error = PeerFailed({"code": code or "no-answer", "text": "not now"})
+            self.node.clock.callLater(seconds, waiting.errback, error)
+            return waiting
+
+        supplier.ask = ask
+
+    def test_nothing_is_ever_proved(self) -> None:
+        """Whether it is always busy, never answers, or holds signs of life back: within seventeen days it has
+        failed so often that somebody else gets its place, and others keep theirs."""
+        self.never(0, code="busy")
+        self.takes(1, lambda pieces: 1.0)
+        self.days(9, SLOWLY)
+        self.assertEqual([self.row(number)["failed"] for number in range(4)], [0] * 4)
+        self.days(8, SLOWLY)
+        self.assertEqual([self.audits.is_distrusted(self.who(number)) for number in range(4)],
+                         [True, True, False, False])  # fmt: skip
+        reasons = {event["reason"] for event in self.node.events_of("supplier-audit-failed")}
+        self.assertEqual(reasons, {"it is there, and has proved nothing for long"})
+
+    def test_one_that_never_answers(self) -> None:
+        """The same where each question is left without an answer."""
+        self.never(1, 15.0)
+        self.days(17, SLOWLY)
+        self.assertEqual([self.audits.is_distrusted(self.who(number)) for number in range(4)],
+                         [False, True, False, False])  # fmt: skip
+
+    def test_where_nobody_proves_anything(self) -> None:
+        """Where fewer than k do it may be this node's line: nobody fails for that, however long it takes."""
+        for number in range(3):
+            self.never(number, code="busy")
+        self.days(20, SLOWLY)
+        self.assertEqual([self.standing(number) for number in range(4)], [("overdue", False)] * 3 + [("proven", True)])
+        self.assertEqual([self.row(number)["failed"] for number in range(4)], [0] * 4)
+
+    def test_one_proof_is_enough(self) -> None:
+        """A line that is quiet for an hour in nine days costs nobody a place."""
+        for _ in range(3):
+            self.takes(1, lambda pieces: 1.0)
+            self.days(8.5, SLOWLY)
+            del self.around.suppliers[1].ask
+            self.days(0.1)
+        self.assertEqual((self.standing(1), self.row(1)["failed"]), (("proven", True), 0))
+
+    def test_who_was_away(self) -> None:
+        """After three weeks away a supplier that is starting, and busy, for half a day has not failed."""
+        self.around.suppliers[1].mode = "away"
+        self.days(21, SLOWLY)
+        self.around.suppliers[1].mode = "fine"
+        self.never(1, code="busy")
+        self.days(0.5)
+        self.assertEqual(self.row(1)["failed"], 0)
+        del self.around.suppliers[1].ask
+        self.days(0.5)
+        self.assertEqual((self.standing(1), self.row(1)["failed"]), (("proven", True), 0))
 
 
 class HonestTests(TimesCase):

@@ -58,6 +58,9 @@ class AuditWork(Protocol):
     def note_failed(self, supplier: bytes, pieces: list[PieceRef], /) -> "Deferred[None]":
         """Write down what was not proved."""
 
+    def evades(self, supplier: bytes, /) -> bool:
+        """Whether a supplier lets no round come to its end for long, though others do."""
+
     def ended(self, supplier: bytes, found: "Round", /) -> None:
         """A round is over; ``found`` says how."""
 
@@ -76,6 +79,10 @@ class Round:
     is_late: bool = False
     pace: float | None = None
     """The slowest one of those that were prompt."""
+    is_asked: bool = False
+    """Whether the supplier has still to answer."""
+    lateness: str = "its answers come too late"
+    """What is said of a round in which none came in time, where that was once too often."""
 
 
 class Audit:
@@ -131,6 +138,7 @@ class Audit:
         return bool(self._round.waiting) and not self._round.is_late
 
     def measure(self) -> "Deferred[float]":
+        self._round.is_asked = True
         return self._work.prover.measure(self.supplier).addCallback(self._measured)
 
     def _measured(self, way: float) -> float:
@@ -141,9 +149,11 @@ class Audit:
         return self._times.is_near(self.supplier, way)
 
     def ask(self) -> "Deferred[Asked]":
+        self._round.is_asked = True
         return self._work.prover.ask(self.supplier, take_batch(self._round.waiting))
 
     def check(self, answer: Asked) -> "Deferred[None]":
+        self._round.is_asked = False
         return Deferred.fromCoroutine(self._check(answer))
 
     async def _check(self, answer: Asked) -> None:
@@ -183,7 +193,7 @@ class Audit:
     def finish(self) -> None:
         found, book = self._round, self._work.book
         if not found.failed and found.is_late and book.late(self.supplier):
-            found.reason = "its answers come too late"
+            found.reason = found.lateness
         if found.failed or found.reason:
             book.failed(self.supplier)
         elif not found.is_late:
@@ -201,7 +211,10 @@ class Audit:
         self.finish()
 
     def postpone(self) -> None:
-        if self._round.failed:  # going away in time does not save who has failed already
+        found = self._round
+        if found.is_asked and self._work.evades(self.supplier):
+            found.is_late, found.lateness = True, "it is there, and has proved nothing for long"
+        if found.failed or found.is_late:  # going away in time does not save who has failed already
             self.finish()
             return
         pause = doubled(SOON, 2 * self._postponed, LATER)

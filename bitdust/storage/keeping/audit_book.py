@@ -20,6 +20,9 @@ FIRST = 3600.0
 """Seconds after which a new supplier is audited for the first time."""
 RETRIES = (600.0, 2 * 3600.0, 8 * 3600.0)
 """Seconds until the next try after the first failure in a row, the second, and each further one."""
+SILENT = 7 * 86_400.0
+"""Seconds after which a round without an end is like one without an answer in time, where others prove theirs; three
+periods where these are longer."""
 ENOUGH = 8
 """Late rounds in a row that make a failure: with the pauses between them they take most of a day or more."""
 
@@ -92,6 +95,16 @@ class AuditBook:
             return Standing.PROVEN
         age = self._wall() - max(record.passed, record.since)
         return Standing.PROVEN if abs(age) <= self.period else Standing.OVERDUE
+
+    def has_passed(self, supplier: bytes) -> bool:
+        """Whether a supplier has proved something within the period."""
+        record = self._records.get(supplier)
+        return record is not None and 0 <= self._wall() - record.passed <= self.period
+
+    def is_silent(self, supplier: bytes) -> bool:
+        """Whether a supplier has proved nothing for a week, or three periods where that is longer."""
+        record = self._records.get(supplier)
+        return record is not None and self._wall() - max(record.passed, record.since) > max(SILENT, 3 * self.period)
 
     def with_standing(self, *standings: Standing) -> frozenset[bytes]:
         """All suppliers that stand so."""

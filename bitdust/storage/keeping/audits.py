@@ -136,6 +136,13 @@ class Audits:
     def note_failed(self, supplier: bytes, pieces: list[PieceRef]) -> "Deferred[None]":
         return self._bad_pieces.note_all(supplier, pieces)
 
+    def evades(self, supplier: bytes) -> bool:
+        """Where k others prove what they have it is not the line of this node."""
+        family = self._ports.family()
+        if family is None or not self.book.is_silent(supplier):
+            return False
+        return sum(map(self.book.has_passed, family.holders)) >= family.k
+
     def ended(self, supplier: bytes, found: Round) -> None:
         record = self.book.of(supplier)
         if record is None or (not found.failed and not found.reason):
