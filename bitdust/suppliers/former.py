@@ -36,7 +36,10 @@ from bitdust.wire.signed import Signed
 NOTE = "former-family"
 MAX_NOTE = 64 * 1024
 MOST_DOUBTFUL = 16
-"""Records of revoked devices that are remembered; of more the first ones, and those that my suppliers have given."""
+"""Records of revoked devices that are remembered; of more the first ones, until they are taken, and those that my
+suppliers have given."""
+MOST_TAKEN = 1024
+"""Records that were taken, and have made room: they are not taken again in this run."""
 UNHEARD = 7 * DAY
 """Seconds after which a record that nobody gave makes room for another one."""
 MOST_ASKED = 4 * MAX_SUPPLIERS
@@ -75,6 +78,7 @@ class FormerFamily:
         self._guests: dict[str, tuple[Signed, Family, set[bytes | None]]] = {}
         self._vouched: set[str] = set()
         self._given_at: dict[str, float] = {}
+        self._taken: set[str] = set()
         self._without: set[bytes] = set()
         self._is_asking = False
         self._machine: FamilySearch | None = None
@@ -203,6 +207,8 @@ class FormerFamily:
     def _doubt(self, signed: Signed, theirs: Family, supplier: bytes | None) -> None:
         """A device that was revoked since has signed it; it is noted when that came to light."""
         digest = hashlib.sha256(signed.to_bytes()).hexdigest()
+        if digest in self._taken:
+            return
         is_vouched = supplier in {*self._finding.sources.hinted_suppliers, *self._family.members}
         known = self._doubtful if digest in self._doubtful else self._with_room(is_vouched)
         if digest not in known and self._since is not None and len(known) < MOST_DOUBTFUL:
@@ -217,28 +223,32 @@ class FormerFamily:
             self._guests.setdefault(digest, (signed, theirs, set()))[2].add(supplier)
 
     def _with_room(self, is_vouched: bool) -> dict[str, int]:
-        """Those that stay when another one comes: where there are too many none that nobody gave of late, and one that
-        my suppliers have given takes the room of one that a thief may have given."""
+        """Those that stay when another one comes: where there are too many none that nobody gave of late, and not the
+        first one of those that were taken; or else one that my suppliers have given takes the room of one that a thief
+        may have given."""
         if len(self._doubtful) < MOST_DOUBTFUL:
             return self._doubtful
         now = self._around.world.clock.seconds()
         heard = {one for one in self._doubtful if now - self._given_at.setdefault(one, now) < UNHEARD}
         left = {one: since for one, since in self._doubtful.items() if one in heard}
-        other = next((one for one in left if one not in self._vouched), None)
-        if is_vouched and len(left) == MOST_DOUBTFUL and other is not None:
-            del left[other]
-        return left
+        taken = next((one for one, since in left.items() if not since), None)
+        other = next((one for one in left if one not in self._vouched), None) if is_vouched else None
+        if len(left) < MOST_DOUBTFUL or (taken or other) is None:
+            return left
+        if taken is not None and len(self._taken) < MOST_TAKEN:
+            self._taken.add(taken)
+        return {one: since for one, since in left.items() if one != (taken or other)}
 
     def _invite(self) -> None:
         """Read those beside mine whom a device has named that was revoked since: first whom the key file's suppliers
-        know, and most of them."""
+        know, and most of them, then those that are known longest: a thief may go on making up others."""
         hinted, before = set(self._finding.sources.hinted_suppliers), self._around.world.wall() - HELD_DAYS * DAY
         guests, self._guests = self._guests, {}
         due = [digest for digest in guests if 0 < self._doubtful.get(digest, 0) <= before]
 
-        def vouched(digest: str) -> tuple[int, int, int]:
+        def vouched(digest: str) -> tuple[int, int, int, int]:
             _, theirs, givers = guests[digest]
-            return len(givers & hinted), len(givers), theirs.revision
+            return len(givers & hinted), -self._doubtful[digest], len(givers), theirs.revision
 
         for digest in sorted(due, key=vouched, reverse=True):
             signed, theirs, _ = guests[digest]

@@ -372,6 +372,26 @@ class RevokedTests(FormerFamilyCase):
         self.assertIn({"revision": 7, "suppliers": 4}, self.told())
         self.assertEqual(self.noted(), MOST_DOUBTFUL)
 
+    def test_what_a_thief_goes_on_giving(self) -> None:
+        """What was taken long ago makes room as well, and is not taken again by that."""
+        self.flood()
+        self.days(3)
+        self.assertEqual(len(self.told()), MOST_DOUBTFUL)
+        self.tell(self.signed_by_lost(7, self.members), b"s" * 32)
+        self.days(8)
+        self.assertEqual(self.told()[MOST_DOUBTFUL:], [{"revision": 7, "suppliers": 4}])
+        self.assertEqual(self.noted(), MOST_DOUBTFUL)
+
+    def test_who_is_known_longest(self) -> None:
+        """Where there is no room for all, who is known longest comes before what more have given, and is newer."""
+        asked = []
+        self.patch(self.town.family, "take_guests", lambda signed: bool(asked.append(signed)))
+        self.tell(self.signed_by_lost(7, self.members), b"s" * 32)
+        self.days(1)
+        self.tell(self.signed_by_lost(900, [b"f" * 32, None, None, None]), *(bytes([one]) * 32 for one in range(9)))
+        self.days(4)
+        self.assertEqual([Family.from_body(one.body).revision for one in asked[-2:]], [7, 900])
+
     def test_what_a_thief_gives_no_more(self) -> None:
         """What nobody gave for a week makes room for what strangers give."""
         self.flood()
