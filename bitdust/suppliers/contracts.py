@@ -114,6 +114,13 @@ class ContractBook:
             write_safely(self._marker(supplier), b"")
             self._released.add(supplier)
 
+    def need_again(self, supplier: bytes) -> None:
+        """A supplier is not to erase what it has. Where the disk does not take it, it counts in this run."""
+        try:
+            self._needed_again(supplier)
+        except OSError as error:
+            self.log.warn("{path} cannot be removed: {error}", path=self._marker(supplier), error=error)
+
     def is_released(self, supplier: bytes) -> bool:
         """Whether this supplier may free the space."""
         return supplier in self._released

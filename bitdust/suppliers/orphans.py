@@ -40,7 +40,10 @@ class Orphans:
             self.end(released=True)
 
     def end(self, released: bool) -> None:
-        """End contracts; ``released`` leaves alone those whose pieces may be needed."""
+        """End contracts; ``released`` leaves alone those whose pieces may be needed. Nobody hears to erase what it has
+        of whom another life has turned up that waits for its turn."""
         for orphan in self._book.suppliers():
+            if self._book.is_released(orphan) and self._family.waits_for(orphan):
+                self._book.need_again(orphan)
             if orphan not in self._family.holders and (self._book.is_released(orphan) or not released):
                 self._end(orphan)

@@ -213,8 +213,10 @@ class OtherLives:
         return bool(known) and (is_unread or not reading.has_listed(supplier))
 
     def waits_for(self, supplier: bytes) -> bool:
-        """Whether a life that waits for its turn has a supplier: it may hold what nobody knows before that."""
-        return any(one.is_aside and one.has(supplier) for one in self._known())
+        """Whether a life that waits for its turn has a supplier, with whom nobody has ended it: it may hold what is not
+        known before that."""
+        waiting = [one for one in self._known() if one.is_aside and supplier not in one.ended]
+        return any(one.has(supplier) for one in waiting)
 
     def unread(self, reading: Reading, holders: Collection[bytes]) -> list[Unread]:
         """Those of which something that was safe may not be known here."""

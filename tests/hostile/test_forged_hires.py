@@ -4,11 +4,15 @@ true life that waits: what they have is lost for neither."""
 import json
 from types import SimpleNamespace
 
+from bitdust.suppliers.contracts import SignedContract
 from bitdust.suppliers.life import GUEST_DAYS
 from bitdust.suppliers.membership import Membership
 from bitdust.suppliers.other_lives import OtherLives, _digest
+from bitdust.wire.records import Contract
 from tests.hostile.test_forged_lives import DAY, ForgedTownCase, people
 from tests.hostile.test_forged_waves import TRUE, WaveCase
+from tests.unit.family_kit import Supplier
+from tests.unit.supplier_kit import START
 
 NEW = people(50)
 HIRED = people(14)[0]
@@ -105,6 +109,38 @@ class TownTests(ForgedTownCase):
         town.clock.pump([1] * 300)
         self.assertNotIn(shared, town.family.holders)
         self.assertEqual((town.suppliers[shared].ended, town.book.is_released(shared)), (0, False))
+
+    def dismissed(self) -> Supplier:
+        """A supplier of long ago, whose contract is to be ended, and who could not be told so yet."""
+        town = self.town
+        supplier = town.add("former")
+        answer = supplier.contract(town.me, {"room": 1000, "position": 0, "n": 4})
+        town.book.save(SignedContract(Contract(b"c" * 16, town.me.fingerprint, supplier.fingerprint, 1000, 0, 4, START),
+                                      self.successResultOf(answer).fields["contract"]))  # fmt: skip
+        town.book.release(supplier.fingerprint)
+        supplier.mood = "silent"
+        town.clock.pump([1] * 30)
+        return supplier
+
+    def test_one_whose_word_is_on_its_way(self) -> None:
+        """A life turns up that names a supplier who is to erase all that it has: it is not told so any more, while the
+        life waits and when its turn is over."""
+        town, numbers = self.town, (11, 12, 13)
+        former = self.dismissed()
+        true = [former.fingerprint, *people(TRUE)[1:]]
+        town.unread = town.unlisted = {*true, *(who for number in numbers for who in people(number))}
+        for number in numbers:
+            self.assertTrue(town.family.take_guests(self.forged(number)))
+        self.assertTrue(town.family.take_guests(self.record(self.thief, true, 900)))
+        self.assertNotIn(former.fingerprint, town.family.holders)
+        former.mood = "kind"
+        stood = False
+        for _ in range(8):
+            town.clock.pump([1] * 90)
+            stood = stood or former.fingerprint in town.family.holders
+            town.past = town.late + DAY / 2 + 1
+            town.late += DAY / 2 + 1
+        self.assertEqual((stood, former.ended), (True, 0))
 
     def test_who_was_ended_while_it_waits(self) -> None:
         """Whom a person has given up does not come back with the turn of its life."""
