@@ -118,6 +118,8 @@ class Blind:
         self.segments = Segments(tree, BLIND)
         self.doubted: set[bytes] = set()
         """Chunks that could not be read."""
+        self.unreadable: set[bytes] = set()
+        """Chunks that the disk does not give for long: they stay where they are until they have come once more."""
 
     def open(self) -> None:
         """Find the last segment; to one that is not as the journal has it nothing is added. No number comes twice.
@@ -136,8 +138,11 @@ class Blind:
 
     def wanted(self, most: int, after: bytes) -> tuple[list[Wanted], bytes | None]:
         """Chunks that are named and not here, in the order of their names, from after one of them; and after which one
-        to go on, None at the end. Where hardly any is missing it is not looked at all of them at once."""
+        to go on, None at the end. Where hardly any is missing it is not looked at all of them at once. At the beginning
+        some of those as well that the disk does not give."""
         database = self._journal.database
+        once_more = self._once_more(database, most // 2) if not after else []
+        most -= len(once_more)
         last, others_follow = portion(database, "pieces", after)
         rows = database.execute(
             "SELECT name, max(length) FROM pieces WHERE name>? AND name<=?"
@@ -148,7 +153,18 @@ class Blind:
             last = rows[-1][0]
         elif not others_follow:
             last = None
-        return [Wanted(name, length) for name, length in rows], last
+        return [Wanted(name, length) for name, length in (*once_more, *rows)], last
+
+    def _once_more(self, database: sqlite3.Connection, most: int) -> list[tuple[bytes, int]]:
+        """Those that the disk does not give and records name still, with their lengths."""
+        found = []
+        for name in sorted(self.unreadable)[:most]:
+            (length,) = database.execute("SELECT max(length) FROM pieces WHERE name=?", (name,)).fetchone()
+            if length is None:
+                self.unreadable.discard(name)
+            else:
+                found.append((name, length))
+        return found
 
     def room(self) -> int:
         """Bytes that may be written."""
@@ -174,4 +190,5 @@ class Blind:
             self._tree.check(self._ident)  # its disk may have gone meanwhile, and they were written to another one
             with self._journal.change() as database:
                 note(database, [(name, spot) for (name, _), spot in zip(chunks, spots, strict=True)])
+            self.unreadable.difference_update(name for name, _ in chunks)
         return borrowed

@@ -13,6 +13,8 @@ from bitdust.folders.segments import LAST, Spot
 
 ROWS = 1000
 """Chunks that are read in one."""
+TRIES = 3
+"""Walks in which the disk does not give a chunk, and gives others: a sector is bad, and it is to be fetched again."""
 SAVE_AFTER = 600.0
 NEXT = "SELECT name, segment, offset, size FROM kept WHERE (segment, offset)>(?, ?) ORDER BY segment, offset LIMIT ?"
 _BEGIN = FORMER, 2**62
@@ -36,6 +38,11 @@ class Walk:
         self._wall = wall
         self._saved = wall()
         self._last = _BEGIN
+        self._gives = False
+        """Whether the disk has given anything in this walk."""
+        self._refused: set[bytes] = set()
+        """Chunks that it has not given in this walk, before it has given anything."""
+        self._tries: dict[bytes, int] = {}
         with contextlib.suppress(OSError, ValueError):  # a damaged file costs another walk
             segment, offset = map(int, path.read_text().split())
             if FORMER < segment <= LAST and 0 <= offset < _BEGIN[1]:
@@ -52,13 +59,35 @@ class Walk:
                     break
                 self._last = segment, offset
                 found.size += size
-                with contextlib.suppress(OSError):  # what the disk does not give now may be there
-                    if kept.look(name, Spot(segment, offset, size)) is None:
-                        found.damaged += name not in blind.doubted
-                        self._doubt(blind, name)
+                try:
+                    data = kept.look(name, Spot(segment, offset, size))
+                except OSError:  # what the disk does not give now may be there
+                    self._refused.add(name)
+                    continue
+                self._is_given(blind, name)
+                if data is None:
+                    found.damaged += name not in blind.doubted
+                    self._doubt(blind, name)
+        found.damaged += self._count_refused(blind)
         found.others_follow = found.others_follow or len(rows) == ROWS
         self._save(found)
         return found
+
+    def _is_given(self, blind: Blind, name: bytes) -> None:
+        self._gives = True
+        self._tries.pop(name, None)
+        blind.unreadable.discard(name)
+
+    def _count_refused(self, blind: Blind) -> int:
+        """Chunks that the disk has not given often enough; none while it gives nothing."""
+        if not self._gives:
+            return 0
+        names, self._refused = self._refused, set()
+        for name in names if len(self._tries) < MOST_DOUBTED else ():
+            self._tries[name] = self._tries.get(name, 0) + 1
+        bad = {name for name in names if self._tries.get(name, 0) >= TRIES} - blind.unreadable
+        blind.unreadable |= bad
+        return len(bad)
 
     @staticmethod
     def _doubt(blind: Blind, name: bytes) -> None:
@@ -67,7 +96,8 @@ class Walk:
 
     def _save(self, found: Read) -> None:
         if not found.others_follow:
-            self._last = _BEGIN
+            self._last, self._gives = _BEGIN, False
+            self._refused.clear()
         if not found.others_follow or not 0 <= self._wall() - self._saved < SAVE_AFTER:
             self._saved = self._wall()
             write_safely(self._path, b"%d %d" % self._last)

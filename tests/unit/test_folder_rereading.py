@@ -2,6 +2,7 @@
 
 import errno
 import os
+from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -13,7 +14,7 @@ from bitdust.folders.segments import name_of
 from bitdust.folders.tree import Missing
 from bitdust.folders.walk import NEXT, SAVE_AFTER
 from tests.unit.folder_kit import Replica, damage, encrypted_secret, kept_at
-from tests.unit.keeper_kit import KeeperCase, chunks
+from tests.unit.keeper_kit import KeeperCase, chunks, read, unreadable
 
 
 class WalkTests(KeeperCase):
@@ -59,6 +60,39 @@ class WalkTests(KeeperCase):
             self.assertEqual(self.portion(), (4000, 0, False))
         self.steps()
         self.all_here(self.some)
+
+    def test_a_place_that_the_disk_never_gives(self) -> None:
+        """What it has not given in three walks, in which it gave others, is fetched again; nothing is let go of before
+        it has come, and what it gives after all is not fetched."""
+        names = [self.some[number][0] for number in (3, 30)]
+        spots = [kept_at(self.keeper, name)[1] for name in names]
+        with ExitStack() as broken:
+            for spot in spots:
+                broken.enter_context(unreadable(self.place / name_of(spot.segment), spot.offset))
+            self.assertEqual([self.portion()[1] for _ in range(4)], [0, 0, 2, 0])
+            self.assertEqual(self.wanted(), sorted(names))
+            self.steps(self.mend)
+            self.assertEqual([kept_at(self.keeper, name)[1] for name in names], spots)
+            self.keeper.store.blind.keep([self.some[3]])
+            self.assertEqual((self.wanted(), read(self.keeper, names[0])), ([names[1]], self.some[3][1]))
+        self.portion()
+        self.assertEqual(self.wanted(), [])
+
+    def test_in_portions_of_one(self) -> None:
+        """So it is where each portion is one chunk, and not where records name it no more."""
+        spot = kept_at(self.keeper, self.some[7][0])[1]
+        with unreadable(self.place / name_of(spot.segment), spot.offset):
+            for _ in range(3 * 40):
+                self.portion(1)
+        self.assertEqual(self.wanted(), [self.some[7][0]])
+        self.name(self.some[:7])
+        self.assertEqual(self.wanted(), [])
+
+    def test_a_disk_that_gives_nothing(self) -> None:
+        """Where nothing can be read nothing is fetched, however long that takes."""
+        with mock.patch.object(os, "pread", side_effect=OSError(errno.EIO, "the disk failed")):
+            self.assertEqual([self.portion()[1] for _ in range(9)], [0] * 9)
+        self.assertEqual(self.wanted(), [])
 
     def test_not_mounted(self) -> None:
         """Where the folder's disk is not there, or goes meanwhile, nothing is damaged."""
