@@ -22,6 +22,15 @@ def _unread(row: Mapping[str, Any]) -> Finding:
     return warn("former family", text, hint)
 
 
+def waiting(is_one: bool) -> list[Finding]:
+    """Families that a revoked device has named, and for which there is no room beside my suppliers now."""
+    if not is_one:
+        return []
+    text = "there is not room for all families of before that revoked devices have named: some wait to be read"
+    hint = "it goes on by itself: each has its turn, for a day where nobody of it answers"
+    return [warn("former family", text, hint)]
+
+
 def open_ends(devices: Sequence[int], has_key: bool) -> list[Finding]:
     """Numbers of revoked devices of which nobody knows yet how much they had written."""
     if not devices:

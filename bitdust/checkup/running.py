@@ -166,7 +166,9 @@ def _other_life(node: Patient) -> list[Finding]:
 
 
 def _unread(node: Patient) -> list[Finding]:
-    return lives.unread(node.suppliers.unread()) if node.driver.is_on("customer") else []
+    if not node.driver.is_on("customer"):
+        return []
+    return [*lives.unread(node.suppliers.unread()), *lives.waiting(node.suppliers.is_one_waiting)]
 
 
 def _open_ends(me: Me) -> list[Finding]:

@@ -61,6 +61,11 @@ class Roster:
         """Lives of before of which not all is known."""
         return self._replacements.unread()
 
+    @property
+    def is_one_waiting(self) -> bool:
+        """Whether a life of before has no room beside mine, and waits for it."""
+        return self._family.has_guests_aside
+
     def _shown(self, position: int, who: bytes | None) -> SupplierShown:
         former, replacement = self._replacements.former(position), self._replacements.state(position)
         if who is None:

@@ -82,6 +82,11 @@ class SuppliersView:
             for one in found
         ]
 
+    @property
+    def is_one_waiting(self) -> bool:
+        """Whether a family of before that a revoked device has named waits for its turn to be read beside mine."""
+        return self._roster.is_one_waiting
+
     def ping(self) -> "Deferred[int]":
         """Ping all of them; fires with how many answered."""
         return self._presence.ping_all([shown.fingerprint for shown in self._roster.suppliers() if shown.fingerprint])

@@ -342,6 +342,7 @@ class TownTests(ForgedTownCase):
         self.assertNotIn(people(TRUE)[0], family.holders)
         self.town.clock.pump([1] * 120)
         self.assertNotIn(people(TRUE)[0], family.holders)
+        self.assertTrue(self.town.room.view.is_one_waiting)
         self.town.past = self.town.late + DAY + 1
         self.town.late += DAY + 1
         self.town.clock.pump([1] * 120)

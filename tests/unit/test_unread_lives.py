@@ -81,7 +81,8 @@ class ToldTests(CheckupCase):
         """Who is waited for, until when, and what a person can do; nothing where nobody is."""
         row = {"suppliers": ["ann@x", "bob@x"], "needed": 1, "until": 1_830_000_000}
         node = SimpleNamespace(
-            driver=SimpleNamespace(is_on=lambda name: True), suppliers=SimpleNamespace(unread=lambda: [row])
+            driver=SimpleNamespace(is_on=lambda name: True),
+            suppliers=SimpleNamespace(unread=lambda: [row], is_one_waiting=False),
         )
         (found,) = findings = running._unread(node)
         self.assertEqual(self.verdicts(findings), ["warn"])
@@ -91,6 +92,18 @@ class ToldTests(CheckupCase):
         row["until"] = 0
         self.assertNotIn("latest", running._unread(node)[0].found)
         node.suppliers.unread = list
+        self.assertEqual(running._unread(node), [])
+
+    def test_one_that_waits_for_room(self) -> None:
+        """It is said that not all that was stored can be read now, though of those who are read nothing is open."""
+        node = SimpleNamespace(
+            driver=SimpleNamespace(is_on=lambda name: name == "customer"),
+            suppliers=SimpleNamespace(unread=list, is_one_waiting=True),
+        )
+        (found,) = findings = running._unread(node)
+        self.assertEqual(self.verdicts(findings), ["warn"])
+        self.assertIn("some wait to be read", found.found)
+        node.driver.is_on = lambda name: False
         self.assertEqual(running._unread(node), [])
 
     def test_ends_of_revoked_devices(self) -> None:
