@@ -4,8 +4,6 @@ Spares are chosen by me alone, as suppliers are: nodes of the DHT that say that 
 record before anything happens, so that nobody can push another one in, whatever a majority of my suppliers says.
 """
 
-from math import inf
-
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
@@ -18,6 +16,7 @@ from bitdust.suppliers.again import Again
 from bitdust.suppliers.connectors import Connectors
 from bitdust.suppliers.family import MyFamily
 from bitdust.suppliers.search import Candidate, Candidates, Meet
+from bitdust.suppliers.silences import Silences
 from bitdust.surroundings import Connected
 from bitdust.wire.mandate import LEAST_FAMILY, MOST_LISTED, Mandate
 from bitdust.wire.packet import Command
@@ -67,12 +66,12 @@ class Mandates:
         self._soon: IDelayedCall | None = None
         self._again = Again(self._clock, self.check)
         self._told = ""
-        self._missed: dict[bytes, tuple[int, float]] = {}
-        """By spare, on how many days it was silent, and when that was counted last."""
+        self._silences = Silences(around.world.home / "metadata" / "silences", around.world.wall)
         self._known: list[bytes] | None = None
 
     def start(self) -> None:
         """See to it that the record says what the settings say."""
+        self._silences.load()
         self._machine = MandateKeeper(self._registry, self)
         self._removers = [
             self._family.changed.connect(self.check),
@@ -171,10 +170,10 @@ class Mandates:
         wanted, found = self._wanted(family), list[bytes]()
         for spare in self._named(family):
             if await self._accepts(Candidate(spare)):
-                self._missed.pop(spare, None)
+                self._silences.forget(spare)
             else:
-                self._miss(spare)
-            if spare not in self._missed or self._missed[spare][0] < MOST_MISSED:
+                self._silences.note(spare)
+            if self._silences.days(spare) < MOST_MISSED:
                 found.append(spare)
         asked = set(found)
         for _ in range(LOOKUPS):
@@ -189,14 +188,9 @@ class Mandates:
             if candidate.fingerprint not in exclude and await self._accepts(candidate):
                 found.append(candidate.fingerprint)
         self._known = found[:wanted]
+        self._silences.save(self._known)
         if len(found) >= wanted:
             self._in_vain = 0
-
-    def _miss(self, spare: bytes) -> None:
-        """However often it is asked, a day counts once."""
-        days, counted = self._missed.get(spare, (0, -inf))
-        if self._clock.seconds() - counted >= LONG_PAUSE:
-            self._missed[spare] = (days + 1, self._clock.seconds())
 
     async def _accepts(self, candidate: Candidate) -> bool:
         met = await outcome(self._meet(candidate))
