@@ -157,9 +157,17 @@ class Tidying:
     def _wait_for_records(self, names: Iterable[bytes]) -> None:
         """These were not known; where no record names one, it may have been forgotten as well, and come within a day.
         Within a transaction: the next process waits too."""
-        query = "SELECT 1 FROM pieces WHERE name=? LIMIT 1"
-        if any(self._journal.database.execute(query, (name,)).fetchone() is None for name in names):
+        if not all(map(self._is_named, names)):
             self._note_waiting(DAY * 1000)
+
+    def _is_named(self, name: bytes) -> bool:
+        """Whether a record names a chunk."""
+        query = "SELECT 1 FROM pieces WHERE name=? LIMIT 1"
+        return self._journal.database.execute(query, (name,)).fetchone() is not None
+
+    def _may_be_named(self, name: bytes) -> bool:
+        """Whether a record names a chunk that was not needed, and could not be removed; or may, which is waited for."""
+        return self.is_waiting or self._is_named(name)
 
     def _note_waiting(self, left: int) -> None:
         self._journal.note(WAITING, left.to_bytes(8, "big"))
@@ -352,10 +360,9 @@ class Tidying:
 
     def _move(self, places: Places) -> None:
         known = {name: spot_of(self._journal.database, name) for name, _ in places}
+        former = [(name, spot) for name, spot in places if (known[name] or spot).segment == FORMER]
         here = [
-            (name, spot)
-            for name, spot in places
-            if (known[name] or spot).segment == FORMER and former_place(name) not in self.stuck
+            (name, spot) for name, spot in former if former_place(name) not in self.stuck or self._may_be_named(name)
         ]
         chunks, left = self._read(here)
         with self._journal.change():

@@ -112,6 +112,28 @@ class SegmentTests(StuckCase):
         self.all_here(self.some)
 
 
+    def test_its_disk_goes_meanwhile(self) -> None:
+        """What was to be removed from a disk that is not there any more costs nothing when it is back: nothing that is
+        needed is lost or asked for again, and the rest goes a day later."""
+        self.name(needed := self.some[-5:])
+        place, aside = self.place.parent, self.keeper.root / "aside"
+        working = self.collect()
+        next(working)
+        place.rename(aside)
+        for _ in working:
+            pass
+        self.assertNotIn(name_of(1), self.in_journal())
+        aside.rename(place)
+        self.steps()
+        self.assertEqual((self.wanted(), self.keeper.store.tidying.is_waiting), ([], True))
+        self.all_here(needed)
+        for _ in range(25):
+            self.keeper.ahead += 3600.0
+            self.steps()
+        self.assertEqual((self.kept(), set(self.files())), (5, self.in_journal()))
+        self.all_here(needed)
+
+
 class FormerTests(StuckCase):
     """The same of chunks in files of their own."""
 
@@ -153,3 +175,17 @@ class FormerTests(StuckCase):
                 self.assertEqual((self.kept(), self.keeper.store.tidying.is_waiting), (3, False))
         self.steps(self.collect)
         self.assertEqual((self.kept(), self.stuck()), (0, {}))
+
+    def test_one_that_is_needed_again(self) -> None:
+        """One that a record names again is moved before its former file goes: nobody else may have it."""
+        to_format_2(self.keeper, [(name, len(data)) for name, data in self.former])
+        self.again()
+        self.name()
+        with lasting(*self.names(self.former)):
+            self.steps(self.collect)
+            self.assertEqual((self.kept(), len(self.stuck())), (3, 3))
+            self.name(self.former)
+        self.steps(self.collect)
+        self.steps(self.collect)
+        self.assertEqual((self.kept(), self.stuck()), (3, {}))
+        self.all_here(self.former)
