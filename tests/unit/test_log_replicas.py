@@ -347,6 +347,18 @@ class KeyRingTests(LogCase):
         self.assertEqual(me.key_ring.current(MASTER), before)
         self.assertEqual([self.rings_at(number)[0] for number in range(4)], [me.key_ring] * 4)
 
+    def test_another_secret_of_one_name(self) -> None:
+        """A ring that has one secret of a name opens nothing that another one of that name has sealed."""
+        replicas, ring, who = self.core.key_ring_replicas, self.node.me.key_ring, self.around.suppliers[0].fingerprint
+        self.assertTrue(replicas.opens_at(who, MASTER))
+        name, secret = ring.current(MASTER)
+        ring.keys[MASTER] = evolve(ring.keys[MASTER], secrets={name: (secret, b"x" * 32)})
+        self.assertFalse(replicas.opens_at(who, MASTER))
+        self.node.me.save_key_ring()
+        replicas.keys_changed()
+        self.node.pass_time(5)
+        self.assertTrue(replicas.opens_at(who, MASTER))
+
     def test_garbage_is_nobody_heard(self) -> None:
         """Suppliers that give something else in place of my ring do not count as heard."""
         replicas = self.core.key_ring_replicas

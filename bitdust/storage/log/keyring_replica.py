@@ -304,7 +304,7 @@ class KeyRingReplicas:
         """Whether the ring that a supplier holds has all secrets of a key: else its log could not be read there."""
         held, mine = self._holds.get(supplier), self._me.key_ring.keys.get(key)
         known = held.ring.keys.get(key) if held is not None else None
-        return mine is not None and known is not None and mine.secrets.keys() <= known.secrets.keys()
+        return mine is not None and known is not None and {*mine.named} <= {*known.named}
 
     def is_safe(self) -> bool:
         return is_safe(self._ports.family(), self.is_held_by)
