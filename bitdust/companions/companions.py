@@ -16,6 +16,7 @@ from bitdust.companions.pipe import FRAMES, FROM_APP, MAX_PACKET
 from bitdust.companions.ports import Desk, Refused, Routers
 from bitdust.companions.ports import Row as Shown
 from bitdust.companions.routes import Routes
+from bitdust.outcome import unbroken
 from bitdust.peers.waking import Waking
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError
@@ -99,7 +100,7 @@ class Companions:
             if record.active:
                 try:
                     await self._run(record, self._start_soon)
-                except BitDustError as error:
+                except (BitDustError, OSError) as error:
                     self.problems[record.name] = str(error)
                     self.log.warn("device {name}: {problem}", name=record.name, problem=str(error))
 
@@ -154,7 +155,13 @@ class Companions:
         return record
 
     async def open(self, name: str) -> Companion:
-        """Active from now on, after a restart as well. Raises `BitDustError` ``not-found`` or ``port-taken``."""
+        """Active from now on, after a restart as well.
+
+        Raises `BitDustError` ``not-found`` or ``port-taken``, `OSError`.
+        """
+        return await unbroken(Deferred.fromCoroutine(self._open(name)))
+
+    async def _open(self, name: str) -> Companion:
         record = await self.book.change(name, active=True)
         running = self.running.get(name)
         return running if running is not None else await self._run(record)
@@ -260,7 +267,7 @@ class Companions:
                     raise BitDustError("not-ready", "the device was stopped in the meantime")
                 companion.door = door
                 companion.start()
-        except BitDustError:
+        except BaseException:
             companion.stop()
             raise
         return companion
@@ -279,8 +286,15 @@ class Companions:
             listening = await network.server(0, host).listen(sockets)
         door = PortDoor(listening, sockets)
         if door.port != record.port:
-            companion.record = await self.book.change(record.name, port=door.port)
+            await self._note_port(companion, door)
         return door
+
+    async def _note_port(self, companion: Companion, door: PortDoor) -> None:
+        try:
+            companion.record = await self.book.change(companion.record.name, port=door.port)
+        except BaseException:
+            door.close()
+            raise
 
     def _accepting(self, companion: Companion) -> Callable[..., Callable[[], Any]]:
         def accept(

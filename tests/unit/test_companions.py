@@ -275,6 +275,37 @@ class BookTests(CompanionCase):
         self.assertTrue(self.successResultOf(again).routed)
         self.assertTrue(self.build().book.of("phone").routed)
 
+    def test_nobody_waits_for_an_opening(self) -> None:
+        """Whoever hangs up while a port is noted: the device can come on it, now and after each start."""
+        self.add()
+        self.result(self.house.add(Wish("tablet", False)))
+        run, gates = self.house.book._run_in_thread, self.slow_disk()
+        opening = Deferred.fromCoroutine(self.house.open("tablet"))
+        gates.pop().callback(None)
+        opening.addErrback(lambda failure: failure.trap(CancelledError))
+        opening.cancel()
+        gates.pop().callback(None)
+        self.house.book._run_in_thread = run
+        self.let_in(self.result(self.house.open("tablet")))
+        self.assertEqual((self.house.deaf(), self.house.book.of("tablet").active), ([], True))
+
+    def test_a_port_that_cannot_be_noted(self) -> None:
+        """A full disk leaves no device open for one half: its port is free, others start, and it is tried again."""
+        self.add()
+        self.result(self.house.add(Wish("tablet", False)))
+        run, gates = self.house.book._run_in_thread, [True, False]
+        self.house.book._run_in_thread = lambda *call: run(*call) if gates.pop(0) else fail(OSError(28, "no space"))
+        self.failureResultOf(Deferred.fromCoroutine(self.house.open("tablet")), OSError)
+        self.assertEqual((list(self.house.running), len(self.around.world.network.listening)), (["phone"], 1))
+        self.house.stop()
+        self.house = self.build()
+        gates[:] = [False]
+        self.house.book._run_in_thread = lambda *call: run(*call) if gates.pop(0) else fail(OSError(28, "no space"))
+        self.result(self.house.start())
+        self.assertEqual((list(self.house.running), list(self.house.problems)), (["phone"], ["tablet"]))
+        self.house.book._run_in_thread = run
+        self.let_in(self.result(self.house.open("tablet")))
+
     def test_too_many(self) -> None:
         """There is a limit."""
         for number in range(MOST):
