@@ -208,6 +208,22 @@ class StartedOverTests(CatalogsCase):
         self.assertEqual(self.code(shared.pull, self.suppliers), "catalog-closed")
         self.works(self.open())
 
+    def test_it_is_closed_when_it_could_not_be_opened(self) -> None:
+        """A reading that comes while it is closed does not open its file any more."""
+        shared = self.open()
+        real = shared.catalog.open
+        shared.catalog.open = lambda: fail(BitDustError("disk-full", "the disk is full"))
+        self.failureResultOf(self.begin_over(shared))
+        shared.catalog.open = real
+        gate = self.hold(shared.writing, "close")
+        removing = Deferred.fromCoroutine(self.bob.storage.catalogs.remove(*shared.place))
+        reading = Deferred.fromCoroutine(shared.pull(self.suppliers))
+        gate.callback(None)
+        self.bob.wait(removing)
+        self.bob.pass_time(1)
+        self.assertEqual(self.failureResultOf(reading).value.code, "catalog-closed")
+        self.assertFalse(shared.catalog.is_open)
+
     def refused(self, call: Any) -> str:
         try:
             call()

@@ -99,9 +99,17 @@ class Catalog:
         return self._world.run_in_thread(self._open)
 
     def _open(self) -> None:
-        self._writer = open_catalog(self.path)
-        self._prepare(self._writer)
-        self._reader = connect(self.path)
+        """What has failed in the middle of a transaction must not keep the next attempt out."""
+        try:
+            self._writer = open_catalog(self.path)
+            self._prepare(self._writer)
+            self._reader = connect(self.path)
+        except sqlite3.Error as error:
+            self.drop()
+            raise own_disk_error(error, self.path) from error
+        except BaseException:
+            self.drop()
+            raise
 
     def close(self) -> "Deferred[None]":
         """Fires when all that was begun is written and the file is closed."""

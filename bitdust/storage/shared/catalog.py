@@ -209,8 +209,8 @@ class SharedCatalog:
         Those who do not answer are left out: what is known already stays readable. Fails as the first of them did
         where fewer than ``least`` answered.
         """
-        if not (self._is_closed or self.catalog.is_open):  # it could not be opened when all was to be read again
-            await self._whole(self._open_again)
+        if not self.catalog.is_open:
+            await self._whole(self._try_again)
         access = self._logs
         requests = LogRequests(access, self.shared.holders)
         asked = list(suppliers)
@@ -270,6 +270,11 @@ class SharedCatalog:
             await self.catalog.change(note_outdated)
             await self.catalog.close()
         finally:
+            await self._open_again()
+
+    async def _try_again(self) -> None:
+        """It could not be opened when all was to be read again."""
+        if not (self._is_closed or self.catalog.is_open):
             await self._open_again()
 
     async def _open_again(self) -> None:
