@@ -9,9 +9,14 @@ any other temporary file                        removed: it was never acknowledg
 a row without file, or with one of wrong size   marked and reported; its owner may bring the piece again
 a row of a small piece                          left to scrubbing: its bytes come and go with the row
 a file without row                              reported and left alone; its owner may bring the piece again
+a file that cannot be removed                   reported, and tried again at the next start
+a damaged file that cannot be read              stays damaged
 ==============================================  ==============================================================
+
+One file that the disk does not give or let go keeps nobody from the others.
 """
 
+import contextlib
 import os
 import re
 import sqlite3
@@ -19,9 +24,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from attrs import define, field
+from twisted.logger import Logger
 
 from bitdust.crypt.merkle import MerkleHasher
 from bitdust.customers.database import HAS_FILE, PieceCondition
+from bitdust.customers.deletion import forget_garbage
 from bitdust.customers.intake import mark_piece
 from bitdust.customers.names import PieceName, record_of
 from bitdust.disk.disk import Disk
@@ -29,6 +36,7 @@ from bitdust.disk.disk import Disk
 READ = 1024 * 1024
 _FOLDER = re.compile(r"[0-9a-f]{64}")
 _PIECE = re.compile(r"([0-9a-f]{32})\.(\d{1,2})(\.part)?")
+_CAME_AGAIN = "SELECT 1 FROM pieces p WHERE p.customer=g.customer AND p.pack=g.pack AND p.number=g.number"
 
 
 @define
@@ -68,6 +76,8 @@ def scan(database: sqlite3.Connection, disk: Disk, folder: Path) -> ScanReport:
 
 
 class _Scan:
+    log = Logger()
+
     def __init__(self, database: sqlite3.Connection, disk: Disk, folder: Path) -> None:
         self._database = database
         self._disk = disk
@@ -83,17 +93,25 @@ class _Scan:
         return self._report
 
     def _empty_garbage(self) -> None:
-        rows = self._database.execute(
-            "SELECT customer, pack, number FROM garbage g WHERE NOT EXISTS (SELECT 1 FROM pieces p"
-            " WHERE p.customer = g.customer AND p.pack = g.pack AND p.number = g.number)"
-        ).fetchall()
-        paths = [PieceName(*row).path(self._folder) for row in rows]
-        for path in paths:
+        self._database.execute(f"DELETE FROM garbage AS g WHERE EXISTS ({_CAME_AGAIN})")
+        rows = self._database.execute("SELECT customer, pack, number FROM garbage").fetchall()
+        shelves: dict[Path, list[PieceName]] = {}
+        for name in (PieceName(*row) for row in rows):
+            if self._has_removed(name.path(self._folder)):
+                shelves.setdefault(name.path(self._folder).parent, []).append(name)
+        for shelf, names in shelves.items():
+            if shelf.is_dir():
+                self._disk.sync_folder(shelf)
+            forget_garbage(self._database, names)
+
+    def _has_removed(self, path: Path) -> bool:
+        try:
             self._disk.remove(path)
-            self._report.removed += 1
-        for shelf in {path.parent for path in paths if path.parent.is_dir()}:
-            self._disk.sync_folder(shelf)
-        self._database.execute("DELETE FROM garbage")
+        except OSError as error:
+            self.log.warn("{file} is needed no more and cannot be removed: {why}", file=str(path), why=error)
+            return False
+        self._report.removed += 1
+        return True
 
     def _customers(self) -> set[bytes]:
         names = (entry.name for entry in os.scandir(self._folder) if entry.is_dir(follow_symlinks=False))
@@ -106,8 +124,9 @@ class _Scan:
         for pack, number, size, state in rows:
             self._check(PieceName(customer, pack, number), size, PieceCondition(state), on_disk)
         for pack, number in on_disk.partial:
-            self._disk.remove(PieceName(customer, pack, number).partial(self._folder))
-            self._report.removed += 1
+            partial = PieceName(customer, pack, number).partial(self._folder)
+            if not self._has_removed(partial):
+                self._report.unknown.append(str(partial.relative_to(self._folder)))
         strangers = [PieceName(customer, pack, number) for pack, number in sorted(on_disk.sizes)]
         self._report.unknown += [str(name.path(self._folder).relative_to(self._folder)) for name in strangers]
 
@@ -163,7 +182,9 @@ class _Scan:
         (signed,) = self._database.execute(
             "SELECT record FROM pieces WHERE customer=? AND pack=? AND number=?", name.key
         ).fetchone()
-        return piece_is_whole(self._disk, path, size, record_of(signed).roots[name.number])
+        with contextlib.suppress(OSError):
+            return piece_is_whole(self._disk, path, size, record_of(signed).roots[name.number])
+        return False
 
 
 def _files(customer: Path) -> "Iterator[os.DirEntry[str]]":

@@ -206,15 +206,45 @@ class DiskErrorTests(ShopCase):
         _, report = self.reopen()
         self.assertEqual((report.removed, report.unknown, files(self.folder)), (1, [], []))
 
+    def broken(self, path: Path) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    def test_a_start_that_can_remove_nothing(self) -> None:
+        """A supplier starts all the same, and gives what it has; what stays is reported, and goes at a later start."""
+        self.shop.put(ALICE, PACK)
+        self.shop.put(ALICE, OTHER)
+        self.disk.failing = "remove"
+        self.shop.ask(ALICE, Command.DELETE_FILE, None, ALICE.order(OTHER.id).to_bytes())
+        partial = PieceName(ALICE.fingerprint, PACK.id, 1).partial(self.folder)
+        partial.write_bytes(b"half")
+        other = PieceName(ALICE.fingerprint, OTHER.id, 0).path(self.folder)
+        stuck = {str(path.relative_to(self.folder)) for path in (partial, other)}
+        for _ in range(2):
+            shop, report = self.reopen(self.disk)
+            self.assertEqual((report.removed, set(report.unknown)), (0, stuck))
+            self.assertEqual(shop.get(ALICE, PACK).bytes, PACK.pieces[0])
+        _, report = self.reopen()
+        self.assertEqual((report.removed, report.unknown, len(files(self.folder))), (2, [], 1))
+
+    def test_a_start_that_cannot_read(self) -> None:
+        """A piece that is known to be damaged, and cannot be read now either, stays so, and others are given."""
+        self.shop.put(ALICE, PACK)
+        self.shop.put(ALICE, OTHER)
+        now(self.shop.store.pieces.mark(NAME, PieceCondition.DAMAGED))
+        opened = self.disk.open
+        self.disk.open = self.broken
+        shop, report = self.reopen(self.disk)
+        self.disk.open = opened
+        self.assertEqual((report.damaged, report.removed), ([NAME], 0))
+        self.assertEqual(shop.get(ALICE, OTHER).bytes, OTHER.pieces[0])
+        _, report = self.reopen()
+        self.assertEqual((report.damaged, report.repaired), ([], 1))
+
     def test_reading_from_a_disk_that_fails(self) -> None:
         """A file that cannot be opened is an internal error and not a missing piece; reading again finds damage."""
         self.shop.put(ALICE, PACK)
         opened = self.disk.open
-
-        def broken(path: Path) -> int:
-            raise OSError(errno.EIO, "Input/output error")
-
-        self.disk.open = broken
+        self.disk.open = self.broken
         self.assertEqual(self.shop.get(ALICE, PACK).code, "internal")
         self.assertEqual(now(self.shop.store.test(NAME)).condition, PieceCondition.DAMAGED)
         self.disk.open = opened
