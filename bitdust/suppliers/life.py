@@ -45,7 +45,7 @@ class Life:
     stand beside mine for it alone, and have stepped aside or not; None where a device that counts has signed it. Of one
     that is followed ``strangers`` were no holders before; None where nobody knows that. Guests have their room, or wait
     for it, ``since`` a moment, 0 before anybody has looked; those who were ``heard`` have listed logs of mine. A person
-    has ``ended`` it with some, who do not come back."""
+    has ``ended`` it with some, who do not come back. Strangers who were ``placed`` have had a place of mine since."""
 
     record: str
     is_read: bool = False
@@ -56,6 +56,7 @@ class Life:
     since: int = 0
     heard: tuple[bytes, ...] = ()
     ended: tuple[bytes, ...] = ()
+    placed: tuple[bytes, ...] = ()
     family: Family | None = field(init=False)
 
     @family.default
@@ -89,9 +90,15 @@ class Life:
         """Who has signed it; nobody where it cannot be read."""
         return Signed.from_bytes(bytes.fromhex(self.record), Family.KIND, MAX_RECORD).device if self.family else b""
 
+    def with_placed(self, mine: Family) -> "Life":
+        """The same with those strangers remembered who have a place of mine now: what they leave later is mine."""
+        placed = {*self.placed, *(who for who in self.strangers or () if who in mine.suppliers)}
+        return evolve(self, placed=tuple(sorted(placed))) if len(placed) > len(self.placed) else self
+
     def doubted(self, beside: Collection[bytes], until: int) -> "Life":
-        """The same where whoever has signed it may have made it up: strangers who stand ``beside`` mine are guests."""
-        guests = tuple(who for who in self.strangers or () if who in beside)
+        """The same where whoever has signed it may have made it up: strangers who stand ``beside`` mine are guests, but
+        for those who have had a place of mine."""
+        guests = tuple(who for who in self.strangers or () if who in beside and who not in self.placed)
         return evolve(self, guests=guests, until=min(self.until or until, until))
 
     def without_ended(self, suppliers: Collection[bytes]) -> "Life":

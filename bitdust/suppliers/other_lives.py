@@ -14,12 +14,14 @@ those who stand beside mine for it alone, null for a record that was joined with
 device of mine wrote and this one follows, ``strangers`` whom that one named and who were no holders before, null where
 nobody knows that, whether guests are ``aside``: they have had no room yet, have stepped aside for others, or have
 fallen out of a record that counts now; ``since`` when they have their room, or wait for it, in seconds since the epoch,
-0 before anybody has looked, who of them, in hex, was ``heard``, and with whom a person has ``ended`` it; and
-``digest``, the SHA-256 of these as they are written. There is a copy of it, because nobody else can say any more whom
-to wait for. A file of the first format, a list of records, is read as one of which nothing was read; in one of the
-second, which has neither ``guests`` nor ``aside``, nobody is known to be a guest, in one of the third nobody to be a
-stranger, in one of the fourth, which has neither ``since`` nor ``heard``, all begin to stand or to wait when it is
-read, and nobody was heard, and in one of the fifth, which has no ``ended``, nothing was ended.
+0 before anybody has looked, who of them, in hex, was ``heard``, with whom a person has ``ended`` it, and which
+strangers were ``placed``: they have had a place of mine; and ``digest``, the SHA-256 of these as they are written.
+There is a copy of it, because nobody else can say any more whom to wait for. A file of the first format, a list of
+records, is read as one of which nothing was read; in one of the second, which has neither ``guests`` nor ``aside``,
+nobody is known to be a guest, in one of the third nobody to be a stranger, in one of the fourth, which has neither
+``since`` nor ``heard``, all begin to stand or to wait when it is read, and nobody was heard, in one of the fifth, which
+has no ``ended``, nothing was ended, and in one of the sixth, which has no ``placed``, nobody is known to have had a
+place.
 """
 
 import hashlib
@@ -82,6 +84,7 @@ class OtherLives:
         covered = [known for known in self._known() if known.record == record or life.covers(known)]
         if life.strangers:
             life = evolve(life, strangers=_sorted(who for one in (life, *covered) for who in one.strangers or ()))
+            life = evolve(life, placed=_sorted(who for one in covered for who in one.placed) or ())
         others = [known for known in self._known() if known not in covered]
         if len(others) == MOST and not named:
             last = next((one for one in sorted(others, key=_was_heard) if one.guests), None)
@@ -119,10 +122,10 @@ class OtherLives:
     def doubt(self, is_revoked: Callable[[bytes], bool], mine: Family, until: int) -> None:
         """Records were followed of devices that are revoked now: strangers of them who stand beside mine are guests
         from now on, and nobody waits for them after a moment. Raises `OSError`."""
-        before, beside = self._known(), {*mine.holders} - {*mine.suppliers}
+        before, beside = [one.with_placed(mine) for one in self._known()], {*mine.holders} - {*mine.suppliers}
         doubtful = [one for one in before if one.guests == () and one.strangers and is_revoked(one.device)]
         known = [one.doubted(beside, until) if one in doubtful else one for one in before]
-        if known != before:
+        if known != self._known():
             self._write(known)
 
     def guests(self, is_aside: bool = False) -> list[Life]:
@@ -189,7 +192,7 @@ class OtherLives:
         before, latest = self._known(), int(reading.latest())
         longest = latest + TERM if latest else 0
         known = [one.looked_at(reading, holders) for one in before]
-        known = [one.without_mine(mine, latest) for one in known] if mine is not None else known
+        known = [one.with_placed(mine).without_mine(mine, latest) for one in known] if mine is not None else known
         known = [evolve(one, is_aside=one.is_aside or one.is_away(holders)) for one in known]
         read = [
             evolve(one, is_read=not one.is_unread(reading, holders), until=one.until or longest)
@@ -265,6 +268,7 @@ def _sorted(people: Iterable[bytes] | None) -> tuple[bytes, ...] | None:
 
 def _row(life: Life) -> dict[str, Any]:
     names = {"guests": life.guests, "strangers": life.strangers, "heard": life.heard, "ended": life.ended}
+    names |= {"placed": life.placed}
     shown = {name: None if people is None else [who.hex() for who in people] for name, people in names.items()}
     turn = {"aside": life.is_aside, "since": life.since}
     return {"record": life.record, "read": life.is_read, "until": life.until} | turn | shown
@@ -288,9 +292,9 @@ def _life(row: Any) -> Life:
     until = int(row.get("until", 0))
     guests, strangers = row.get("guests", [] if until else None), row.get("strangers")
     is_aside, since = bool(row.get("aside")), int(row.get("since", 0))
-    heard, ended = (_named(row.get(name, ())) or () for name in ("heard", "ended"))
+    heard, ended, placed = (_named(row.get(name, ())) or () for name in ("heard", "ended", "placed"))
     named = _named(guests), is_aside, _named(strangers)
-    return Life(str(row["record"]), bool(row["read"]), until, *named, since, heard, ended)
+    return Life(str(row["record"]), bool(row["read"]), until, *named, since, heard, ended, placed)
 
 
 def _named(people: Any) -> tuple[bytes, ...] | None:

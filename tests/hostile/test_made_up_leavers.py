@@ -102,6 +102,52 @@ class LeaversTests(LeaversCase):
         self.assertEqual(life.guests, tuple(people(90)[:2]))
 
 
+class PlacedTests(LeaversCase):
+    """A stranger whom the record names in a place of mine, or whom I hire, and who leaves it later."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.hired, self.left = people(90)[:2]
+        self.follow(leaving=[self.hired, self.left, None, None])
+        self.family.write([*people(80)[:1], self.hired, *people(1)[2:]], [None] * 4, [None, self.left, None, None])
+        self.family.note_read(self.stored)
+
+    def leave(self) -> None:
+        """Somebody else has its place, and it has what nobody else has."""
+        self.family.write([*people(80)[:2], *people(1)[2:]], [None] * 4, [None, self.hired, None, None],
+                          also=((1, self.left),))  # fmt: skip
+
+    def guests(self) -> tuple[bytes, ...]:
+        (life,) = self.family._others._known()
+        return life.guests
+
+    def test_who_has_left_a_place_of_mine(self) -> None:
+        """It is no guest, also after a restart: nobody takes its room."""
+        self.leave()
+        self.family = self.loaded()
+        self.revoke()
+        self.assertEqual(self.guests(), (self.left,))
+
+    def test_who_leaves_it_when_the_device_is_revoked(self) -> None:
+        """Who has a place then is no guest when the record is looked at once more."""
+        self.family.write(self.family.current.suppliers, [None] * 4, [None] * 4, also=())
+        self.revoke()
+        self.assertEqual(self.guests(), ())
+        self.leave()
+        self.family.confirm()
+        self.assertEqual(self.guests(), (self.left,))
+
+    def test_a_file_of_the_sixth_format(self) -> None:
+        """Nobody is known to have had a place."""
+        path = self.path.with_name(self.path.name + ".others")
+        rows = json.loads(path.read_bytes())["lives"]
+        for row in rows:
+            self.assertEqual(row.pop("placed"), [self.hired.hex()])
+        for name in (path, path.with_name(path.name + ".copy")):
+            name.write_text(json.dumps({"lives": rows, "digest": _digest(rows)}))
+        self.assertEqual([one.placed for one in OtherLives(path)._known()], [()])
+
+
 class OthersTests(LeaversCase):
     """Whom a thief has not made up is waited for as before."""
 
