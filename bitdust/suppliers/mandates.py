@@ -62,7 +62,7 @@ class Mandates:
         self._searched: float | None = None
         self._in_vain = 0
         """Searches one after the other that found too few."""
-        self._knows_nobody = False
+        self._knows_nobody = self._is_cut_off = False
         self._soon: IDelayedCall | None = None
         self._again = Again(self._clock, self.check)
         self._told = ""
@@ -150,7 +150,7 @@ class Mandates:
         family = self._complete()
         if family is None or not self._wanted(family):
             return None
-        is_short = len(self._named(family)) < self._wanted(family)
+        is_short = len(self._named(family)) < self._wanted(family) or self._is_cut_off
         pause = doubled(FIRST_PAUSE, self._in_vain - 1, SHORT_PAUSE) if is_short else LONG_PAUSE
         return self._searched + pause if self._searched is not None else 0.0
 
@@ -167,14 +167,7 @@ class Mandates:
             return
         self._searched, self._knows_nobody = self._clock.seconds(), False
         self._in_vain += 1
-        wanted, found = self._wanted(family), list[bytes]()
-        for spare in self._named(family):
-            if await self._accepts(Candidate(spare)):
-                self._silences.forget(spare)
-            else:
-                self._silences.note(spare)
-            if self._silences.days(spare) < MOST_MISSED:
-                found.append(spare)
+        wanted, found = self._wanted(family), await self._ask_named(family)
         asked = set(found)
         for _ in range(LOOKUPS):
             if len(found) >= wanted:
@@ -189,8 +182,21 @@ class Mandates:
                 found.append(candidate.fingerprint)
         self._known = found[:wanted]
         self._silences.save(self._known)
-        if len(found) >= wanted:
+        if len(found) >= wanted and not self._is_cut_off:
             self._in_vain = 0
+
+    async def _ask_named(self, family: Family) -> list[bytes]:
+        """Those who are named and stay so. Where nobody of them answers, nor enough of my suppliers are there, nobody
+        is silent: this node may reach nobody, as just after its start."""
+        accept = {spare: await self._accepts(Candidate(spare)) for spare in self._named(family)}
+        there = len(self._connectors.connected())
+        self._is_cut_off = bool(accept) and not any(accept.values()) and there < family.k
+        for spare, is_there in accept.items():
+            if is_there:
+                self._silences.forget(spare)
+            elif not self._is_cut_off:
+                self._silences.note(spare)
+        return [spare for spare in accept if self._silences.days(spare) < MOST_MISSED]
 
     async def _accepts(self, candidate: Candidate) -> bool:
         met = await outcome(self._meet(candidate))

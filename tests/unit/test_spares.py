@@ -8,7 +8,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.device import DeviceKey
 from bitdust.suppliers.mandates import AFTER, DAY, SPARES
-from bitdust.suppliers.silences import Silences
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.healing import Dossier, SpareCertificate, SpareVote
 from tests.unit.family_kit import Supplier, Town
@@ -120,50 +119,6 @@ class MandateTests(SparesCase):
         for _ in range(4):
             self.turn(town, DAY)
         self.assertEqual(len(self.named(town) - {spare}), 1)
-
-    def test_a_node_that_is_off_at_night(self) -> None:
-        """It counts such days as any other: a spare that is gone does not keep its name for ever."""
-        town = self.town(6, **{SPARES: 1})
-        (spare,) = self.named(town)
-        town.kill(town.suppliers[spare])
-        for day in range(10):
-            town.clock.advance(DAY / 2)
-            town.room.mandates.stop()
-            town.stop()
-            town.living()
-            town.clock.advance(DAY / 2)
-            town.start()
-            self.turn(town)
-            town.room.mandates.start()
-            self.turn(town)
-            if day < 5:
-                self.assertEqual(self.named(town), {spare})
-        self.assertEqual(len(self.named(town) - {spare}), 1)
-
-    def test_what_was_counted_makes_no_sense(self) -> None:
-        """It counts as nothing; and a disk that takes nothing is no reason to stop."""
-        town = self.town(6, **{SPARES: 1})
-        (spare,) = self.named(town)
-        town.kill(town.suppliers[spare])
-        path = town.folder / "metadata" / "silences"
-        for text in ("", "[]", '{"a": 1}', '{"zz": [1, 2]}', '{"aa": [null, 2]}'):
-            path.write_text(text)
-            silences = Silences(path, lambda: float(START))
-            silences.load()
-            self.assertEqual(silences.days(spare), 0)
-        with mock.patch("bitdust.suppliers.silences.write_safely", side_effect=OSError(28, "full")):
-            for _ in range(9):
-                self.turn(town, DAY)
-        self.assertEqual(len(self.named(town) - {spare}), 1)
-
-    def test_a_clock_that_leaps(self) -> None:
-        """A clock that was a year ahead for a moment counts one day more, and stops nothing."""
-        times = [float(START)]
-        silences = Silences(Path(self.mktemp()), lambda: times[-1])
-        for now in (START, START + 366 * DAY, START, START + DAY - 1, START + DAY, START + DAY + 1):
-            times.append(float(now))
-            silences.note(b"s")
-        self.assertEqual(silences.days(b"s"), 4)
 
     def test_a_node_that_comes_later(self) -> None:
         """Where nobody else was known, who offers to be a supplier is named seconds after it has come, and not at the
