@@ -259,6 +259,14 @@ class EvadingTests(TimesCase):
         self.assertEqual([self.standing(number) for number in range(4)], [("overdue", False)] * 3 + [("proven", True)])
         self.assertEqual([self.row(number)["failed"] for number in range(4)], [0] * 4)
 
+    def test_who_has_nothing_to_prove(self) -> None:
+        """Of suppliers without a piece nobody learns what this node's line takes."""
+        with sqlite3.connect(self.node.storage.core.catalog.path) as database:
+            database.execute("UPDATE pieces SET supplier=?, state=2 WHERE number>0", (self.who(3),))
+        self.never(0, code="busy")
+        self.days(20, SLOWLY)
+        self.assertEqual((self.row(1)["passed"] > 0, self.row(0)["failed"]), (True, 0))
+
     def test_one_proof_is_enough(self) -> None:
         """A line that is quiet for an hour in nine days costs nobody a place."""
         for _ in range(3):

@@ -242,6 +242,12 @@ def sample(database: sqlite3.Connection, supplier: bytes, count: int, entropy: E
     return list(found.values())
 
 
+def has_pieces(database: sqlite3.Connection, supplier: bytes) -> bool:
+    """Whether a supplier has acknowledged pieces, so that a round asks it for something."""
+    query = "SELECT 1 FROM pieces WHERE supplier=? AND state=? LIMIT 1"
+    return database.execute(query, (supplier, PieceState.KEPT)).fetchone() is not None
+
+
 def chosen_of(pieces: list[Sought], count: int, entropy: Entropy) -> list[Sought]:
     """So many of them at random."""
     return sorted(pieces, key=lambda one: entropy(8))[:count]

@@ -7,7 +7,7 @@ from twisted.logger import Logger
 
 from bitdust.signal import Signal
 from bitdust.storage.catalog.catalog import Catalog
-from bitdust.storage.keeping.audit import Audit, Round, sample
+from bitdust.storage.keeping.audit import Audit, Round, has_pieces, sample
 from bitdust.storage.keeping.audit_book import AuditBook, Standing
 from bitdust.storage.keeping.prover import Prover, Sought
 from bitdust.storage.pieces.bad_pieces import BadPieces
@@ -137,11 +137,12 @@ class Audits:
         return self._bad_pieces.note_all(supplier, pieces)
 
     def evades(self, supplier: bytes) -> bool:
-        """Where k others prove what they have it is not the line of this node."""
+        """Where k others prove what they have it is not the line of this node; who has nothing proves nothing."""
         family = self._ports.family()
         if family is None or not self.book.is_silent(supplier):
             return False
-        return sum(map(self.book.has_passed, family.holders)) >= family.k
+        proved = filter(self.book.has_passed, family.holders)
+        return sum(has_pieces(self._catalog.read, who) for who in proved) >= family.k
 
     def ended(self, supplier: bytes, found: Round) -> None:
         record = self.book.of(supplier)
