@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.keyring import MASTER
 from bitdust.identity.document import OPEN_END
+from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.database import set_meta
 from bitdust.storage.log import recovery
 from bitdust.storage.log.compared import READ, Compared, unread
@@ -259,6 +260,15 @@ class GuestTests(UnheardCase):
             self.assertTrue(self.is_needed())
             self.days(34)
             self.assertTrue(self.is_needed())
+
+    def test_what_has_come_while_this_node_was_off(self) -> None:
+        """Nobody is let go after a pause before all was compared once more: the log may be read then."""
+        self.compare()
+        self.days(34)
+        original = Calendar.now
+        with mock.patch.object(Calendar, "now", lambda calendar: original(calendar) + DAY):
+            self.assertTrue(self.is_needed())
+        self.assertFalse(self.is_needed())
 
     def test_what_it_may_build_on(self) -> None:
         """Nothing under that key is deleted meanwhile; what is under others is."""

@@ -27,6 +27,8 @@ TOLD_FOR = 25 * 86_400
 """Seconds for which snapshots surely repeat deletions; the compaction leaves them out after thirty days."""
 GUEST_WAIT = 30 * 86_400
 """Seconds for which the log of a guest is waited for that cannot be read."""
+FRESH = 3_600
+"""Seconds after which what the last comparison could not read may have come: all is compared each few minutes."""
 MAX_NOTE, MAX_READ = 64 * 1024, 1024 * 1024
 MOST_BEHIND = 2048
 """Devices that the note names; one row has 22 bytes at most."""
@@ -78,11 +80,13 @@ class Compared:
 
     def given_up_keys(self) -> frozenset[str]:
         """Those of them of which nobody waits any more: only a guest's log is not read there, since a month. It writes
-        what it likes, and would keep everybody where they are."""
-        rows, before = _read(self._catalog.read), int(self._calendar.now()) - GUEST_WAIT
-        if rows.get(MASTER, (0, 0))[1]:  # what a device of the owner's has written concerns each key
+        what it likes, and would keep everybody where they are. None before all was compared after a pause: it may have
+        come meanwhile."""
+        rows, now = _read(self._catalog.read), int(self._calendar.now())
+        read, is_unread = rows.get(MASTER, (0, 0))
+        if is_unread or now - read > FRESH:  # what a device of the owner's has written concerns each key
             return frozenset()
-        return frozenset(key for key, (_, since) in rows.items() if _IS < since <= before)
+        return frozenset(key for key, (_, since) in rows.items() if _IS < since <= now - GUEST_WAIT)
 
     def all_read_at(self) -> int:
         """When last all logs that are waited for were known here, in seconds of observed time; 0: never."""
