@@ -120,6 +120,8 @@ class Blind:
         """Chunks that could not be read."""
         self.unreadable: set[bytes] = set()
         """Chunks that the disk does not give for long: they stay where they are until they have come once more."""
+        self._asked = b""
+        """The last one of those that were asked for."""
 
     def open(self) -> None:
         """Find the last segment; to one that is not as the journal has it nothing is added. No number comes twice.
@@ -156,9 +158,11 @@ class Blind:
         return [Wanted(name, length) for name, length in (*once_more, *rows)], last
 
     def _once_more(self, database: sqlite3.Connection, most: int) -> list[tuple[bytes, int]]:
-        """Those that the disk does not give and records name still, with their lengths."""
-        found = []
-        for name in sorted(self.unreadable)[:most]:
+        """Those that the disk does not give and records name still, with their lengths: each time the next ones, since
+        nobody may have the first."""
+        found, names = [], sorted(self.unreadable, key=lambda name: (name <= self._asked, name))[:most]
+        self._asked = names[-1] if names else b""
+        for name in names:
             (length,) = database.execute("SELECT max(length) FROM pieces WHERE name=?", (name,)).fetchone()
             if length is None:
                 self.unreadable.discard(name)

@@ -62,7 +62,7 @@ class Walk:
                 try:
                     data = kept.look(name, Spot(segment, offset, size))
                 except OSError:  # what the disk does not give now may be there
-                    self._refused.add(name)
+                    self._refuse(name)
                     continue
                 self._is_given(blind, name)
                 if data is None:
@@ -72,6 +72,10 @@ class Walk:
         found.others_follow = found.others_follow or len(rows) == ROWS
         self._save(found)
         return found
+
+    def _refuse(self, name: bytes) -> None:
+        if len(self._refused) < MOST_DOUBTED:  # a disk that gives nothing may hold millions
+            self._refused.add(name)
 
     def _is_given(self, blind: Blind, name: bytes) -> None:
         self._gives = True

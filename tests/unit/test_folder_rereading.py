@@ -88,6 +88,21 @@ class WalkTests(KeeperCase):
         self.name(self.some[:7])
         self.assertEqual(self.wanted(), [])
 
+    def test_more_than_are_asked_for_at_once(self) -> None:
+        """Those that nobody has keep no others from being fetched."""
+        blind, names = self.keeper.store.blind, {name for name, _ in self.some[:3]}
+        blind.unreadable |= names
+        asked = [[one.name for one in blind.wanted(2, b"")[0]] for _ in range(4)]
+        self.assertEqual(asked, [[name] for name in (*sorted(names), min(names))])
+
+    def test_how_much_is_remembered_of_a_disk_that_gives_nothing(self) -> None:
+        """No more than so many names, however many chunks there are."""
+        self.patch(walk, "MOST_DOUBTED", 5)
+        with mock.patch.object(os, "pread", side_effect=OSError(errno.EIO, "the disk failed")):
+            for _ in range(20):
+                self.portion(1)
+        self.assertEqual(len(self.keeper.store._walk._refused), 5)
+
     def test_a_disk_that_gives_nothing(self) -> None:
         """Where nothing can be read nothing is fetched, however long that takes."""
         with mock.patch.object(os, "pread", side_effect=OSError(errno.EIO, "the disk failed")):
