@@ -6,7 +6,7 @@ same in it, compressed. So a home that is locked gives the secrets of folders to
 
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -152,9 +152,9 @@ class Book:
         unzipping = zlib.decompressobj()
         return unzipping.decompress(packed, MOST)
 
-    def add(self, config: FolderConfig) -> None:
-        """One more."""
-        wanted = [*self._known(), config]
+    def add(self, config: FolderConfig, instead: Collection[FolderConfig] = ()) -> None:
+        """One more, in place of others."""
+        wanted = [*(one for one in self._known() if one not in instead), config]
         self._write(wanted)
         self._folders = wanted
 

@@ -169,9 +169,7 @@ class Folders:
 
     async def _add_whole(self, directory: Path, made: Secret, selective: bool) -> FolderRow:
         config = FolderConfig(directory.resolve(), made.text, KNOWN | {"selective_sync": int(selective)})
-        config.suppliers = await self._removed.forget(made) or await self.copies.holds(made)
-        self._check(directory, made)  # something else may have been added meanwhile
-        self.book.add(config)
+        await self._removed.add(config, lambda: self._check(directory, made))  # another one may have been added
         if not self._around.settings.get(ENABLED):
             self._around.settings.set(ENABLED, True)
         if self.is_open and config.text not in self._open:

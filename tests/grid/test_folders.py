@@ -1,5 +1,6 @@
 """Folders on whole nodes in memory: found, proved, exchanged and written, on one clock."""
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
@@ -7,7 +8,7 @@ from unittest import mock
 from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred
 
-from bitdust.folders import exchange, secrets
+from bitdust.folders import config, exchange, secrets
 from bitdust.folders.journal import Journal
 from bitdust.folders.packing import pack
 from bitdust.folders.portions import Portion
@@ -257,7 +258,7 @@ class AddingTests(FolderCase):
         alice, secret = self.person("alice"), secrets.make("A", lambda size: bytes(range(size)))
         folders, gate = alice.rooms.folders, Deferred[bool]()
         self.root(alice).mkdir()
-        folders._removed.forget = lambda made: gate
+        folders.copies.holds = lambda made: gate
         adding = folders.add(self.root(alice), secret)
         adding.addErrback(lambda failure: failure.trap(CancelledError))
         adding.cancel()
@@ -265,3 +266,25 @@ class AddingTests(FolderCase):
         self.grid.wait(adding)
         (row,) = folders.folders()
         self.assertEqual((row.directory, folders.find(secret.text)), (self.root(alice), row))
+
+    def test_it_was_to_go_and_cannot_be_added(self) -> None:
+        """Where the disk takes nothing, or a process dies, a folder that was to go from suppliers goes, or is added."""
+        alice, secret = self.person("alice"), secrets.make("A", lambda size: bytes(range(size)))
+        folders, real = alice.rooms.folders, config.write_safely
+        self.root(alice).mkdir()
+        folders.book.add(config.FolderConfig(self.root(alice), secret.text, withdrawing=True, removed=True))
+        folders._removed.open()
+        for count in range(2):
+            fails = [False] * count + [True] * 9
+            self.patch(config, "write_safely", lambda *given: full() if fails.pop(0) else real(*given))  # noqa: B023
+            folders.add(self.root(alice), secret).addErrback(lambda failure: failure.trap(OSError))
+            self.grid.run(1, 0.1)
+            self.patch(config, "write_safely", real)
+            book = config.Book(folders.book.path.parent, folders._around.me)
+            self.assertEqual(len(book.all()) + len(book.leaving()), 1)
+            self.assertEqual(len(folders.book.leaving()), len(folders.copies._leaving))
+        self.assertTrue(folders.find(secret.text))
+
+
+def full() -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")

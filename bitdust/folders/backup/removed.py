@@ -13,7 +13,6 @@ from bitdust.folders.backup.room import SupplierCopies
 from bitdust.folders.config import Book, FolderConfig
 from bitdust.folders.keys import FolderKeys
 from bitdust.folders.portions import Taken
-from bitdust.folders.secrets import Secret
 from bitdust.folders.store import Store
 from bitdust.surroundings import Connected
 
@@ -47,9 +46,11 @@ class RemovedFolders:
         self._book = book
         self._copies = copies
         self._place = place
+        self._is_on = False
 
     def open(self) -> None:
         """Go on with what the last process has not done; when suppliers are there."""
+        self._is_on = True
         for config in self._book.leaving():
             self._leave(config)
         self._forget_others()
@@ -74,20 +75,28 @@ class RemovedFolders:
         turn = self._copies.in_turn(config.text, partial(self._copies.withdraw, config.text))
         turn.addErrback(lambda failure: self.log.failure("a folder could not be taken from suppliers", failure))
 
-    async def forget(self, secret: Secret) -> bool:
-        """A folder is added again: it stays at suppliers, or comes there anew; whether it was to go from there, so that
-        some of it may be there no more."""
-        leaving = [config for config in self._book.leaving() if config.secret.folder_id == secret.folder_id]
-        for config in leaving:
-            await self._copies.in_turn(config.text, partial(self._stay, config))
-        return bool(leaving)
+    async def add(self, config: FolderConfig, check: Callable[[], None]) -> None:
+        """Have a folder in the list, in place of the same one that was to go from suppliers: it stays there, or comes
+        there anew. Fails as ``check`` does before that, and with `OSError`: then it goes on going."""
+        ident = config.secret.folder_id
+        leaving = [one for one in self._book.leaving() if one.secret.folder_id == ident]
+        for one in leaving:
+            await self._copies.in_turn(one.text, partial(self._stay, one))
+        try:
+            config.suppliers = bool(leaving) or await self._copies.holds(config.secret)
+            check()
+            self._book.add(config, leaving)
+        except BaseException:
+            for one in self._book.leaving() if self._is_on else ():
+                if one in leaving:
+                    self._leave(one)
+            raise
 
     async def _stay(self, config: FolderConfig) -> None:
         self._copies.stay(config.text)
-        if config in self._book.leaving():
-            self._book.remove(config)
 
     def close(self) -> None:
         """Do nothing more until `open`."""
+        self._is_on = False
         for config in self._book.leaving():
             self._copies.stay(config.text)
