@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from attrs import define, field
+from twisted.logger import Logger
 
 from bitdust.blocks.database import DAMAGED, INDEX, close, fact, note, open_database, read_only, trouble
 from bitdust.blocks.index import Index, find, note_pack
@@ -92,6 +93,8 @@ def _multihash(database: sqlite3.Connection, ident: int) -> bytes:
 class Opening:
     """I run in a thread, before anybody else uses the store."""
 
+    log = Logger()
+
     def __init__(self, disk: Disk, folder: Path, index: Index, packs: PackReader) -> None:
         self._disk = disk
         self._folder = folder
@@ -110,15 +113,12 @@ class Opening:
     def _open(self, writer: PackWriter, now: int, is_suspect: bool) -> Opened:
         opened = self._database(now, is_suspect)
         database = opened.database
-        for (pack,) in database.execute("SELECT pack FROM garbage").fetchall():
-            self._disk.remove(self._folder / name_of(pack))
-            self._disk.sync_folder(self._folder)
-            database.execute("DELETE FROM garbage WHERE pack=?", (pack,))
+        stuck = self._empty_garbage(database)
         write_again(database, self._disk, self._folder)
         found = found_packs(self._folder)
         known = dict(database.execute("SELECT id, size FROM packs").fetchall())
         for pack in found:
-            if pack not in known:
+            if pack not in known and pack not in stuck:
                 opened.adopted += self._adopt(database, pack)
         if opened.salvage is not None:
             self._bring_back(opened, opened.salvage)
@@ -128,6 +128,21 @@ class Opening:
         if last is None or last in opened.problems or writer.number != last:
             writer.leave()
         return opened
+
+    def _empty_garbage(self, database: sqlite3.Connection) -> set[int]:
+        """Packs that cannot be removed: nothing of them counts, and the next start tries again."""
+        stuck = set()
+        for (pack,) in database.execute("SELECT pack FROM garbage").fetchall():
+            path = self._folder / name_of(pack)
+            try:
+                self._disk.remove(path)
+            except OSError as error:
+                self.log.warn("{file} is needed no more and cannot be removed: {why}", file=str(path), why=error)
+                stuck.add(pack)
+                continue
+            self._disk.sync_folder(self._folder)
+            database.execute("DELETE FROM garbage WHERE pack=?", (pack,))
+        return stuck
 
     def _database(self, now: int, is_suspect: bool) -> Opened:
         is_new = not self.path.exists()

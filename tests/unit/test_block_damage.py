@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 
 from bitdust.blocks import opening
 from bitdust.blocks.packs import records
-from bitdust.blocks.values import Mode, Pin, Root
+from bitdust.blocks.values import Mode, Pin, Root, Unpin
 from bitdust.disk.disk import Disk
 from bitdust.ipld.cid import Block, Cid
 from bitdust.wire.errors import BitDustError
@@ -55,6 +55,37 @@ class DamageCase(BlockCase):
     def check(self, damaged: int, mended: int) -> None:
         check = self.store.check()
         self.assertEqual((check.machine.state, check.damaged, check.mended), ("DONE", damaged, mended))
+
+
+class KeepingDisk(Disk):
+    """A disk that lets no pack go."""
+
+    def remove(self, path: Path) -> None:
+        if path.suffix == ".pack":
+            raise OSError(errno.EPERM, "Operation not permitted")
+        super().remove(path)
+
+
+class StuckTests(DamageCase):
+    def test_a_pack_that_cannot_be_removed(self) -> None:
+        """The store opens all the same, and takes nothing of it for its own; it goes at a later start."""
+        self.end(self.store)
+        self.store = self.open(KeepingDisk())
+        before = self.packs()
+        self.put(changes=[Unpin(self.blocks[-1].cid)])
+        self.collect()
+        self.put(leaf("new"), changes=[Pin(leaf("new").cid)])
+        packs = self.packs()
+        self.assertLessEqual(set(before), set(packs))
+        for _ in range(2):
+            self.end(self.store)
+            self.store = self.open(KeepingDisk())
+            self.assertEqual((self.packs(), self.opened.adopted, self.store.problem()), (packs, 0, ""))
+            self.gets(leaf("new"))
+        self.put(leaf("newer"))
+        self.again()
+        self.assertEqual(set(before) & set(self.packs()), set())
+        self.gets(leaf("new"), leaf("newer"))
 
 
 class DamageTests(DamageCase):
