@@ -6,7 +6,8 @@ found                                       done
 a pack that may not survive a power cut     each piece is compared with its root, what is whole is synced
 a piece whose file is gone or damaged       missing: the next round makes it again
 fewer pieces than give the pack back        the pack is given up: its bytes get a new one
-a piece in the spool that nothing refers to removed
+a piece in the spool that nothing refers to removed; it stays while its pack is not known, as where a
+                                            catalog is built again from the suppliers
 ==========================================  ====================================================================
 """
 
@@ -68,8 +69,17 @@ class _Search:
         )
         for (pack, n), _ in groupby(rows):
             self._judge(self._pack(bytes(pack), n))
-        self.found.strangers = self._names
+        self.found.strangers = self._names - self._of_unknown_packs()
         return self.found
+
+    def _of_unknown_packs(self) -> set[tuple[bytes, int]]:
+        """Pieces that wait while the catalog is built again from the suppliers: it is not known yet what they are of."""
+        rows = self._database.execute(
+            "SELECT pack, number FROM pieces s WHERE state<>1 AND state=?"
+            " AND NOT EXISTS (SELECT 1 FROM packs p WHERE p.pack=s.pack)",
+            (PieceState.WAITING,),
+        )
+        return {(bytes(pack), number) for pack, number in rows}
 
     def _pack(self, pack: bytes, n: int) -> LeftPack:
         """What is there of a pack; pieces whose file is gone are missing."""
