@@ -7,12 +7,17 @@ from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.keyring import RingKey
+from bitdust.storage.catalog.database import PackState, PieceState
 from bitdust.storage.log.access import SharedLogs
-from bitdust.storage.log.recovery import LogRecovery
+from bitdust.storage.log.held_up import HeldUp
+from bitdust.storage.log.missing import Missing
+from bitdust.storage.log.recovery import LogRecovery, Merged
+from bitdust.storage.log.seen import Heard
 from bitdust.storage.shared import catalog
 from bitdust.storage.shared.catalog import Shared, SharedCatalog
 from bitdust.storage.shared.guest import GuestOutbox, GuestPorts
 from bitdust.storage.shared.pen import GuestLogs
+from bitdust.storage.upload.jobs import Uploads
 from bitdust.wire.capability import Capability, Right, ShownCapability
 from bitdust.wire.encoding import decode, encode
 from bitdust.wire.errors import BitDustError
@@ -232,6 +237,41 @@ class StartedOverTests(CatalogsCase):
         return ""
 
 
+class UnreadTests(CatalogsCase):
+    def test_what_waits_while_a_log_is_not_read(self) -> None:
+        """What may be built on by something that is held up, or is listed and not given, waits for its supplier."""
+        shared, real = self.open(), LogRecovery.recover
+        device, dead = b"d" * 8, (b"p" * 16, 0)
+
+        def note(database: Any) -> None:
+            pack = (dead[0], SHARE, 0, 10, b"", b"", b"", PackState.DEAD, 0, 4, 1, 0)
+            database.execute(f"INSERT INTO packs VALUES({','.join('?' * len(pack))})", pack)
+            database.execute("INSERT INTO pieces VALUES(?, ?, 10, ?, NULL, NULL)", (*dead, PieceState.WAITING))
+            values = (dead[0].hex(), SHARE, 9, device, 9, 0)
+            database.execute("INSERT INTO tombstones VALUES(?, ?, ?, ?, ?, ?)", values)
+
+        def waiting() -> list[tuple[bytes, int]]:
+            rows = shared.catalog.read.execute("SELECT pack, number FROM pieces WHERE pack=?", (dead[0],)).fetchall()
+            return [(bytes(pack), number) for pack, number in rows]
+
+        self.bob.wait(shared.catalog.change(note))
+        self.patch(Heard, "may_be_safe", lambda *given: True)
+        held_up = Merged(held_up={device: HeldUp(SHARE, device, 1, "")})
+        for lacking in (held_up, Merged(missing=[Missing(device, 1, 2)])):
+
+            async def recover(recovery: Any, heads: Any, reader: Any, lacking: Merged = lacking) -> Merged:
+                await real(recovery, heads, reader)
+                return lacking
+
+            LogRecovery.recover = recover
+            self.addCleanup(setattr, LogRecovery, "recover", real)
+            self.now(shared.pull(self.suppliers))
+            self.assertEqual(waiting(), [dead])
+        LogRecovery.recover = real
+        self.now(shared.pull(self.suppliers))
+        self.assertEqual(waiting(), [])
+
+
 class HalfOpenedTests(CatalogsCase):
     """A share to which this node may bring something."""
 
@@ -278,6 +318,16 @@ class HalfOpenedTests(CatalogsCase):
             self.now(shared.pull(self.suppliers))
             self.assertEqual(resumed, [1])
             self.now(self.bob.storage.catalogs.remove(*shared.place))
+
+
+    def test_it_may_write_since_a_moment(self) -> None:
+        """What is brought before the next reading keeps the share from forgetting it."""
+        shared, self.may_write = self.shared(), False
+        self.now(self.bob.storage.catalogs.add(shared))
+        self.assertTrue(shared.writing.is_quiet)
+        self.may_write = True
+        self.patch(Uploads, "is_quiet", property(lambda uploads: False))
+        self.assertFalse(shared.writing.is_quiet)
 
 
 class ManyCatalogsTests(CatalogsCase):

@@ -73,7 +73,7 @@ class _Search:
         return self.found
 
     def _of_unknown_packs(self) -> set[tuple[bytes, int]]:
-        """Pieces that wait while the catalog is built again from the suppliers: it is not known yet what they are of."""
+        """Pieces that wait while the catalog is built again from suppliers: it is not known yet what they are of."""
         rows = self._database.execute(
             "SELECT pack, number FROM pieces s WHERE state<>1 AND state=?"
             " AND NOT EXISTS (SELECT 1 FROM packs p WHERE p.pack=s.pack)",

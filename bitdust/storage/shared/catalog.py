@@ -149,7 +149,9 @@ class SharedCatalog:
         self.changes = Changes(world.clock)
         self.writing = self._new_writing()
         self._inventory = SharedInventory(around, self.catalog, shared.holders, self._bad_pieces)
-        self._disposal = Disposal(world.run_in_thread, self.catalog, spool)
+        self._unread: frozenset[str] = frozenset()
+        """The key, while something that counts is not known of a log under it."""
+        self._disposal = Disposal(world.run_in_thread, self.catalog, spool, lambda: self._unread)
 
     def _holders(self, key: str, device: bytes, sequence: int) -> int:
         return self.writing.holders(key, device, sequence)
@@ -230,6 +232,8 @@ class SharedCatalog:
         found = [
             await recovery.recover(heard.heads[key], self._reader(heard, key)) for key, recovery in recoveries.items()
         ]
+        lacking = zip(heard.heads, found, strict=True)
+        self._unread = frozenset(key for key, merged in lacking if self._lacks(heard, key, merged))
         failed = [answer.error for answer in answers if answer.error is not None]
         if len(answers) - len(failed) < least:
             raise failed[0] if failed else BitDustError("too-few-suppliers", "too few suppliers can be asked")
@@ -243,6 +247,12 @@ class SharedCatalog:
             return heard.may_be_safe(family, key, device, sequence)
 
         return Reader(may_be_safe=may_be_safe, rebuilds=self.was_read and self.writing.is_quiet)
+
+    def _lacks(self, heard: Heard, key: str, merged: Merged) -> bool:
+        """Whether something may build on what this node takes for given up."""
+        family = self.shared.holders.family()
+        missing = (heard.may_be_safe(family, key, one.device, one.first) for one in merged.missing)
+        return bool(merged.held_up) or any(missing)
 
     def _of_key(self, key: str, heads: Iterable[SeenHead]) -> list[SeenHead]:
         return [seen for seen in heads if seen.head.scope in self._logs.scopes(key)]

@@ -188,9 +188,11 @@ class Writing:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether nothing is under way, and suppliers hold all that I wrote."""
+        """Whether nothing is under way, and suppliers hold all that I wrote: before it is begun that is not known."""
+        if not (self._is_begun or self.logs.may_write()):
+            return True
         end = self.part.end(self._around.me.device.id).sequence
-        return not self._is_begun or (self.uploads.is_quiet and self._safe_sequence() >= end)
+        return self.uploads.is_quiet and self._safe_sequence() >= end
 
     # what a person asks for
 
