@@ -25,7 +25,7 @@ from bitdust.storage.log.access import LogAccess
 from bitdust.storage.log.held_up import HeldUp
 from bitdust.storage.log.missing import Missing
 from bitdust.storage.log.proof import Fetch, Goal, Noted, Walk
-from bitdust.storage.log.seen import SeenHead, by_device, common
+from bitdust.storage.log.seen import Place, SeenHead, by_device, leading, told_elsewhere
 from bitdust.storage.log.taking import Unusable, can_open, check_start, insert_what_applies, open_one, try_what_applies
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
@@ -102,7 +102,7 @@ class LogRecovery:
 
     async def _read_all(self, heads: Sequence[SeenHead], merged: Merged) -> None:
         trusted = [seen for seen in heads if not self._is_doubted(seen.head.device)]
-        told, sorted_heads = _told(trusted), by_device(heads)
+        told, sorted_heads = told_elsewhere(trusted), by_device(heads)
         # What a snapshot stands for is not read from elsewhere, nor of more devices than its head can name.
         begin = {seen.head.device for seen in trusted if seen.proven and seen.head.first}
         devices = sorted(sorted_heads, key=lambda device: (device in told, device not in begin, device))
@@ -123,7 +123,7 @@ class LogRecovery:
     async def _device(self, device: bytes, heads: list[SeenHead], merged: Merged) -> None:
         """The log of a device is in one scope: the one that is known already, or that of the highest head to which
         somebody gives entries."""
-        by_height, shared = self._by_height(heads), common(heads)
+        by_height, shared = self._by_height(heads), self._leading(device, heads)
 
         def turn(seen: SeenHead) -> tuple[bool, bool]:
             return not seen.proven, seen.place not in shared if seen.proven else not seen.is_own
@@ -145,6 +145,11 @@ class LogRecovery:
         scope = by_height[0].head.scope if by_height else None
         if reached < target and not self._is_unknown(scope, device) and self._access.guest(scope, device) is None:
             merged.missing.append(Missing(device, reached + 1, target))  # a guest spoils nothing but its own log
+
+    def _leading(self, device: bytes, heads: Iterable[SeenHead]) -> set[Place]:
+        """Which entries most name, and are read first. Of a log that was a thief's, perhaps, no snapshot counts."""
+        begins = (lambda first: False) if self._is_doubted(device) else partial(self._reader.may_be_safe, device)
+        return leading(heads, begins)
 
     def _end(self, device: bytes) -> int:
         return self._catalog.end(self._key, device).sequence
@@ -382,19 +387,3 @@ def _by_size(links: Sequence[Link]) -> Iterator[Sequence[Link]]:
 def _set_bases(database: sqlite3.Connection, key: str, bases: Mapping[bytes, tuple[int, bytes]]) -> None:
     for device, (sequence, digest) in bases.items():
         set_base(database, key, device, sequence, digest)
-
-
-def _told(heads: Iterable[SeenHead]) -> set[bytes]:
-    """Devices for whose log, from its beginning on, a snapshot of another device stands.
-
-    That one is read first: a supplier that is behind, or holds the log in another scope, may still have what was
-    deleted since, and nobody tells that any more.
-    """
-    begins: dict[bytes, int] = {}
-    covered: dict[bytes, int] = {}
-    for seen in heads:
-        if seen.proven:
-            begins[seen.head.device] = max(begins.get(seen.head.device, 1), seen.head.first or 1)
-            for one in seen.head.covers or ():
-                covered[one["device"]] = max(covered.get(one["device"], 0), one["sequence"])
-    return {device for device, sequence in covered.items() if begins.get(device, 1) <= sequence}

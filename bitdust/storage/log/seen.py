@@ -1,6 +1,6 @@
 """Heads of logs as suppliers list them: which of them count, what they say, and what may have been safe by them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from attrs import define, field, frozen
 
@@ -14,6 +14,10 @@ from bitdust.wire.signed import Signed
 
 MOST_STRANGERS = 64
 """Devices of one supplier's list that the owner's document does not name, nor any guest list."""
+
+
+Place = tuple[bytes | None, int, bytes]
+"""An entry of a device's log: its scope, its sequence, its hash."""
 
 
 @frozen
@@ -33,7 +37,7 @@ class SeenHead:
     end: int = 0
 
     @property
-    def place(self) -> tuple[bytes | None, int, bytes]:
+    def place(self) -> Place:
         """Which entry of which log of its device it names."""
         return (self.head.scope, self.head.sequence, self.head.hash)
 
@@ -110,15 +114,44 @@ def by_device(heads: Iterable[SeenHead]) -> dict[bytes, list[SeenHead]]:
     return found
 
 
-def common(heads: Iterable[SeenHead]) -> set[tuple[bytes | None, int, bytes]]:
+def common(heads: Iterable[SeenHead]) -> set[Place]:
     """Entries that more than half of those name who list any head of a device: a thief of its key can sign another
     history, and have it listed by one, but it takes most of them to pass that off as the true one."""
-    holders: dict[tuple[bytes | None, int, bytes], set[bytes]] = {}
+    holders: dict[Place, set[bytes]] = {}
     for seen in heads:
         if seen.proven and seen.holder is not None:
             holders.setdefault(seen.place, set()).add(seen.holder)
     everybody = set[bytes]().union(*holders.values())
     return {place for place, some in holders.items() if 2 * len(some) > len(everybody)}
+
+
+def leading(heads: Iterable[SeenHead], may_begin: Callable[[int], bool]) -> set[Place]:
+    """Entries that are `common`, and read first, but where the log begins behind them, by another head, with a snapshot
+    that may be safe: who was away has not heard of it, and what it leaves out was deleted. Read on top of what stood
+    before, it would bring that back.
+    """
+    seen = list(heads)
+    begins = {(one.head.scope, one.head.first) for one in seen if one.proven and one.head.first}
+    later = [(scope, first) for scope, first in begins if may_begin(first)]
+    return {
+        place for place in common(seen) if all(place[0] != scope or first <= place[1] + 1 for scope, first in later)
+    }
+
+
+def told_elsewhere(heads: Iterable[SeenHead]) -> set[bytes]:
+    """Devices for whose log, from its beginning on, a snapshot of another device stands.
+
+    That one is read first: a supplier that is behind, or holds the log in another scope, may still have what was
+    deleted since, and nobody tells that any more.
+    """
+    begins: dict[bytes, int] = {}
+    covered: dict[bytes, int] = {}
+    for seen in heads:
+        if seen.proven:
+            begins[seen.head.device] = max(begins.get(seen.head.device, 1), seen.head.first or 1)
+            for one in seen.head.covers or ():
+                covered[one["device"]] = max(covered.get(one["device"], 0), one["sequence"])
+    return {device for device, sequence in covered.items() if begins.get(device, 1) <= sequence}
 
 
 def covered(heads: Iterable[SeenHead], device: bytes) -> int:

@@ -1,0 +1,56 @@
+"""Most suppliers that are heard hold an older end of a log than one of them: what is newest is read as it was said."""
+
+from tests.unit.storage_kit import Node, network
+from tests.unit.test_compaction import CompactionCase
+
+
+class StaleCase(CompactionCase):
+    """Five suppliers, of which any three are enough; two were away while the log went on."""
+
+    def setUp(self) -> None:
+        self.base, self.around, self.node = network(self, 5)
+        self.node.storage.core.compactor.least_log = 10**9
+        self.before = self.busy_life(self.node, 3)
+        self.set_modes("fine", "fine", "fine", "away", "away")
+        self.node.pass_time(30)
+
+    def set_modes(self, *modes: str) -> None:
+        for supplier, mode in zip(self.around.suppliers, modes, strict=True):
+            supplier.mode = mode
+
+    def goes_on(self) -> None:
+        """What was there goes, and something else comes."""
+        for path in self.before:
+            self.node.delete(path)
+        for number in range(20):
+            self.node.create(f"folder-{number}", folder=True)
+            self.node.pass_time(1)
+            if number:
+                self.node.delete(f"folder-{number - 1}")
+        self.node.pass_time(400)
+        self.node.create("last", folder=True)
+        self.node.pass_time(60)
+
+    def recovered(self) -> Node:
+        """A new home that hears one of those that have all, and two that were away."""
+        self.node.kill()
+        self.set_modes("away", "away", "fine", "fine", "fine")
+        fresh = Node(self.base / "fresh", self.around, before=self.node)
+        self.addCleanup(fresh.kill)
+        fresh.start()
+        fresh.pass_time(60)
+        return fresh
+
+
+class StaleTests(StaleCase):
+    def test_a_log_that_goes_on(self) -> None:
+        """What the one has that is newer is read behind what most have."""
+        self.goes_on()
+        self.assertEqual([row["path"] for row in self.recovered().rows()], ["folder-19", "last"])
+
+    def test_a_log_that_begins_later(self) -> None:
+        """A snapshot is read in place of what stood before it and is no more: nothing of that comes back."""
+        self.compact_early(self.node)
+        self.goes_on()
+        self.assertGreater(self.sequence(self.node), 5)
+        self.assertEqual([row["path"] for row in self.recovered().rows()], ["folder-19", "last"])
