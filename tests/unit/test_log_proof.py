@@ -3,6 +3,7 @@
 import os
 from unittest import mock
 
+from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -268,6 +269,32 @@ class LargeTests(WalkCase):
         self.assertEqual(self.counted(self.walk(self.give(forged, cut_at=7), head(self.true, 20))), [])
         self.assertRaises(WireError, self.counted, self.walk(self.give(self.true), head(self.true, 20)))
         self.assertEqual(self.counted(self.walk(self.give(self.true), head(self.true, 20))), [*range(1, 21)])
+
+    def test_what_led_to_a_head_of_few(self) -> None:
+        """What was noted on the way to a head that a thief may have signed counts no more where most name another
+        entry; what was noted on the way to that one does."""
+        forged, wanted = chain(20), head(self.true, 20)
+        most = evolve(Goal.by(wanted, [wanted]), is_common=True)
+
+        def walk(fetch, goal: Goal) -> list[int]:
+            return self.counted(Walk(fetch, b"h" * 32, goal, (1, LogEnd()), lambda entry: True, self.noted))
+
+        def cut(entries: list[bytes]):
+            fetch, left = self.give(entries), [7]
+
+            def cut(holder: bytes, log: LogName, first: int) -> "Deferred[list[bytes]]":
+                left[0] -= 1
+                return fetch(holder, log, first) if left[0] >= 0 else fail(BitDustError("no-answer", "cut"))
+
+            return cut
+
+        few = head(forged, 20)
+        self.assertEqual(walk(cut(forged), Goal.by(few, [few])), [])
+        self.assertEqual(walk(self.give(forged), most), [])
+        self.assertEqual(walk(cut(self.true), most), [])
+        self.asked.clear()
+        self.assertEqual(walk(self.give(self.true), most), [*range(1, 21)])
+        self.assertEqual(self.asked, [*range(1, 21, 3)])
 
     def test_what_nobody_can_open(self) -> None:
         """Who knows no secret cannot keep a node busy with entries without end."""

@@ -68,17 +68,19 @@ class Noted:
     """What walks have seen of logs, in memory, so that one that was cut off is gone on with later.
 
     ``cut``: by holder and log where a walk began, from where on nothing was proven, and parts that follow. ``shown``:
-    by log what was proven and is to be fetched once more, from whoever has it.
+    by log what was proven and is to be fetched once more, from whoever has it, and whether that led to a common head:
+    who goes there counts nothing that led elsewhere.
     """
 
     cut: dict[tuple[bytes, LogName], tuple[Place, Place, list[LogEnd]]] = field(factory=dict)
-    shown: dict[LogName, dict[int, bytes]] = field(factory=dict)
+    shown: dict[tuple[LogName, bool], dict[int, bytes]] = field(factory=dict)
 
-    def shown_from(self, log: LogName, first: int) -> dict[int, bytes]:
-        """Hashes of entries from ``first`` on; what is before is forgotten."""
-        left = {sequence: digest for sequence, digest in self.shown.pop(log, {}).items() if sequence >= first}
+    def shown_from(self, goal: "Goal", first: int) -> dict[int, bytes]:
+        """Hashes of entries from ``first`` on, on the way to such a head; what is before is forgotten."""
+        place = (goal.log, goal.is_common)
+        left = {sequence: digest for sequence, digest in self.shown.pop(place, {}).items() if sequence >= first}
         if left:
-            self.shown[log] = left
+            self.shown[place] = left
         return left
 
 
@@ -118,7 +120,7 @@ class Walk:
         self._go_on()
 
     def _go_on(self) -> None:
-        for sequence, digest in self._noted.shown_from(self._goal.log, self.position).items():
+        for sequence, digest in self._noted.shown_from(self._goal, self.position).items():
             if sequence <= self._goal.wanted:
                 self._signed.setdefault(sequence, set()).add(digest)
         origin, begin, notes = self._noted.cut.pop(self._whose, (None, self._begin, []))
@@ -217,6 +219,7 @@ class Walk:
         for note in self._notes:
             self._signed.setdefault(note.sequence, set()).add(note.hash)
         if self._goal.is_proven:
-            self._noted.shown.setdefault(self._goal.log, {}).update((one.sequence, one.hash) for one in self._notes)
+            shown = self._noted.shown.setdefault((self._goal.log, self._goal.is_common), {})
+            shown.update((one.sequence, one.hash) for one in self._notes)
         self._shown, self._notes, self._kept = proven.sequence, [], []
         self._next = self._begin
