@@ -231,10 +231,11 @@ class GuestTests(UnheardCase):
         super().setUp()
         self.place, self.who = self.node.storage.placement, self.around.suppliers[0].fingerprint
         self.write_all()
+        self.late = {GUEST}
         original = Compared.note_read
 
         async def note_read(compared: Compared, keys: Any, unread: Any) -> None:
-            await original(compared, {*keys, "shared"}, {*unread, "shared"})
+            await original(compared, {*keys, "shared"}, {"shared": self.late, **unread})
 
         self.patch(Compared, "note_read", note_read)
 
@@ -249,6 +250,28 @@ class GuestTests(UnheardCase):
         self.assertTrue(self.is_needed())
         self.days(9)
         self.assertEqual((self.is_needed(), self.place.is_resized(since)), (False, True))
+
+    def test_another_guest_that_is_late(self) -> None:
+        """It is waited for as long, whatever one who means harm has written long ago."""
+        self.compare()
+        self.days(34)
+        self.assertFalse(self.is_needed())
+        self.late = {GUEST, NOBODY}
+        self.compare()
+        self.days(25)
+        self.assertTrue(self.is_needed())
+        self.late = {GUEST}
+        self.compare()
+        self.assertFalse(self.is_needed())
+
+    def test_before_anything_is_known(self) -> None:
+        """Where nobody can say how late it is, it is waited for all the same, and the month begins later."""
+        with mock.patch.object(Calendar, "now", lambda calendar: 0.0):
+            self.compare()
+            self.assertTrue(self.is_needed())
+        self.compare()
+        self.days(25)
+        self.assertTrue(self.is_needed())
 
     def test_a_log_of_a_device_as_well(self) -> None:
         """Where a device of the owner's has one that is not read that is waited for, however long it takes."""
@@ -324,7 +347,7 @@ class UnreadTests(SynchronousTestCase):
         heads: dict[str, list[SeenHead]] = {MASTER: [], "shared": []}
         for place, seen in listed:
             heads["shared" if seen.head.scope else MASTER].append(evolve(seen, holder=FAMILY.suppliers[place]))
-        return unread(catalog, access, Heard(set(FAMILY.suppliers), heads), FAMILY, held_up)
+        return {*unread(catalog, access, Heard(set(FAMILY.suppliers), heads), FAMILY, held_up)}
 
     def head(self, device: bytes, sequence: int, scope: bytes | None = None, is_known: bool = True) -> SeenHead:
         head = Head(bytes(32), device, sequence, bytes(32), 0, None, None, scope)

@@ -6,6 +6,7 @@ given up meanwhile.
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
 
 from attrs import evolve
 
@@ -30,10 +31,13 @@ GUEST_WAIT = 30 * 86_400
 FRESH = 3_600
 """Seconds after which what the last comparison could not read may have come: all is compared each few minutes."""
 MAX_NOTE, MAX_READ = 64 * 1024, 1024 * 1024
+MOST_WAITED = 8
+"""Devices of a key whose logs are not read that the note names."""
 MOST_BEHIND = 2048
 """Devices that the note names; one row has 22 bytes at most."""
 _IS = 1
-"""What former versions noted of a key that is not read, in place of since when."""
+"""What is noted of a key that is not read in place of since when, where that is not known, and was by former versions.
+"""
 
 
 class Compared:
@@ -53,16 +57,19 @@ class Compared:
         moment, now = behind.get(device, last), self._calendar.stamp()
         return bool(moment) and moment <= now + ASTRAY and now < moment + TOLD_FOR
 
-    async def note_read(self, keys: Collection[str], unread: Collection[str]) -> None:
-        """All logs of these keys were compared; of those that are ``unread`` something that counts is not known."""
+    async def note_read(self, keys: Collection[str], unread: Mapping[str, Collection[bytes]]) -> None:
+        """All logs of these keys were compared; of those that are ``unread`` something that counts is not known, which
+        these devices have written. Each is waited for since a moment of its own, and the latest of these counts."""
         now = int(self._calendar.now())
 
         def note(database: sqlite3.Connection) -> None:
-            known = _read(database)
-            rows = dict.fromkeys(keys, (now, 0))
-            for key in unread:
-                read, since = known.get(key, (0, 0))
-                rows[key] = (read, since if since > _IS else now)
+            known, before = _read(database), _waited(database)
+            rows: dict[str, list[Any]] = {key: [now, 0] for key in keys}
+            for key, devices in unread.items():
+                there = {device: since for device, since in before.get(key, []) if since > _IS}
+                chosen = sorted((one not in there, one) for one in devices)[:MOST_WAITED]
+                waited = {one: there.get(one, max(now, _IS)) for _, one in chosen}
+                rows[key] = [known.get(key, (0, 0))[0], max(waited.values(), default=_IS), [*waited.items()]]
             set_meta(database, READ, encode([[key, *rows[key]] for key in sorted(keys)]))
 
         await self._catalog.change_quietly(note)
@@ -101,13 +108,14 @@ class Compared:
 
 def unread(
     catalog: Catalog, access: LogAccess, heard: Heard, family: Family | None, held_up: Iterable[HeldUp]
-) -> set[str]:
-    """Keys of whose logs something that counts is not known: it is held up, or is not given and was safe, perhaps.
+) -> dict[str, set[bytes]]:
+    """Keys of whose logs something that counts is not known, and the devices that have written it: it is held up, or is
+    not given and was safe, perhaps.
 
     Where it is in the log of a device of the owner's, that is every key; a guest builds on packs of its own key alone.
     What was given up, and what a device has written after its end, does not count.
     """
-    lost, found = losses(catalog.read), set[str]()
+    lost, found = losses(catalog.read), dict[str, set[bytes]]()
     heard = Heard(heard.suppliers, {key: list(_counted(access, heads)) for key, heads in heard.heads.items()})
     lacking = [
         (key, seen.head.device)
@@ -119,7 +127,8 @@ def unread(
     lacking += [(one.key, one.device) for one in held_up if one.key in heard.heads]
     for key, device in lacking:
         is_guest = any(access.guest(scope, device) is not None for scope in access.scopes(key))
-        found |= {key} if is_guest else heard.heads.keys()
+        for one in [key] if is_guest else heard.heads:
+            found.setdefault(one, set()).add(device)
     return found
 
 
@@ -170,4 +179,10 @@ def _read(database: sqlite3.Connection) -> Mapping[str, tuple[int, int]]:
     """By key when all was read, and since when something is not; 0 where all is. Where the note cannot be read nothing
     was."""
     rows = meta_rows(database, READ, MAX_READ) or []
-    return {key: (moment, since) for key, moment, since in rows}
+    return {key: (moment, since) for key, moment, since, *_ in rows}
+
+
+def _waited(database: sqlite3.Connection) -> Mapping[str, list[tuple[bytes, int]]]:
+    """By key the devices of whose logs something is not read, and since when; former versions named none."""
+    rows = meta_rows(database, READ, MAX_READ) or []
+    return {key: [(device, since) for device, since in more[0]] for key, _, _, *more in rows if more}
