@@ -7,11 +7,13 @@ from unittest import mock
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
 
 from bitdust.crypt.keyring import MASTER
 from bitdust.formats.log_entry import Content, Entry, LogName, hash_of, seal
 from bitdust.formats.operations import item_op
 from bitdust.storage.log import proof, recovery, requests
+from bitdust.storage.log.proof import Noted, Waits
 from bitdust.storage.log.recovery import LogRecovery
 from bitdust.storage.log.seen import SeenHead
 from bitdust.wire.encoding import encode
@@ -261,6 +263,31 @@ class AnotherHistoryTests(ForgedCase):
         self.give(0, forged)
         self.list_heads(0, (last, hash_of(forged[-1])))
         self.assert_true_one()
+
+
+    def test_nobody_gives_what_most_list(self) -> None:
+        """Where two of three list an end that nobody ever gives, what the third one has is read after an hour without
+        anything new: who lies together with others delays it, and no more."""
+        true, forged, clock = self.true_entries(), self.forged(0, 20), Clock()
+        [own] = [head for head in self.node.storage.heads() if head.device == self.node.me.device.id]
+        made_up = evolve(own, sequence=20, hash=hash_of(forged[-1]))
+        heads = [SeenHead(made_up, who * 32, True, signer=own.device, end=20) for who in (b"l", b"m")]
+        heads.append(SeenHead(own, b"t" * 32, True, signer=own.device, end=len(true)))
+        logs, empty = self.node.storage.core.log_writer.logs, open_catalog(self)
+        noted = Noted(waits=Waits(clock.seconds))
+
+        def fetch(holder: bytes, log: LogName, first: int) -> "Deferred[list[bytes]]":
+            given = {b"t" * 32: true[first - 1 :]}
+            return succeed(given[holder]) if holder in given else fail(BitDustError("no-answer", "silent"))
+
+        def compare() -> int:
+            recovery = LogRecovery(empty, logs, MASTER, fetch, noted)
+            return now(Deferred.fromCoroutine(recovery.recover(heads))).entries
+
+        for _ in range(6):
+            self.assertEqual(compare(), 0)
+            clock.advance(600)
+        self.assertEqual(compare(), len(true))
 
 
 class LargeLogTests(ForgedCase):

@@ -296,6 +296,31 @@ class AnotherHistoryTests(SynchronousTestCase):
         """Where those who list the true one fail to give it, that is waited for."""
         self.read(5, False, cut=True)
 
+    def test_those_who_never_give_it(self) -> None:
+        """That has an end: keepers who list a part and fail for more than an hour keep nobody from what another has."""
+        net = Net(self, 2)
+        bob, carl, evil, alice = (net.add(name, name != "alice") for name in ("bob", "carl", "evil", "alice"))
+        net.away = {alice.fingerprint}
+        bob.say(b"first")
+        net.run(20)
+        net.away |= {carl.fingerprint, evil.fingerprint}
+        bob.say(b"second")
+        net.run(5)
+
+        async def fail(answer, command: Command, fields: dict, *more) -> Reply:
+            if command == Command.DATA or fields["kind"] != "heads":
+                raise BitDustError("no-answer", "cut")
+            return await answer(command, fields, *more)
+
+        for one in (carl, evil):
+            one.answer = partial(fail, one.answer)  # type: ignore[method-assign]
+            one.log.place = one.read = lambda: None  # type: ignore[method-assign]
+        net.away = set()
+        for _ in range(5):
+            net.clock.advance(1000)
+            net.run(5)
+        self.assertEqual(alice.of(bob), [b"first", b"second"])
+
     def test_one_as_long(self) -> None:
         """So it is where it is as long as the true one, and where several parts are asked for in one go."""
         self.read(0, False)

@@ -59,6 +59,27 @@ class Goal:
         return cls(LogName(one.head.owner, one.head.scope, one.head.device), one.end, signed, binding, one.proven)
 
 
+LONGEST_WAIT = 3600.0
+"""Seconds without any new entry after which nobody waits any more for what most list of a log, and fail to give."""
+
+
+@define
+class Waits:
+    """How long what most suppliers list of logs is waited for, while they fail to give it and another one may give what
+    contradicts it: not for ever, as they may be those that lie. ``now`` gives seconds of the reactor's clock."""
+
+    now: Callable[[], float] = lambda: 0.0
+    _since: dict[LogName, tuple[int, float, float]] = field(factory=dict)
+
+    def once_more(self, log: LogName, end: int) -> bool:
+        """Whether to wait for a log that has come up to the entry ``end``, since it has last come further."""
+        now = self.now()
+        known, since, last = self._since.get(log, (end, now, now))
+        since = since if end == known and now - last < LONGEST_WAIT else now
+        self._since[log] = (end, since, now)
+        return now - since < LONGEST_WAIT
+
+
 Place = tuple[int, LogEnd]
 """An entry of a log, and what is known before it."""
 
@@ -69,11 +90,12 @@ class Noted:
 
     ``cut``: by holder and log where a walk began, from where on nothing was proven, and parts that follow. ``shown``:
     by log what was proven and is to be fetched once more, from whoever has it, and whether that led to a common head:
-    who goes there counts nothing that led elsewhere.
+    who goes there counts nothing that led elsewhere. ``waits``: for what nobody gives since when.
     """
 
     cut: dict[tuple[bytes, LogName], tuple[Place, Place, list[LogEnd]]] = field(factory=dict)
     shown: dict[tuple[LogName, bool], dict[int, bytes]] = field(factory=dict)
+    waits: Waits = field(factory=Waits)
 
     def shown_from(self, goal: "Goal", first: int) -> dict[int, bytes]:
         """Hashes of entries from ``first`` on, on the way to such a head; what is before is forgotten."""

@@ -22,7 +22,7 @@ from bitdust.storage.log.held_up import HeldLogs, HeldUp
 from bitdust.storage.log.missing import Missing, check_complete, losses, note_losses
 from bitdust.storage.log.others import OtherDevices
 from bitdust.storage.log.outdated import come_back, places_of_unheard
-from bitdust.storage.log.proof import Noted
+from bitdust.storage.log.proof import Noted, Waits
 from bitdust.storage.log.recovery import LogRecovery, Reader
 from bitdust.storage.log.replica import KeyLog, note_holdings
 from bitdust.storage.log.requests import LogRequests, ask_online
@@ -82,7 +82,7 @@ class LogPull:
         self._me = around.me
         self._ports = ports
         self._requests = LogRequests(writer.logs, ports)
-        self._noted = Noted()
+        self._noted = Noted(waits=Waits(around.world.clock.seconds))
         self.heard: set[bytes] = set()
         """Suppliers whose heads were seen since the catalog was opened."""
         self._listed: dict[bytes, list[Head]] = {}

@@ -16,7 +16,7 @@ from attrs import define, evolve, field, frozen
 from twisted.logger import Logger
 
 from bitdust.crypt.writers import Marks
-from bitdust.formats.log_entry import Content, Entry, Link, NewerEntry
+from bitdust.formats.log_entry import Content, Entry, Link, LogName, NewerEntry
 from bitdust.formats.operations import Op
 from bitdust.storage.catalog.catalog import Catalog, LogEnd, lamport
 from bitdust.storage.catalog.database import set_base
@@ -73,7 +73,7 @@ class LogRecovery:
         self._access = access
         self._key = key
         self._fetch = fetch
-        self._noted = noted
+        self._noted = noted or Noted()
         self._can_open = partial(can_open, access, key)
         self._reader, self._rebuilds = Reader(), False
         self._told: dict[bytes, tuple[int, bytes]] = {}
@@ -134,7 +134,9 @@ class LogRecovery:
             if self._end(device) < one.end and device not in merged.held_up:
                 await self._up_to(one, by_height, _goal(one, heads, shared), merged)
             if one.place in shared and self._end(device) < one.end and device in self._cut:
-                break  # what contradicts it may be all that is given now
+                log = LogName(one.head.owner, one.head.scope, device)
+                if self._noted.waits.once_more(log, self._end(device)):
+                    break  # what contradicts it may be all that is given now
         reached = self._end(device)
         for held_up in (self._newer.pop(device, None), self._begins.get(device)):
             if held_up is not None and reached < held_up.sequence:

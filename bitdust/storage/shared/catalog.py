@@ -22,7 +22,7 @@ from bitdust.storage.catalog.view import CatalogView
 from bitdust.storage.keeping.disposal import Disposal
 from bitdust.storage.log.access import SharedLogs
 from bitdust.storage.log.outdated import come_back, note_outdated, start_over
-from bitdust.storage.log.proof import Noted
+from bitdust.storage.log.proof import Noted, Waits
 from bitdust.storage.log.recovery import LogRecovery, Merged, Reader
 from bitdust.storage.log.requests import LogRequests
 from bitdust.storage.log.seen import Heard, SeenHead
@@ -124,7 +124,7 @@ class SharedCatalog:
     def __init__(self, around: Connected, shared: Shared) -> None:
         world = around.world
         self.shared = shared
-        self._noted = Noted()
+        self._noted = Noted(waits=Waits(around.world.clock.seconds))
         self._is_closed = False
         name = f"{shared.owner.hex()}-{shared.alias}"
         folder: Path = world.home / FOLDER

@@ -20,6 +20,7 @@ from bitdust.replication import Replicas, keepers
 from bitdust.signal import Signal
 from bitdust.storage.catalog.catalog import Catalog, begin_of, log_end
 from bitdust.storage.catalog.database import connect_to_read, meta, set_meta
+from bitdust.storage.log.proof import Waits
 from bitdust.storage.log.requests import LogRequests
 from bitdust.storage.log.riders import Riders
 from bitdust.storage.log.seen import SeenHead, read_head
@@ -88,7 +89,7 @@ class MemberLog:
         self.catalog = Catalog(around.world, path)
         self._writer = LogWriter(around.world, self.catalog, access)
         self._key = access.readable_keys()[0]
-        self.parts = Parts(self.catalog, access, self._key)
+        self.parts = Parts(self.catalog, access, self._key, Waits(around.world.clock.seconds))
         self._part = MemberPart(
             around, self._key, self._writer, holders, Riders(around.world.clock), lambda supplier: True
         )

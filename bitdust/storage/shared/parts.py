@@ -16,6 +16,7 @@ from bitdust.formats.log_entry import Content, Entry, LogName, check_chain, hash
 from bitdust.outcome import outcome, outcomes
 from bitdust.storage.catalog.catalog import Catalog, LogEnd, lamport, log_end
 from bitdust.storage.catalog.database import set_meta
+from bitdust.storage.log.proof import Waits
 from bitdust.storage.log.seen import SeenHead, common
 from bitdust.storage.log.taking import check_order, check_start, insert_entries
 from bitdust.storage.shared.member_access import MemberAccess
@@ -70,7 +71,7 @@ class Parts:
 
     log = Logger()
 
-    def __init__(self, catalog: Catalog, access: MemberAccess, key: str) -> None:
+    def __init__(self, catalog: Catalog, access: MemberAccess, key: str, waits: Waits | None = None) -> None:
         self._catalog = catalog
         self._access = access
         self._key = key
@@ -84,6 +85,7 @@ class Parts:
         """By holder and device what was fetched where this reading, and the one before, was cut off."""
         self._cut: set[bytes] = set()
         """Devices of whose parts somebody may give more another time."""
+        self._waits = waits or Waits()
 
     def load(self) -> None:
         """Read the heads that are kept, when the catalog is open."""
@@ -172,7 +174,7 @@ class Parts:
         shared, waits = common(heads), False
         for seen in sorted(heads, key=_turns(heads)):
             device, is_shared = seen.head.device, seen.place in shared
-            if waits and not is_shared:
+            if waits and not is_shared and self._waits.once_more(self._start(seen).log, self._start(seen).end.sequence):
                 break  # what contradicts that which most list may be all that is given now
             if self._catalog.end(self._key, device).sequence >= seen.head.sequence:
                 continue
