@@ -331,6 +331,26 @@ class AnotherHistoryTests(SynchronousTestCase):
         self.read(5, True)
 
 
+def cut_after(count: int):
+    """An answer in place of a member's, that fails from so many questions on."""
+    left = [count]
+
+    async def answer(real, command: Command, *more) -> Reply:
+        left[0] -= command == Command.RETRIEVE
+        if left[0] < 0:
+            raise BitDustError("no-answer", "cut")
+        return await real(command, *more)
+
+    return answer
+
+
+async def never_whole(last: int, real, command: Command, fields: dict, *more) -> Reply:
+    """An answer in place of a member's, that never comes to the last entry."""
+    if fields.get("first", 0) >= last > 0:
+        raise BitDustError("no-answer", "cut")
+    return await real(command, fields, *more)
+
+
 class SlowTests(SynchronousTestCase):
     def test_one_answer(self) -> None:
         """At 20 kB/s one answer comes within the time that a reading has: else none would ever be gone on with."""
@@ -339,31 +359,48 @@ class SlowTests(SynchronousTestCase):
 
     def test_a_line_that_is_too_slow_for_one_reading(self) -> None:
         """A reading that is cut off, or takes too long and is given up, is gone on with by the next one."""
+        self.read_slowly()
+
+    def test_another_keeper_is_read_meanwhile(self) -> None:
+        """So it is where the next one asks somebody else."""
+        self.read_slowly(between=True)
+
+    def test_a_keeper_that_never_comes_to_an_end(self) -> None:
+        """What another one gives without end takes the room of nobody else."""
+        self.patch(parts, "MOST_BEGUN", 30_000)
+        self.patch(parts, "MOST_BEGUN_BY_ALL", 120_000)
+        self.read_slowly(beside=14)
+
+    def read_slowly(self, beside: int = 0, between: bool = False) -> None:
         net = Net(self, 2)
-        bob, alice = net.add("bob"), net.add("alice", False)
-        net.away = {alice.fingerprint}
+        bob, carl, alice = net.add("bob"), net.add("carl"), net.add("alice", False)
+        pair = {bob.fingerprint, carl.fingerprint}
+        net.reaches = lambda one, other: {one, other} != pair  # type: ignore[method-assign]
+        for _ in range(beside):
+            carl.say(os.urandom(1500))
         said = [os.urandom(1500) for _ in range(12)]
         for text in said:
             bob.say(text)
-        net.mend()
         net.clock.pump([0.25] * 8)
-        for number in range(8):
-            left, answer = [3], bob.answer
 
-            async def slow(command: Command, fields: dict, payload: bytes | None, bringer: bytes) -> Reply:
-                if command == Command.RETRIEVE:
-                    left[0] -= 1  # noqa: B023
-                    if left[0] < 0:  # noqa: B023
-                        raise BitDustError("no-answer", "cut")
-                return await answer(command, fields, payload, bringer)  # noqa: B023
-
-            with mock.patch.object(bob, "answer", slow):
-                reading = Deferred.fromCoroutine(alice.log.pull([bob.fingerprint], 0))
+        with mock.patch.object(carl, "answer", partial(never_whole, beside, carl.answer)):
+            Deferred.fromCoroutine(alice.log.pull([carl.fingerprint], 0))
+            net.clock.pump([0.25] * 80)
+        for number in range(12):
+            asked = [carl.fingerprint, bob.fingerprint] if beside else [bob.fingerprint]
+            with (
+                mock.patch.object(bob, "answer", partial(cut_after(3), bob.answer)),
+                mock.patch.object(carl, "answer", partial(never_whole, beside, carl.answer)),
+            ):
+                reading = Deferred.fromCoroutine(alice.log.pull(asked, 0))
                 net.clock.pump([0.25] * 12)
-                if number % 2:
+                if number % 2 and not beside:
                     reading.addErrback(lambda _: None)
                     reading.cancel()
-                net.clock.pump([0.25] * 20)
+                net.clock.pump([0.25] * 60)
+                if between:
+                    Deferred.fromCoroutine(alice.log.pull([carl.fingerprint], 0))
+                    net.clock.pump([0.25] * 20)
         alice.listen()
         self.assertEqual(alice.of(bob), said)
 

@@ -38,7 +38,8 @@ MOST_TOGETHER = 64
 MOST_PARTS = 256
 """Parts that are asked for together."""
 MOST_BEGUN = MOST_PART
-"""Bytes of parts that were read in part, which are remembered for the next reading."""
+"""Bytes of parts of one holder that were read in part, which are remembered for later readings."""
+MOST_BEGUN_BY_ALL = 4 * MOST_BEGUN
 Fetch = Callable[[bytes, LogName, int], "Deferred[list[bytes]]"]
 Together = Callable[[bytes, Sequence[tuple[LogName, int]]], "Deferred[list[list[bytes]]]"]
 
@@ -81,8 +82,7 @@ class Parts:
         self._sizes: dict[bytes, tuple[int, int]] = {}
         """By device where its part begins, and its bytes from there on."""
         self._begun: dict[tuple[bytes | None, bytes], list[Entry]] = {}
-        self._before = self._begun
-        """By holder and device what was fetched where this reading, and the one before, was cut off."""
+        """By holder and device what was fetched where the last reading of that part was cut off; the newest is last."""
         self._cut: set[bytes] = set()
         """Devices of whose parts somebody may give more another time."""
         self._waits = waits or Waits()
@@ -121,7 +121,9 @@ class Parts:
 
         With ``together`` parts of which little is new are asked for at once, before all that this did not bring.
         """
-        self._before, self._begun, self._cut = self._begun, {}, set()
+        self._cut = set()
+        for place in [one for one, found in self._begun.items() if self._is_here(one[1], found[-1])]:
+            del self._begun[place]
         by_device: dict[bytes, list[SeenHead]] = {}
         for one in heads:
             if one.proven:
@@ -217,13 +219,25 @@ class Parts:
 
     def _left_off(self, start: Start) -> list[Entry]:
         """What a reading that was cut off has fetched: it counts as what is fetched now, where it leads to the head."""
-        found = self._before.pop((start.seen.holder, start.log.device), [])
+        found = self._begun.pop((start.seen.holder, start.log.device), [])
         follows = bool(found) and found[0].sequence == start.first
         return found if follows and start.after in (None, (start.first - 1, found[0].previous)) else []
 
+    def _is_here(self, device: bytes, entry: Entry) -> bool:
+        return self._catalog.end(self._key, device).sequence >= entry.sequence
+
     def _leave_off(self, seen: SeenHead, found: list[Entry]) -> None:
-        if found and sum(map(_bytes_in, (*self._begun.values(), found))) <= MOST_BEGUN:
+        """What one holder gives takes the room of no other one's: it may never lead to anything. Of its own parts that
+        one stays of which most is here, as it comes to its end first."""
+        if found:
             self._begun[seen.holder, seen.head.device] = found
+        of_holder = [place for place in self._begun if place[0] == seen.holder]
+        self._forget(sorted(of_holder, key=lambda place: _bytes_in(self._begun[place])), MOST_BEGUN)
+        self._forget(list(self._begun), MOST_BEGUN_BY_ALL)
+
+    def _forget(self, places: list[tuple[bytes | None, bytes]], most: int) -> None:
+        while places and sum(_bytes_in(self._begun[place]) for place in places) > most:
+            del self._begun[places.pop(0)]
 
     async def take(self, seen: SeenHead, data: Sequence[bytes]) -> int:
         """Keep what somebody brings, up to the head that comes with it; the last entry that is held.
