@@ -1,5 +1,9 @@
 """Most suppliers that are heard hold an older end of a log than one of them: what is newest is read as it was said."""
 
+from twisted.internet.defer import Deferred, fail
+
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.packet import Command
 from tests.unit.storage_kit import Node, network
 from tests.unit.test_compaction import CompactionCase
 
@@ -31,10 +35,21 @@ class StaleCase(CompactionCase):
         self.node.create("last", folder=True)
         self.node.pass_time(60)
 
-    def recovered(self) -> Node:
-        """A new home that hears one of those that have all, and two that were away."""
+    def recovered(self, cut: int = 0) -> Node:
+        """A new home that hears one of those that have all, and two that were away. So many times the one fails to give
+        what it lists."""
         self.node.kill()
         self.set_modes("away", "away", "fine", "fine", "fine")
+        supplier, left = self.around.suppliers[2], [cut]
+        ask = supplier.ask
+
+        def failing(me: Node, command: Command, fields: dict, *more) -> Deferred:
+            if fields.get("kind") == "log" and left[0]:
+                left[0] -= 1
+                return fail(BitDustError("no-answer", "cut"))
+            return ask(me, command, fields, *more)
+
+        supplier.ask = failing  # type: ignore[method-assign]
         fresh = Node(self.base / "fresh", self.around, before=self.node)
         self.addCleanup(fresh.kill)
         fresh.start()
@@ -54,3 +69,9 @@ class StaleTests(StaleCase):
         self.goes_on()
         self.assertGreater(self.sequence(self.node), 5)
         self.assertEqual([row["path"] for row in self.recovered().rows()], ["folder-19", "last"])
+
+    def test_where_it_is_cut_off_first(self) -> None:
+        """So it is where the one that has the snapshot fails to give it at first."""
+        self.compact_early(self.node)
+        self.goes_on()
+        self.assertEqual([row["path"] for row in self.recovered(cut=1).rows()], ["folder-19", "last"])

@@ -133,10 +133,11 @@ class LogRecovery:
                 continue
             if self._end(device) < one.end and device not in merged.held_up:
                 await self._up_to(one, by_height, _goal(one, heads, shared), merged)
-            if one.place in shared and self._end(device) < one.end and device in self._cut:
+            is_first = one.place in shared or self._begins_later(one)
+            if is_first and self._end(device) < one.end and device in self._cut:
                 log = LogName(one.head.owner, one.head.scope, device)
                 if self._noted.waits.once_more(log, self._end(device)):
-                    break  # what contradicts it may be all that is given now
+                    break  # what contradicts it, or was deleted before it, may be all that is given now
         reached = self._end(device)
         for held_up in (self._newer.pop(device, None), self._begins.get(device)):
             if held_up is not None and reached < held_up.sequence:
@@ -195,6 +196,13 @@ class LogRecovery:
     def _begin(self, one: SeenHead) -> int:
         """Which entry of a log somebody gives who has nothing of before its snapshot."""
         return max(self._end(one.head.device) + 1, one.head.first or 1)
+
+    def _begins_later(self, one: SeenHead) -> bool:
+        """Whether it begins with a snapshot, perhaps safe, that leaves out what others may still give of before it."""
+        begin = self._first(one)
+        return (
+            one.proven and begin > self._end(one.head.device) + 1 and self._reader.may_be_safe(one.head.device, begin)
+        )
 
     def _is_read_on(self, one: SeenHead) -> bool:
         return self._is_doubted(one.head.device) or self._reader.was_here(one.head.device)
