@@ -238,6 +238,21 @@ class LargeTests(WalkCase):
         self.assertEqual(found, [*range(1, 21)])
         self.assertLess(most, 10)
 
+    def test_two_walks_in_turns(self) -> None:
+        """Of one log a snapshot may be read and what follows what is here: neither begins anew because of the other."""
+        found: dict[int, list[int]] = {1: [], 6: []}
+        for first in [1, 6] * 10:
+            left, fetch, sofar = [2], self.give(self.true), found[first]
+
+            def cut(holder: bytes, log: LogName, at: int, left=left, fetch=fetch) -> "Deferred[list[bytes]]":
+                left[0] -= 1
+                return fetch(holder, log, at) if left[0] >= 0 else fail(BitDustError("no-answer", "cut"))
+
+            last = sofar[-1] if sofar else first - 1
+            after = LogEnd(last, hash_of(self.true[last - 1])) if last else LogEnd()
+            sofar += self.counted(self.walk(cut, head(self.true, 20), first=last + 1, after=after))
+        self.assertEqual(found, {1: [*range(1, 21)], 6: [*range(6, 21)]})
+
     def test_a_comparison_that_takes_too_long(self) -> None:
         """So it is where whoever compares gives up waiting: over a slow line its time is over again and again."""
         found, most = [], 0

@@ -88,22 +88,26 @@ Place = tuple[int, LogEnd]
 class Noted:
     """What walks have seen of logs, in memory, so that one that was cut off is gone on with later.
 
-    ``cut``: by holder and log where a walk began, from where on nothing was proven, and parts that follow. ``shown``:
+    ``cut``: by holder and log, and then by where a walk began, of which there are two at most: from where on nothing
+    was proven, and parts that follow. One log may be walked along from its snapshot, and from what is here. ``shown``:
     by log what was proven and is to be fetched once more, from whoever has it, and whether that led to a common head:
     who goes there counts nothing that led elsewhere. ``waits``: for what nobody gives since when.
     """
 
-    cut: dict[tuple[bytes, LogName], tuple[Place, Place, list[LogEnd]]] = field(factory=dict)
+    cut: dict[tuple[bytes, LogName], dict[Place, tuple[Place, list[LogEnd]]]] = field(factory=dict)
     shown: dict[tuple[LogName, bool], dict[int, bytes]] = field(factory=dict)
     waits: Waits = field(factory=Waits)
 
+    def note_cut(self, whose: tuple[bytes, LogName], origin: Place, begin: Place, notes: list[LogEnd]) -> None:
+        """A walk was cut off; of those that began elsewhere the latest stays."""
+        former = [one for one in self.cut.get(whose, {}).items() if one[0] != origin]
+        self.cut[whose] = {**dict(former[-1:]), origin: (begin, notes)}
+
     def shown_from(self, goal: "Goal", first: int) -> dict[int, bytes]:
-        """Hashes of entries from ``first`` on, on the way to such a head; what is before is forgotten."""
-        place = (goal.log, goal.is_common)
-        left = {sequence: digest for sequence, digest in self.shown.pop(place, {}).items() if sequence >= first}
-        if left:
-            self.shown[place] = left
-        return left
+        """Hashes of entries from ``first`` on, on the way to such a head. There is one for each part of a log that is
+        too large to be kept; another walk may need what is before."""
+        shown = self.shown.get((goal.log, goal.is_common), {})
+        return {sequence: digest for sequence, digest in shown.items() if sequence >= first}
 
 
 class Walk:
@@ -145,17 +149,17 @@ class Walk:
         for sequence, digest in self._noted.shown_from(self._goal, self.position).items():
             if sequence <= self._goal.wanted:
                 self._signed.setdefault(sequence, set()).add(digest)
-        origin, begin, notes = self._noted.cut.pop(self._whose, (None, self._begin, []))
+        begin, notes = self._noted.cut.get(self._whose, {}).pop(self._origin, (self._begin, []))
         # What a head leads to that was not known then is taken first.
         is_open = bool(notes) and not any(begin[0] <= one <= notes[-1].sequence for one in self._signed)
-        if origin == self._origin and is_open:
+        if is_open:
             self._begin, self._notes = begin, notes
             self._next = (notes[-1].sequence + 1, notes[-1])
 
     def _is_cut(self) -> None:
         notes = [*self._notes, *([self._next[1]] if self._kept else [])]
         if notes and self.position > self._shown:
-            self._noted.cut[self._whose] = (self._origin, self._begin, notes)
+            self._noted.note_cut(self._whose, self._origin, self._begin, notes)
 
     @property
     def position(self) -> int:
