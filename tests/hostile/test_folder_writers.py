@@ -18,7 +18,6 @@ from bitdust.folders.reading import LARGEST
 from bitdust.folders.records import LONGEST_CHUNK, NODE, Entry, Record, body_of, packed, write
 from bitdust.folders.vectors import MOST_WRITERS
 from bitdust.wire.encoding import WireError, encode
-from bitdust.wire.errors import BitDustError
 from bitdust.wire.schema import U63
 from tests.api.fakes import Anything
 from tests.unit.folder_kit import Replica, encrypted_secret, settle
@@ -196,9 +195,13 @@ class SizeTests(WriterCase):
         keeper.pull(alice)
         keeper.sources = [alice]
         keeping = Keeping(keeper.store, keeper.fetcher)
-        self.assertEqual(self.failureResultOf(keeping.run(), BitDustError).value.code, "disk-full")
+        self.assertFalse(self.successResultOf(keeping.run()))
+        self.assertEqual((keeping.full.code, keeping.is_behind), ("disk-full", True))
+        self.assertEqual([*keeper.root.rglob("*.seg")], [])
         keeper.store.reserve.usage = lambda path: SimpleNamespace(total=10_000, free=10_000)
         self.assertTrue(self.successResultOf(keeping.run()))
+        self.assertEqual((keeping.full, keeping.is_behind), (None, False))
+        self.assertEqual(len([*keeper.root.rglob("*.seg")]), 1)
 
 
 class PeersTests(WriterCase):
