@@ -33,3 +33,25 @@ class WaitingTests(SynchronousTestCase):
             supplier.mode = "away"
         again.download("file", base / "back")
         self.assertEqual((base / "back" / "file").read_bytes(), data)
+
+    def test_suppliers_that_are_there(self) -> None:
+        """Nobody is asked to take what it is not known what it is of, and nothing is given up for that: suppliers that
+        were full have too few pieces, and get the others when the catalog is there."""
+        base, around, node = network(self)
+        data = random_file(base / "file", 400_000)
+        for supplier in around.suppliers[1:]:
+            supplier.mode = "full"
+        node.begin_upload(base / "file", "file")
+        node.pass_time(120)
+        self.assertTrue(node.storage.core.log_replicas.is_safe())
+        self.assertEqual({number for _, number in node.storage.core.spool.names()}, {1, 2, 3})
+        node.wait(node.storage.core.catalog.change(note_outdated))
+        node.stop()
+        (base / "file").unlink()
+        for supplier in around.suppliers:
+            supplier.mode = "fine"
+        again = Node(node.home, around, node.clock).start()
+        self.addCleanup(stop_quietly, again)
+        again.pass_time(600)
+        again.download("file", base / "back")
+        self.assertEqual((base / "back" / "file").read_bytes(), data)

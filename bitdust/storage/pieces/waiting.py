@@ -49,9 +49,13 @@ class WaitingPieces:
         return record, data
 
     def oldest(self, position: int, most: int) -> list[tuple[bytes, int]]:
-        """Packs and sizes of the pieces that wait for the supplier of a position, so many of them."""
+        """Packs and sizes of the pieces that wait for the supplier of a position, so many of them.
+
+        Those of packs that are not known wait until they are: the catalog is built again from suppliers.
+        """
         rows = self._catalog.read.execute(
-            "SELECT pack, size FROM pieces WHERE state<>1 AND state=? AND number=? LIMIT ?",
+            "SELECT pack, size FROM pieces s WHERE state<>1 AND state=? AND number=?"
+            " AND EXISTS (SELECT 1 FROM packs p WHERE p.pack=s.pack) LIMIT ?",
             (PieceState.WAITING, position, most),
         )
         return [(bytes(pack), size) for pack, size in rows]
