@@ -99,10 +99,11 @@ class _Scan:
         for name in (PieceName(*row) for row in rows):
             if self._has_removed(name.path(self._folder)):
                 shelves.setdefault(name.path(self._folder).parent, []).append(name)
-        for shelf, names in shelves.items():
-            if shelf.is_dir():
-                self._disk.sync_folder(shelf)
-            forget_garbage(self._database, names)
+        for shelf in filter(Path.is_dir, shelves):
+            self._disk.sync_folder(shelf)
+        self._database.execute("BEGIN")  # one sync for all rows
+        forget_garbage(self._database, [name for names in shelves.values() for name in names])
+        self._database.execute("COMMIT")
 
     def _has_removed(self, path: Path) -> bool:
         try:
@@ -146,13 +147,20 @@ class _Scan:
         return found
 
     def _check(self, name: PieceName, size: int, before: PieceCondition, on_disk: _OnDisk) -> None:
-        """Find out the condition of a row's piece and mark it; a whole temporary file is given its name."""
+        """Find out the condition of a row's piece and mark it; a whole temporary file is given its name. One that the
+        disk does not give now stays for another start: it is newer than what is there, which has to be looked at."""
         key = (name.pack, name.number)
-        found = on_disk.sizes.pop(key, None)
-        finished = key in on_disk.partial and self._finish(name, size)
+        found, known, finished = on_disk.sizes.pop(key, None), before, False
+        if key in on_disk.partial:
+            try:
+                finished = self._finish(name, size)
+            except OSError as error:
+                self.log.warn("{file} cannot be put in its place: {why}", file=str(name), why=error)
+                on_disk.partial.discard(key)
+                known = PieceCondition.DAMAGED
         if finished:
             on_disk.partial.discard(key)
-        now = PieceCondition.KEPT if finished else self._condition(name, size, before, found)
+        now = PieceCondition.KEPT if finished else self._condition(name, size, known, found)
         if now != before:
             mark_piece(self._database, name, now)
         if now is PieceCondition.KEPT:
@@ -161,9 +169,10 @@ class _Scan:
             (self._report.missing if now is PieceCondition.MISSING else self._report.damaged).append(name)
 
     def _finish(self, name: PieceName, size: int) -> bool:
-        """Put a temporary file in its place when it is whole: its bytes came after those that are there."""
+        """Put a temporary file in its place when it is whole: its bytes came after those that are there. Raises
+        `OSError`."""
         path, partial = name.path(self._folder), name.partial(self._folder)
-        if not self._fits(name, partial, size):
+        if not self._is_whole(name, partial, size):
             return False
         self._disk.rename(partial, path)
         self._disk.sync_folder(path.parent)
@@ -179,12 +188,15 @@ class _Scan:
         return PieceCondition.DAMAGED
 
     def _fits(self, name: PieceName, path: Path, size: int) -> bool:
+        with contextlib.suppress(OSError):
+            return self._is_whole(name, path, size)
+        return False
+
+    def _is_whole(self, name: PieceName, path: Path, size: int) -> bool:
         (signed,) = self._database.execute(
             "SELECT record FROM pieces WHERE customer=? AND pack=? AND number=?", name.key
         ).fetchone()
-        with contextlib.suppress(OSError):
-            return piece_is_whole(self._disk, path, size, record_of(signed).roots[name.number])
-        return False
+        return piece_is_whole(self._disk, path, size, record_of(signed).roots[name.number])
 
 
 def _files(customer: Path) -> "Iterator[os.DirEntry[str]]":

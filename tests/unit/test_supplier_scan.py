@@ -240,6 +240,22 @@ class DiskErrorTests(ShopCase):
         _, report = self.reopen()
         self.assertEqual((report.damaged, report.repaired), ([], 1))
 
+    def test_a_temporary_file_that_cannot_be_read(self) -> None:
+        """It stays until a start that can, and what is there beside it is not taken for whole before."""
+        self.shop.put(ALICE, PACK)
+        opened, path = self.disk.open, NAME.path(self.folder)
+        for there, found in ((None, ([NAME], [])), (b"x" * 500, ([], [NAME]))):
+            path.rename(NAME.partial(self.folder))
+            if there is not None:
+                path.write_bytes(there)
+            self.disk.open = self.broken
+            _, report = self.reopen(self.disk)
+            self.disk.open = opened
+            self.assertEqual(((report.missing, report.damaged), report.removed), (found, 0))
+            shop, report = self.reopen()
+            self.assertEqual((report.repaired, report.removed), (1, 0))
+            self.assertEqual(shop.get(ALICE, PACK).bytes, PACK.pieces[0])
+
     def test_reading_from_a_disk_that_fails(self) -> None:
         """A file that cannot be opened is an internal error and not a missing piece; reading again finds damage."""
         self.shop.put(ALICE, PACK)
