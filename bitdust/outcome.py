@@ -1,10 +1,10 @@
 """How something over the network ended, as a value: peers and networks fail in every way there is."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any, TypeVar
 
 from attrs import frozen
-from twisted.internet.defer import CancelledError, Deferred, FirstError, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, FirstError, ensureDeferred, gatherResults
 from twisted.python.failure import Failure
 
 T = TypeVar("T")
@@ -55,7 +55,7 @@ def shielded(work: "Deferred[Any]") -> "Deferred[Any]":
     return waiting
 
 
-async def unbroken(work: "Deferred[T]") -> T:
+async def unbroken(work: "Deferred[T] | Coroutine[Any, Any, T]") -> T:
     """The end of some work that is not to stop half-way: who is cancelled meanwhile is so when it has ended."""
     ended: list[Any] = []
     waiting: Deferred[None] = Deferred()
@@ -64,7 +64,7 @@ async def unbroken(work: "Deferred[T]") -> T:
         ended.append(result)
         waiting.callback(None)
 
-    work.addBoth(end)
+    ensureDeferred(work).addBoth(end)
     cancelled: CancelledError | None = None
     while not ended:
         try:

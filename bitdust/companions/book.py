@@ -116,7 +116,7 @@ class Book:
         async with _held(self._lock):
             if name not in self.damaged:
                 self.of(name)
-            await unbroken(Deferred.fromCoroutine(self._drop(name)))
+            await unbroken(self._drop(name))
 
     async def _drop(self, name: str) -> None:
         await self._run_in_thread(remove_safely, self._folder / name)
@@ -125,7 +125,7 @@ class Book:
 
     async def _keep(self, record: Record) -> None:
         """Whoever gives up waiting: who was shut out on the disk alone would still be let in until the next start."""
-        await unbroken(Deferred.fromCoroutine(self._write(record)))
+        await unbroken(self._write(record))
 
     async def _write(self, record: Record) -> None:
         await self._run_in_thread(_write, self._folder, record)

@@ -159,7 +159,7 @@ class Companions:
 
         Raises `BitDustError` ``not-found`` or ``port-taken``, `OSError`.
         """
-        return await unbroken(Deferred.fromCoroutine(self._open(name)))
+        return await unbroken(self._open(name))
 
     async def _open(self, name: str) -> Companion:
         record = await self.book.change(name, active=True)

@@ -165,7 +165,7 @@ class Folders:
         me = self._around.me
         if not me.present and not me.locked_key and not me.searched_because:
             await self._become_somebody()
-        return await unbroken(Deferred.fromCoroutine(self._add_whole(directory, made, selective)))
+        return await unbroken(self._add_whole(directory, made, selective))
 
     async def _add_whole(self, directory: Path, made: Secret, selective: bool) -> FolderRow:
         config = FolderConfig(directory.resolve(), made.text, KNOWN | {"selective_sync": int(selective)})

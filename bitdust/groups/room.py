@@ -96,7 +96,7 @@ class GroupsRoom:
             self._removers.pop()()
         self._waking.stop()
         self._left_files.stop()
-        await unbroken(Deferred.fromCoroutine(self._close_all()))
+        await unbroken(self._close_all())
 
     async def _close_all(self) -> None:
         await self._left.stop()
@@ -240,7 +240,7 @@ class GroupsRoom:
 
     async def join(self, group: Group) -> MyGroup | TheirGroup:
         """Open it, now and after each start. Raises ``damaged-catalog``, ``disk-full``."""
-        return await unbroken(Deferred.fromCoroutine(self._join(group)))
+        return await unbroken(self._join(group))
 
     async def _join(self, group: Group) -> MyGroup | TheirGroup:
         if group.mine is not None and not group.mine.active:
@@ -293,12 +293,12 @@ class GroupsRoom:
         ends, opened = self._me.document.open_ends, self._new(group)
         opened.is_aside = True
         try:
-            await unbroken(Deferred.fromCoroutine(self._load(opened)))
+            await unbroken(self._load(opened))
             await outcome(opened.connect())
             await opened.read_from(opened.online())
             return frozenset(device for device in ends if opened.knows_end_of(device))
         finally:
-            await unbroken(Deferred.fromCoroutine(self._put_away(opened)))
+            await unbroken(self._put_away(opened))
 
     async def _load(self, opened: MyGroup | TheirGroup) -> None:
         await opened.log.open()
@@ -343,7 +343,7 @@ class GroupsRoom:
 
     async def leave(self, group: Group, erase_key: bool) -> None:
         """Close it, and forget its key where that is wished. Raises ``not-open``."""
-        await unbroken(Deferred.fromCoroutine(self._leave(group, erase_key)))
+        await unbroken(self._leave(group, erase_key))
 
     async def _leave(self, group: Group, erase_key: bool) -> None:
         if group.opened is None and not group.active and not erase_key:

@@ -169,7 +169,7 @@ class SharesRoom:
         for remove in removers:
             remove()
         self._waking.stop()
-        await unbroken(Deferred.fromCoroutine(self._close_all()))
+        await unbroken(self._close_all())
 
     async def _close_all(self) -> None:
         while self._opened and not self._removers:
@@ -258,7 +258,7 @@ class SharesRoom:
 
         Raises ``damaged-catalog``, ``disk-full``.
         """
-        return await unbroken(Deferred.fromCoroutine(self._open_now(share)))
+        return await unbroken(self._open_now(share))
 
     async def _open_now(self, share: Share) -> OpenShare:
         if share.mine is not None:
