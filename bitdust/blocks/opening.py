@@ -21,7 +21,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from attrs import define, field
-from twisted.logger import Logger
 
 from bitdust.blocks.database import DAMAGED, INDEX, close, fact, note, open_database, read_only, trouble
 from bitdust.blocks.index import Index, find, note_pack
@@ -29,7 +28,7 @@ from bitdust.blocks.packs import PackReader, PackWriter, Place, Unreadable, foun
 from bitdust.blocks.pinning import change
 from bitdust.blocks.unsynced import write_again
 from bitdust.blocks.values import Mode, Pin, Root
-from bitdust.disk.disk import Disk
+from bitdust.disk.disk import Disk, has_removed
 from bitdust.ipld.cid import Cid
 from bitdust.ipld.multihash import split
 from bitdust.wire.errors import BitDustError
@@ -93,8 +92,6 @@ def _multihash(database: sqlite3.Connection, ident: int) -> bytes:
 class Opening:
     """I run in a thread, before anybody else uses the store."""
 
-    log = Logger()
-
     def __init__(self, disk: Disk, folder: Path, index: Index, packs: PackReader) -> None:
         self._disk = disk
         self._folder = folder
@@ -133,11 +130,7 @@ class Opening:
         """Packs that cannot be removed: nothing of them counts, and the next start tries again."""
         stuck = set()
         for (pack,) in database.execute("SELECT pack FROM garbage").fetchall():
-            path = self._folder / name_of(pack)
-            try:
-                self._disk.remove(path)
-            except OSError as error:
-                self.log.warn("{file} is needed no more and cannot be removed: {why}", file=str(path), why=error)
+            if not has_removed(self._disk, self._folder / name_of(pack)):
                 stuck.add(pack)
                 continue
             self._disk.sync_folder(self._folder)

@@ -31,7 +31,7 @@ from bitdust.customers.database import HAS_FILE, PieceCondition
 from bitdust.customers.deletion import forget_garbage
 from bitdust.customers.intake import mark_piece
 from bitdust.customers.names import PieceName, record_of
-from bitdust.disk.disk import Disk
+from bitdust.disk.disk import Disk, has_removed
 
 READ = 1024 * 1024
 _FOLDER = re.compile(r"[0-9a-f]{64}")
@@ -95,24 +95,17 @@ class _Scan:
     def _empty_garbage(self) -> None:
         self._database.execute(f"DELETE FROM garbage AS g WHERE EXISTS ({_CAME_AGAIN})")
         rows = self._database.execute("SELECT customer, pack, number FROM garbage").fetchall()
-        shelves: dict[Path, list[PieceName]] = {}
-        for name in (PieceName(*row) for row in rows):
-            if self._has_removed(name.path(self._folder)):
-                shelves.setdefault(name.path(self._folder).parent, []).append(name)
-        for shelf in filter(Path.is_dir, shelves):
+        names = [name for name in (PieceName(*row) for row in rows) if self._has_removed(name.path(self._folder))]
+        for shelf in filter(Path.is_dir, {name.path(self._folder).parent for name in names}):
             self._disk.sync_folder(shelf)
         self._database.execute("BEGIN")  # one sync for all rows
-        forget_garbage(self._database, [name for names in shelves.values() for name in names])
+        forget_garbage(self._database, names)
         self._database.execute("COMMIT")
 
     def _has_removed(self, path: Path) -> bool:
-        try:
-            self._disk.remove(path)
-        except OSError as error:
-            self.log.warn("{file} is needed no more and cannot be removed: {why}", file=str(path), why=error)
-            return False
-        self._report.removed += 1
-        return True
+        is_gone = has_removed(self._disk, path)
+        self._report.removed += is_gone
+        return is_gone
 
     def _customers(self) -> set[bytes]:
         names = (entry.name for entry in os.scandir(self._folder) if entry.is_dir(follow_symlinks=False))
