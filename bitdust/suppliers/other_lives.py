@@ -122,10 +122,11 @@ class OtherLives:
     def doubt(self, is_revoked: Callable[[bytes], bool], mine: Family, until: int) -> None:
         """Records were followed of devices that are revoked now: strangers of them who stand beside mine are guests
         from now on, and nobody waits for them after a moment. Raises `OSError`."""
-        before, beside = [one.with_placed(mine) for one in self._known()], {*mine.holders} - {*mine.suppliers}
+        noted, beside = self._known(), {*mine.holders} - {*mine.suppliers}
+        before = [one.with_placed(mine) for one in noted]
         doubtful = [one for one in before if one.guests == () and one.strangers and is_revoked(one.device)]
         known = [one.doubted(beside, until) if one in doubtful else one for one in before]
-        if known != self._known():
+        if known != noted:
             self._write(known)
 
     def guests(self, is_aside: bool = False) -> list[Life]:
@@ -267,9 +268,8 @@ def _sorted(people: Iterable[bytes] | None) -> tuple[bytes, ...] | None:
 
 
 def _row(life: Life) -> dict[str, Any]:
-    names = {"guests": life.guests, "strangers": life.strangers, "heard": life.heard, "ended": life.ended}
-    names |= {"placed": life.placed}
-    shown = {name: None if people is None else [who.hex() for who in people] for name, people in names.items()}
+    people = {name: getattr(life, name) for name in ("guests", "strangers", "heard", "ended", "placed")}
+    shown = {name: None if some is None else [who.hex() for who in some] for name, some in people.items()}
     turn = {"aside": life.is_aside, "since": life.since}
     return {"record": life.record, "read": life.is_read, "until": life.until} | turn | shown
 

@@ -104,11 +104,10 @@ class Catalog:
             self._writer = open_catalog(self.path)
             self._prepare(self._writer)
             self._reader = connect(self.path)
-        except sqlite3.Error as error:
+        except BaseException as error:
             self.drop()
-            raise own_disk_error(error, self.path) from error
-        except BaseException:
-            self.drop()
+            if isinstance(error, sqlite3.Error):
+                raise own_disk_error(error, self.path) from error
             raise
 
     def close(self) -> "Deferred[None]":

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from attrs import evolve
+from attrs import evolve, field, frozen
 
 from bitdust.crypt.keyring import MASTER
 from bitdust.storage.catalog.calendar import Calendar
@@ -40,6 +40,19 @@ _IS = 1
 """
 
 
+@frozen
+class _OfKey:
+    """When all logs of a key were read, and since when something is not, 0 where all is; by which devices, since when,
+    which former versions did not name."""
+
+    read: int = 0
+    since: int = 0
+    waited: list[tuple[bytes, int]] = field(factory=list)
+
+
+_NEVER = _OfKey()
+
+
 class Compared:
     """I remember that for all devices together, and for those apart of whose logs something lacks."""
 
@@ -63,13 +76,14 @@ class Compared:
         now = int(self._calendar.now())
 
         def note(database: sqlite3.Connection) -> None:
-            known, before = _read(database), _waited(database)
+            known = _read(database)
             rows: dict[str, list[Any]] = {key: [now, 0] for key in keys}
             for key, devices in unread.items():
-                there = {device: since for device, since in before.get(key, []) if since > _IS}
+                before = known.get(key, _NEVER)
+                there = {device: since for device, since in before.waited if since > _IS}
                 chosen = sorted((one not in there, one) for one in devices)[:MOST_WAITED]
                 waited = {one: there.get(one, max(now, _IS)) for _, one in chosen}
-                rows[key] = [known.get(key, (0, 0))[0], max(waited.values(), default=_IS), [*waited.items()]]
+                rows[key] = [before.read, max(waited.values(), default=_IS), [*waited.items()]]
             set_meta(database, READ, encode([[key, *rows[key]] for key in sorted(keys)]))
 
         await self._catalog.change_quietly(note)
@@ -79,21 +93,21 @@ class Compared:
 
         What was given up thirty days before that is not built on by anything that is unheard."""
         now = int(self._calendar.now())
-        return {key: min(moment, now) for key, (moment, _) in _read(self._catalog.read).items()}
+        return {key: min(one.read, now) for key, one in _read(self._catalog.read).items()}
 
     def unread_keys(self) -> frozenset[str]:
         """Keys of whose logs the last comparison has not read all that counts."""
-        return frozenset(key for key, (_, since) in _read(self._catalog.read).items() if since)
+        return frozenset(key for key, one in _read(self._catalog.read).items() if one.since)
 
     def given_up_keys(self) -> frozenset[str]:
         """Those of them of which nobody waits any more: only a guest's log is not read there, since a month. It writes
         what it likes, and would keep everybody where they are. None before all was compared after a pause: it may have
         come meanwhile."""
         rows, now = _read(self._catalog.read), int(self._calendar.now())
-        read, is_unread = rows.get(MASTER, (0, 0))
-        if is_unread or now - read > FRESH:  # what a device of the owner's has written concerns each key
+        all_keys = rows.get(MASTER, _NEVER)
+        if all_keys.since or now - all_keys.read > FRESH:  # what a device of the owner's has written concerns each key
             return frozenset()
-        return frozenset(key for key, (_, since) in rows.items() if _IS < since <= now - GUEST_WAIT)
+        return frozenset(key for key, one in rows.items() if _IS < one.since <= now - GUEST_WAIT)
 
     def all_read_at(self) -> int:
         """When last all logs that are waited for were known here, in seconds of observed time; 0: never."""
@@ -175,14 +189,7 @@ def _noted(database: sqlite3.Connection) -> tuple[int, dict[bytes, int]]:
     return int(meta(database, COMPARED) or b"0"), dict(rows)
 
 
-def _read(database: sqlite3.Connection) -> Mapping[str, tuple[int, int]]:
-    """By key when all was read, and since when something is not; 0 where all is. Where the note cannot be read nothing
-    was."""
+def _read(database: sqlite3.Connection) -> Mapping[str, _OfKey]:
+    """What is noted of keys. Where the note cannot be read nothing was read."""
     rows = meta_rows(database, READ, MAX_READ) or []
-    return {key: (moment, since) for key, moment, since, *_ in rows}
-
-
-def _waited(database: sqlite3.Connection) -> Mapping[str, list[tuple[bytes, int]]]:
-    """By key the devices of whose logs something is not read, and since when; former versions named none."""
-    rows = meta_rows(database, READ, MAX_READ) or []
-    return {key: [(device, since) for device, since in more[0]] for key, _, _, *more in rows if more}
+    return {key: _OfKey(*row[:3]) for key, *row in rows}
