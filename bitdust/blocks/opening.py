@@ -28,7 +28,8 @@ from bitdust.blocks.packs import PackReader, PackWriter, Place, Unreadable, foun
 from bitdust.blocks.pinning import change
 from bitdust.blocks.unsynced import write_again
 from bitdust.blocks.values import Mode, Pin, Root
-from bitdust.disk.disk import Disk, has_removed
+from bitdust.disk.disk import Disk
+from bitdust.disk.removing import has_removed
 from bitdust.ipld.cid import Cid
 from bitdust.ipld.multihash import split
 from bitdust.wire.errors import BitDustError

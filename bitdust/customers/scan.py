@@ -31,7 +31,8 @@ from bitdust.customers.database import HAS_FILE, PieceCondition
 from bitdust.customers.deletion import forget_garbage
 from bitdust.customers.intake import mark_piece
 from bitdust.customers.names import PieceName, record_of
-from bitdust.disk.disk import Disk, has_removed
+from bitdust.disk.disk import Disk
+from bitdust.disk.removing import has_removed
 
 READ = 1024 * 1024
 _FOLDER = re.compile(r"[0-9a-f]{64}")

@@ -7,12 +7,9 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from twisted.logger import Logger
-
 from bitdust.crypt.files import write_all
 from bitdust.wire.errors import BitDustError
 
-_log = Logger()
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 NO_FILES = frozenset((errno.EMFILE, errno.ENFILE))
 _DISK_CODES = frozenset(
@@ -102,16 +99,6 @@ class Disk:
     def total(self, path: Path) -> int:
         """Bytes of the whole disk where ``path`` is."""
         return shutil.disk_usage(path).total
-
-
-def has_removed(disk: Disk, path: Path) -> bool:
-    """Whether a file that is needed no more has gone; why one stays is logged."""
-    try:
-        disk.remove(path)
-    except OSError as error:
-        _log.warn("{file} is needed no more and cannot be removed: {why}", file=str(path), why=error)
-        return False
-    return True
 
 
 def is_full(error: OSError | sqlite3.Error) -> bool:
