@@ -278,6 +278,18 @@ class LargeTests(WalkCase):
         self.assertEqual(found, [*range(1, 21)])
         self.assertLess(most, 12)
 
+    def test_a_supplier_that_is_none_any_more(self) -> None:
+        """Where walks of former suppliers were cut off is forgotten; the walks of others go on where they were."""
+        for holder in (b"h" * 32, b"g" * 32):
+            goal = Goal.by(head(self.true, 20), [head(self.true, 20)])
+            walk = Walk(self.give(self.true, cut_at=16), holder, goal, (1, LogEnd()), lambda entry: True, self.noted)
+            self.assertEqual(self.counted(walk), [])
+        self.noted.keep([b"h" * 32])
+        self.assertEqual([holder for holder, _ in self.noted.cut], [b"h" * 32])
+        self.asked.clear()
+        self.assertEqual(self.counted(self.walk(self.give(self.true), head(self.true, 20))), [*range(1, 21)])
+        self.assertEqual(self.asked[0], 16)
+
     def test_going_on_with_something_else(self) -> None:
         """What follows where a walk was cut off counts no more than before, if it leads nowhere."""
         forged = chain(20)

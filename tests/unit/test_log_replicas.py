@@ -15,10 +15,12 @@ from bitdust.automats.kernel import Registry
 from bitdust.crypt.boxes import open_box
 from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.keyring import MASTER, KeyRing, RingKey
+from bitdust.formats.log_entry import LogName
 from bitdust.formats.log_packet import LogPacket
 from bitdust.formats.operations import item_op
 from bitdust.identity.document import Device
 from bitdust.replication import Replicas, is_safe, members
+from bitdust.storage.catalog.catalog import LogEnd
 from bitdust.storage.log import replica
 from bitdust.storage.log.writer import Marks
 from bitdust.wire.encoding import decode, encode
@@ -145,6 +147,16 @@ class ComingTests(LogCase):
         self.node.pass_time(1)
         self.assertTrue(self.core.log_replicas.synchronized)
         self.assertTrue(self.core.key_ring_replicas.synchronized)
+
+    def test_those_who_are_no_suppliers_any_more(self) -> None:
+        """Where the log of a former supplier was cut off is forgotten at the next comparison."""
+        noted, log = self.core.log_replicas._pull._noted, LogName(self.node.me.fingerprint, None, bytes(8))
+        former, present = b"f" * 32, self.around.suppliers[0].fingerprint
+        for who in (former, present):
+            noted.note_cut((who, log), (1, LogEnd()), (1, LogEnd()), [LogEnd(3, b"h" * 32)])
+        self.core.log_replicas.pull_again()
+        self.node.pass_time(2)
+        self.assertEqual([who for who, _ in noted.cut], [present])
 
 
 class KeyRingTests(LogCase):

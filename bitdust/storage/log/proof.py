@@ -5,7 +5,7 @@ revoked. So none counts before the chain from it to such a head was seen. Until 
 gets too much it is noted where they were, and what has led to the head is fetched once more.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 
 from attrs import define, field, frozen
@@ -102,6 +102,10 @@ class Noted:
         """A walk was cut off; of those that began elsewhere the latest stays."""
         former = [one for one in self.cut.get(whose, {}).items() if one[0] != origin]
         self.cut[whose] = {**dict(former[-1:]), origin: (begin, notes)}
+
+    def keep(self, holders: Collection[bytes]) -> None:
+        """Forget where walks of all others were cut off: nobody asks them any more."""
+        self.cut = {whose: walks for whose, walks in self.cut.items() if whose[0] in holders}
 
     def shown_from(self, goal: "Goal", first: int) -> dict[int, bytes]:
         """Hashes of entries from ``first`` on, on the way to such a head. There is one for each part of a log that is

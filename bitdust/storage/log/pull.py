@@ -101,6 +101,7 @@ class LogPull:
         family = self._ports.family()
         if family is None or places_heard(family, heard.suppliers, not recovered or waits) < family.k:
             return Pulled.TOO_FEW_HEARD
+        self._noted.keep(family.holders)
         known = await self._add_known_heads(logs, heard) if not recovered or waits else []
         mine = self._me.device.id
         taken = any(highest(heard.heads[one.key], mine) > one.end(mine).sequence for one in logs)

@@ -214,7 +214,8 @@ class SharedCatalog:
         if not self.catalog.is_open:
             await self._whole(self._try_again)
         access = self._logs
-        requests = LogRequests(access, self.shared.holders)
+        requests, family = LogRequests(access, self.shared.holders), self.shared.holders.family()
+        self._noted.keep(family.holders if family is not None else ())
         asked = list(suppliers)
         answers = await outcomes(Deferred.fromCoroutine(requests.heads(who)) for who in asked)
         heard = Heard({who for who, answer in zip(asked, answers, strict=True) if answer.error is None})
