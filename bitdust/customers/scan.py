@@ -11,9 +11,11 @@ a row of a small piece                          left to scrubbing: its bytes com
 a file without row                              reported and left alone; its owner may bring the piece again
 a file that cannot be removed                   reported, and tried again at the next start
 a damaged file that cannot be read              stays damaged
+a folder that cannot be listed, or synced       reported; its pieces count as they did, and are looked at next time
 ==============================================  ==============================================================
 
-One file that the disk does not give or let go keeps nobody from the others.
+One file or folder that the disk does not give or let go keeps nobody from the others. What was found of all pieces of a
+customer is written at once: a disk that has lost a million of them would sync a million times.
 """
 
 import contextlib
@@ -55,6 +57,12 @@ class ScanReport:
 class _OnDisk:
     sizes: dict[tuple[bytes, int], int] = field(factory=dict)
     partial: set[tuple[bytes, int]] = field(factory=set)
+    unread: set[Path] = field(factory=set)
+    """Folders of which the disk does not say what is in them."""
+
+    def is_unread(self, path: Path) -> bool:
+        """Whether nobody knows what is there."""
+        return not self.unread.isdisjoint(path.parents)
 
 
 def piece_is_whole(disk: Disk, path: Path, size: int, root: bytes) -> bool:
@@ -97,10 +105,32 @@ class _Scan:
         self._database.execute(f"DELETE FROM garbage AS g WHERE EXISTS ({_CAME_AGAIN})")
         rows = self._database.execute("SELECT customer, pack, number FROM garbage").fetchall()
         names = [name for name in (PieceName(*row) for row in rows) if self._has_removed(name.path(self._folder))]
-        for shelf in filter(Path.is_dir, {name.path(self._folder).parent for name in names}):
-            self._disk.sync_folder(shelf)
-        self._database.execute("BEGIN")  # one sync for all rows
-        forget_garbage(self._database, names)
+        synced = {shelf: self._has_synced(shelf) for shelf in {name.path(self._folder).parent for name in names}}
+        with self._one_transaction():
+            forget_garbage(self._database, [name for name in names if synced[name.path(self._folder).parent]])
+
+    def _has_synced(self, shelf: Path) -> bool:
+        try:
+            if shelf.is_dir():
+                self._disk.sync_folder(shelf)
+        except OSError as error:
+            self._cannot_read(shelf, error)
+            return False
+        return True
+
+    def _cannot_read(self, folder: Path, why: OSError) -> None:
+        self.log.warn("{folder} cannot be listed or synced: {why}", folder=str(folder), why=why)
+        self._report.unknown.append(str(folder.relative_to(self._folder)))
+
+    @contextlib.contextmanager
+    def _one_transaction(self) -> Iterator[None]:
+        """One sync for all rows that change within."""
+        self._database.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
         self._database.execute("COMMIT")
 
     def _has_removed(self, path: Path) -> bool:
@@ -116,29 +146,49 @@ class _Scan:
         on_disk = self._files_of(customer)
         query = f"SELECT pack, number, size, state FROM pieces p WHERE customer=? AND {HAS_FILE}"
         rows = self._database.execute(query, (customer,)).fetchall()
-        for pack, number, size, state in rows:
-            self._check(PieceName(customer, pack, number), size, PieceCondition(state), on_disk)
+        with self._one_transaction():
+            for pack, number, size, state in rows:
+                name = PieceName(customer, pack, number)
+                if not on_disk.is_unread(name.path(self._folder)):
+                    self._check(name, size, PieceCondition(state), on_disk)
         for pack, number in on_disk.partial:
             partial = PieceName(customer, pack, number).partial(self._folder)
-            if not self._has_removed(partial):
+            if not on_disk.is_unread(partial) and not self._has_removed(partial):
                 self._report.unknown.append(str(partial.relative_to(self._folder)))
-        strangers = [PieceName(customer, pack, number) for pack, number in sorted(on_disk.sizes)]
-        self._report.unknown += [str(name.path(self._folder).relative_to(self._folder)) for name in strangers]
+        strangers = [PieceName(customer, pack, number).path(self._folder) for pack, number in sorted(on_disk.sizes)]
+        known = (path for path in strangers if not on_disk.is_unread(path))
+        self._report.unknown += [str(path.relative_to(self._folder)) for path in known]
 
     def _files_of(self, customer: bytes) -> _OnDisk:
-        found = _OnDisk()
-        for entry in _files(self._folder / customer.hex()):
-            match = _PIECE.fullmatch(entry.name)
-            path = Path(entry.path)
-            if match is None or not entry.is_file(follow_symlinks=False) or path.parent.name != entry.name[:2]:
-                self._report.unknown.append(str(path.relative_to(self._folder)))
-                continue
-            key = (bytes.fromhex(match.group(1)), int(match.group(2)))
-            if match.group(3):
-                found.partial.add(key)
-            else:
-                found.sizes[key] = entry.stat(follow_symlinks=False).st_size
+        found, home = _OnDisk(), self._folder / customer.hex()
+        for shelf in self._listed(home, found) if home.is_dir() else ():
+            is_folder = shelf.is_dir(follow_symlinks=False)
+            for entry in self._listed(Path(shelf.path), found) if is_folder else [shelf]:
+                self._note(entry, found)
         return found
+
+    def _listed(self, folder: Path, found: _OnDisk) -> "list[os.DirEntry[str]]":
+        try:
+            return list(os.scandir(folder))
+        except OSError as error:
+            self._cannot_read(folder, error)
+            found.unread.add(folder)
+            return []
+
+    def _note(self, entry: "os.DirEntry[str]", found: _OnDisk) -> None:
+        path, match = Path(entry.path), _PIECE.fullmatch(entry.name)
+        if match is None or not entry.is_file(follow_symlinks=False) or path.parent.name != entry.name[:2]:
+            self._report.unknown.append(str(path.relative_to(self._folder)))
+            return
+        key = (bytes.fromhex(match.group(1)), int(match.group(2)))
+        if match.group(3):
+            found.partial.add(key)
+            return
+        try:
+            found.sizes[key] = entry.stat(follow_symlinks=False).st_size
+        except OSError as error:
+            self._cannot_read(path, error)
+            found.unread.add(path.parent)
 
     def _check(self, name: PieceName, size: int, before: PieceCondition, on_disk: _OnDisk) -> None:
         """Find out the condition of a row's piece and mark it; a whole temporary file is given its name. One that the
@@ -191,13 +241,3 @@ class _Scan:
             "SELECT record FROM pieces WHERE customer=? AND pack=? AND number=?", name.key
         ).fetchone()
         return piece_is_whole(self._disk, path, size, record_of(signed).roots[name.number])
-
-
-def _files(customer: Path) -> "Iterator[os.DirEntry[str]]":
-    if not customer.is_dir():
-        return
-    for shelf in os.scandir(customer):
-        if shelf.is_dir(follow_symlinks=False):
-            yield from os.scandir(shelf)
-        else:
-            yield shelf

@@ -1,13 +1,18 @@
 """What a supplier finds at its start, row by row of the table in `bitdust.customers.scan`, and disks that fail."""
 
 import errno
+import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 from twisted.internet.defer import Deferred
 
 from bitdust.customers.database import PieceCondition
 from bitdust.customers.names import PieceName
 from bitdust.customers.quota import BESIDE
+from bitdust.testing.faulty_disk import COMMIT, Change, FaultyDisks
 from bitdust.wire.packet import Command
 from tests.unit.supplier_kit import MIB, BrokenDisk, Killed, Pack, files, now
 from tests.unit.test_supplier_store import ALICE, ShopCase
@@ -255,6 +260,79 @@ class DiskErrorTests(ShopCase):
             shop, report = self.reopen()
             self.assertEqual((report.repaired, report.removed), (1, 0))
             self.assertEqual(shop.get(ALICE, PACK).bytes, PACK.pieces[0])
+
+    def test_a_folder_that_cannot_be_listed(self) -> None:
+        """Its pieces, or those of a whole customer, count as they did, nothing in it is removed, and others are looked
+        at; so it is where the system says of one file that it cannot tell."""
+        self.shop.put(ALICE, PACK)
+        self.shop.put(ALICE, OTHER)
+        path = NAME.path(self.folder)
+        path.rename(NAME.partial(self.folder))
+        scanned = os.scandir
+        for broken in (path.parent, path.parent.parent):
+
+            def scandir(folder: object, broken: Path = broken) -> object:
+                if Path(str(folder)) == broken:
+                    raise OSError(errno.EIO, "Input/output error")
+                return scanned(folder)  # type: ignore[call-overload]
+
+            with mock.patch("bitdust.customers.scan.os.scandir", scandir):
+                shop, report = self.reopen()
+            self.assertEqual((report.missing, report.removed), ([], 0))
+            self.assertEqual(report.unknown, [str(broken.relative_to(self.folder))])
+            self.assertEqual(shop.get(ALICE, OTHER).bytes, OTHER.pieces[0])
+        shop, report = self.reopen()
+        self.assertEqual((report.repaired, report.missing), (1, []))
+
+    def test_a_file_of_which_nothing_can_be_told(self) -> None:
+        """So it is where the system does not say how large a file is."""
+        self.shop.put(ALICE, PACK)
+
+        class Silent:
+            def __init__(self, entry: "os.DirEntry[str]") -> None:
+                self.name, self.path, self.is_file, self.is_dir = entry.name, entry.path, entry.is_file, entry.is_dir
+
+            def stat(self, **_: bool) -> None:
+                raise OSError(errno.EIO, "Input/output error")
+
+        def scandir(folder: Path, scanned: Callable = os.scandir) -> list[Silent]:
+            return [Silent(entry) for entry in scanned(folder)]
+
+        with mock.patch("bitdust.customers.scan.os.scandir", scandir):
+            shop, report = self.reopen()
+        self.assertEqual((report.missing, report.damaged, report.removed), ([], [], 0))
+        self.assertEqual(report.unknown, [str(NAME.path(self.folder).relative_to(self.folder))])
+        self.assertEqual(shop.get(ALICE, PACK).bytes, PACK.pieces[0])
+
+    def test_a_folder_that_cannot_be_synced(self) -> None:
+        """What was to go from it may come back: it is removed once more at the next start."""
+        self.shop.put(ALICE, OTHER)
+        self.disk.failing = "remove"
+        self.shop.ask(ALICE, Command.DELETE_FILE, None, ALICE.order(OTHER.id).to_bytes())
+        self.disk.failing = "sync_folder"
+        shop, _ = self.reopen(self.disk)
+        (count,) = shop.store._read.execute("SELECT count(*) FROM garbage").fetchone()
+        self.assertEqual(count, 1)
+        shop, _ = self.reopen()
+        (count,) = shop.store._read.execute("SELECT count(*) FROM garbage").fetchone()
+        self.assertEqual(count, 0)
+
+    def test_a_disk_that_is_empty(self) -> None:
+        """However many pieces it has lost, what was found of those of a customer is written at once."""
+        packs = [Pack(ALICE, number) for number in range(3, 23)]
+        for pack in packs:
+            self.shop.put(ALICE, pack)
+        shutil.rmtree(self.folder / ALICE.fingerprint.hex())
+        disks, commits = FaultyDisks(), list[Change]()
+
+        def count(change: Change) -> None:
+            commits.extend([change] if change.kind == COMMIT else [])
+
+        with disks.installed():
+            disks.watch(self.folder.parent, count)
+            _, report = self.reopen()
+        self.assertEqual(len(report.missing), len(packs))
+        self.assertLess(len(commits), 10)
 
     def test_reading_from_a_disk_that_fails(self) -> None:
         """A file that cannot be opened is an internal error and not a missing piece; reading again finds damage."""
