@@ -156,10 +156,8 @@ class Folder:
     def rescan(self) -> "Deferred[None]":
         """Fires when the whole folder was compared with what was seen."""
         self.look()
-        scanned: Deferred[None] = self.machine.when("IN_SYNC", "SYNCING", "BROKEN", "PAUSED").addCallback(
-            lambda _: None
-        )
-        return scanned
+        scanned: Deferred[Any] = self.machine.when("IN_SYNC", "SYNCING", "BROKEN", "PAUSED")
+        return scanned.addCallback(lambda _: None)
 
     def _look_later(self, paths: Iterable[str]) -> None:
         self._to_look_at.update(paths)
@@ -209,7 +207,8 @@ class Folder:
         Deferred.fromCoroutine(self._fill()).addBoth(self._filled)
 
     def _keep(self) -> None:
-        if not self._keeping.is_running and self.is_meeting:
+        self._fill_again = self._keeping.is_running
+        if not self._fill_again and self.is_meeting:
             self._keeping.run().addCallbacks(self._kept, self._not_kept)
 
     def _kept(self, has_come: bool) -> None:
@@ -218,7 +217,7 @@ class Folder:
         self.note(full)
         if has_come:
             self._news.want()
-        self.machine.send("settled")
+        self.machine.send("due" if self._fill_again else "settled")  # it was not looked at what has come meanwhile
 
     def _not_kept(self, failure: Any) -> None:
         if not failure.check(CancelledError):
@@ -226,7 +225,8 @@ class Folder:
 
     def retry(self) -> None:
         self._failed.clear()
-        self.work()
+        if not self._keeping.is_running:
+            self.work()
 
     def retry_seconds(self) -> float:
         return self._keeping.pause()
