@@ -321,7 +321,7 @@ def share_row(context: Context, share: Share) -> Row:
         "mine": share.mine is not None,
         "active": share.active,
         "state": machine.state if machine is not None else "CLOSED",
-        "reason": opened.reason if opened is not None else "",
+        "reason": opened.why() if opened is not None else "",
         "suppliers": suppliers,
         "ecc_map": family.ecc_map if family is not None else "",
         "revision": family.revision if family is not None else 0,

@@ -60,3 +60,9 @@ def held_up(rows: Sequence[tuple[str, int, str]]) -> list[Finding]:
     text = f"what these devices stored last is not seen here, since an entry cannot be read: {names}"
     hint = "nothing is lost, and it is tried again by itself and at each start; a newer program may be able to read it"
     return [warn("log entries", text, hint)]
+
+
+def unread_shares(reasons: list[str]) -> list[Finding]:
+    """Shares of others into which nothing is written before what this node wrote there is read again: why, each."""
+    hint = "it is asked for again by itself; it comes sooner where more suppliers of the share are there"
+    return [warn("log entries", few(reasons, 3), hint)] if reasons else []

@@ -108,7 +108,7 @@ def checks(node: Patient) -> Mapping[str, Check]:
         "former family": lambda: _unread(node),
         "revoked devices": lambda: _open_ends(node.me),
         "copied home": lambda: _copied(node),
-        "log entries": lambda: [*_held_up(node), *_not_given(node)],
+        "log entries": lambda: [*_held_up(node), *_not_given(node), *unread_shares(node.storage)],
         "services": lambda: judging.services(node.driver.list()),
         "settings": lambda: in_thread(home.settings, folder),
         "disk": lambda: in_thread(home.disk, folder, _promised(node), node.settings.get(home.RESERVE)),
@@ -197,6 +197,12 @@ def _not_given(node: Patient) -> list[Finding]:
     devices = node.storage.core.log_replicas.not_given() if node.storage.is_open else ()
     known = [node.me.document.device(ident) for ident in devices if ident not in node.me.document.open_ends]
     return lives.not_given([str(number) for number in sorted(one.number for one in known if one is not None)])
+
+
+def unread_shares(storage: Any) -> list[Finding]:
+    """Shares whose own logs do not come back."""
+    reasons = [one.own_log.why(one.shared.key_id) for one in storage.catalogs.shared()]
+    return lives.unread_shares([reason for reason in reasons if reason])
 
 
 def _promised(node: Patient) -> int:

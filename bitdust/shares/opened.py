@@ -88,6 +88,10 @@ class OpenShare(ABC):
     def read(self) -> "Deferred[Any]":
         """See `SharedAccessPort`."""
 
+    def why(self) -> str:
+        """What stands in the way of using it, in words; nothing where that is nothing."""
+        return self.reason
+
     def holders(self) -> list[bytes]:
         """All who hold pieces or logs of it."""
         family = self.family()
@@ -208,6 +212,9 @@ class TheirShare(Guest):
         self.catalog = SharedCatalog(around, shared)
         self._news = News(around)
         self.catalog.catalog.learnt.connect(self._learnt)
+
+    def why(self) -> str:
+        return self.reason or self.catalog.own_log.why(self.key_id)
 
     def _learnt(self, alias: str, device: bytes, ops: Sequence[Op]) -> None:
         """Others have brought something, or taken it back; all that there is at the first reading is no news."""

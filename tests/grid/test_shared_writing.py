@@ -8,7 +8,7 @@ from tests.grid.test_models import ModelCase
 from tests.grid.test_shares import SharesCase
 
 
-class WritingTests(SharesCase, ModelCase):
+class WritingCase(SharesCase, ModelCase):
     """Alice owns, Bob is let in to write."""
 
     def open(self, **arguments) -> str:
@@ -37,6 +37,8 @@ class WritingTests(SharesCase, ModelCase):
         node.node.events.subscribe(happened, "share-file-changed")
         return heard
 
+
+class WritingTests(WritingCase):
     def test_a_guest_brings_a_file(self) -> None:
         """What a guest uploads is listed, told as an event, pushed and brought back at its owner's side, and the other
         way round; both see who brought what, and how much."""

@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from twisted.logger import Logger
 
 from bitdust.batching import InTurn, ThreadQueue
 from bitdust.disk.reserve import SETTING, Reserve
-from bitdust.outcome import outcomes, unbroken
+from bitdust.outcome import outcome, outcomes, unbroken
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.changes import Changes
 from bitdust.storage.catalog.database import RECOVERING, meta
@@ -21,9 +21,10 @@ from bitdust.storage.catalog.rows import HoldersOf, Owner
 from bitdust.storage.catalog.view import CatalogView
 from bitdust.storage.keeping.disposal import Disposal
 from bitdust.storage.log.access import SharedLogs
-from bitdust.storage.log.outdated import come_back, note_outdated, start_over
+from bitdust.storage.log.outdated import note_outdated, start_over
 from bitdust.storage.log.proof import Noted, Waits
 from bitdust.storage.log.recovery import LogRecovery, Merged, Reader
+from bitdust.storage.log.replica import note_holdings
 from bitdust.storage.log.requests import LogRequests
 from bitdust.storage.log.seen import Heard, SeenHead
 from bitdust.storage.pieces.bad_pieces import BadPieces
@@ -37,6 +38,7 @@ from bitdust.storage.restore.jobs import Downloads
 from bitdust.storage.restore.ranges import Ranges
 from bitdust.storage.restore.restore import RestoreParts
 from bitdust.storage.shared.inventory import SharedInventory
+from bitdust.storage.shared.own_log import OwnLog
 from bitdust.storage.shared.pen import GuestLogs, Pen, no_pen
 from bitdust.storage.shared.writing import Writing
 from bitdust.surroundings import Connected
@@ -145,10 +147,13 @@ class SharedCatalog:
         self.downloads = Downloads(parts, whose, whose)
         self.ranges = Ranges(parts, whose)
         self._logs = GuestLogs(around.me, (shared.alias, shared.key_id), shared.access, shared.pen)
+        place = (shared.alias, around.me.device.id)
+        self.own_log = OwnLog(world.clock, self.catalog, place, self._logs.may_write)
         self._around, self._names_of = around, whose.names_of
         self.changes = Changes(world.clock)
         self.writing = self._new_writing()
         self._inventory = SharedInventory(around, self.catalog, shared.holders, self._bad_pieces)
+        self._held: list[tuple[str, bytes, bytes, int]] = []
         self._unread: frozenset[str] = frozenset()
         """The key, while something that counts is not known of a log under it."""
         self._disposal = Disposal(world.run_in_thread, self.catalog, spool, lambda: self._unread)
@@ -200,6 +205,8 @@ class SharedCatalog:
         self._inventory.stop()
         self.changes.detach()
         await self.writing.close()
+        if self.catalog.is_open:
+            await outcome(Deferred.fromCoroutine(self._note_holdings()))
         self._fetcher.stop()
         self._coding.stop()
         await self.catalog.close()
@@ -216,7 +223,8 @@ class SharedCatalog:
         access = self._logs
         requests, family = LogRequests(access, self.shared.holders), self.shared.holders.family()
         self._noted.keep(family.holders if family is not None else ())
-        asked = list(suppliers)
+        asked, part = list(suppliers), self.writing.part
+        before = {who: part.holdings.of(who) for who in asked}
         answers = await outcomes(Deferred.fromCoroutine(requests.heads(who)) for who in asked)
         heard = Heard({who for who, answer in zip(asked, answers, strict=True) if answer.error is None})
         heads = [seen for answer in answers if answer.error is None for seen in answer.value]
@@ -224,6 +232,7 @@ class SharedCatalog:
             if answer.error is not None:
                 self.log.info("a supplier of {who} says nothing: {e}", who=self.shared.key_id, e=answer.error)
         heard.heads = {key: self._of_key(key, heads) for key in access.readable_keys()}
+        self._learn(heard, before)  # what of mine is safe is asked before anything is read
         recoveries = {key: LogRecovery(self.catalog, access, key, requests.entries, self._noted) for key in heard.heads}
         for key, recovery in recoveries.items():
             is_outdated = await recovery.is_outdated(heard.heads[key], self._reader(heard, key))
@@ -238,8 +247,27 @@ class SharedCatalog:
         failed = [answer.error for answer in answers if answer.error is not None]
         if len(answers) - len(failed) < least:
             raise failed[0] if failed else BitDustError("too-few-suppliers", "too few suppliers can be asked")
-        await self._was_read([one for seen in heard.heads.values() for one in seen])
+        self._learn(heard, {})
+        await self._was_read(heard)
         return found
+
+    def _learn(self, heard: Heard, before: Mapping[bytes, Mapping[bytes, int]]) -> None:
+        """What suppliers list they hold, and nothing else of that which they were known to hold ``before``."""
+        holdings = self.writing.part.holdings
+        heads = [one for some in heard.heads.values() for one in some if one.holder is not None]
+        for seen in heads:
+            holdings.learn(seen.holder or b"", seen)
+        for who in heard.suppliers & before.keys():
+            listed = {seen.head.device: seen.head.sequence for seen in heads if seen.holder == who}
+            if holdings.take_back(who, before[who], listed):
+                self.writing.part.patience.took_back(who)
+
+    async def _note_holdings(self) -> None:
+        """After a start it is known so what was safe, before more suppliers are heard than it takes to read."""
+        rows = sorted(self.writing.part.holdings.rows())
+        if self._held != rows:
+            await self.catalog.change_quietly(lambda database: note_holdings(database, rows))
+            self._held = rows
 
     def _reader(self, heard: Heard, key: str) -> Reader:
         family = self.shared.holders.family()
@@ -258,14 +286,10 @@ class SharedCatalog:
     def _of_key(self, key: str, heads: Iterable[SeenHead]) -> list[SeenHead]:
         return [seen for seen in heads if seen.head.scope in self._logs.scopes(key)]
 
-    async def _was_read(self, heads: Iterable[SeenHead]) -> None:
+    async def _was_read(self, heard: Heard) -> None:
         """What suppliers hold is known: what I write follows that, and what they lack of mine is brought to them."""
-        for seen in heads:
-            if seen.holder is not None:
-                self.writing.part.holdings.learn(seen.holder, seen)
-        if not self.was_read:
-            await self.catalog.change(come_back)
-            await self.catalog.change(lambda database: database.execute("DELETE FROM meta WHERE name=?", (RECOVERING,)))
+        await self.own_log.compared(heard, self.shared.holders.family())
+        await self._note_holdings()
         await self._whole(self._begin_writing)
         self.writing.suppliers_changed()
         await self._disposal.drop()

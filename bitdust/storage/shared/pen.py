@@ -12,6 +12,7 @@ from bitdust.storage.catalog.catalog import LogKeys, log_scope
 from bitdust.storage.catalog.database import RECOVERING, meta
 from bitdust.storage.log.access import LogAccess
 from bitdust.storage.packs.packer import StorageKey
+from bitdust.storage.shared.own_log import is_unread
 from bitdust.wire.errors import BitDustError
 
 
@@ -104,6 +105,9 @@ class GuestLogs:
         pen, device = self.pen(), self._me.device.id
         if meta(database, RECOVERING) is not None:
             raise BitDustError("keys-not-ready", f"{self.key_id} was not read yet: too few of its suppliers are there")
+        if is_unread(database):
+            text = f"what this node wrote into {self.key_id} has not come back from its suppliers; try again later"
+            raise BitDustError("keys-not-ready", text)
         scope = log_scope(database, key, device) or pen.scope
         return LogKeys(self.owner, key, scope, device, pen.epoch, pen.secret, self.marks())
 

@@ -1,0 +1,109 @@
+"""A share that is read again, from its beginning, by a guest that has written into it."""
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+
+from bitdust.checkup import running
+from bitdust.storage.log.requests import LogRequests
+from bitdust.testing.grid import GridNode
+from bitdust.wire.errors import BitDustError
+from tests.grid.test_shared_writing import WritingCase
+from tests.grid.test_shares import WRONG
+
+
+class ReadAgainTests(WritingCase):
+    """Bob was away for so long that the owner's log begins behind what he knows of it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.key = self.open()
+        self.put(self.alice, self.key, "first")
+        self.sees(self.bob, self.key, "first")
+        self.is_hidden = False
+        entries = LogRequests.entries
+
+        def given(requests: LogRequests, supplier: bytes, log: Any, first: int) -> "Deferred[list[bytes]]":
+            if self.is_hidden and log.device == self.device:
+                return fail(BitDustError("no-answer", "not now"))
+            return entries(requests, supplier, log, first)
+
+        self.device = self.bob.rooms.identity.me.device.id
+        self.patch(LogRequests, "entries", given)
+
+    def shared(self, node: GridNode) -> Any:
+        return next(node.rooms.storage.catalogs.shared())
+
+    def waiting(self) -> int:
+        query = "SELECT count(*) FROM pieces WHERE state=0"
+        return self.shared(self.bob).catalog.read.execute(query).fetchone()[0]
+
+    def shorten(self) -> None:
+        """The owner's log begins with a snapshot, behind what Bob has read of it."""
+        core = self.alice.rooms.storage.core
+        name, device = self.key.partition("$")[0], self.alice.rooms.identity.me.device.id
+        core.compactor.least_log = 1
+        core.compactor.check()
+        self.put(self.alice, self.key, "mine")
+        begins = lambda: core.catalog.first_sequence(name, device) > 1  # noqa: E731
+        self.grid.until(begins, 600, "a snapshot")
+        self.put(self.alice, self.key, "more")
+
+    def be_away(self) -> None:
+        """Bob's machine is off while the owner writes a snapshot."""
+        self.grid.run(301)
+        self.bob.crash()
+        self.put(self.alice, self.key, "meanwhile")
+        self.shorten()
+        self.bob = self.bob.again("10.0.0.98")
+        self.grid.until(lambda: self.bob.is_on("shared_data"), 300, "shares")
+
+    def state(self) -> tuple[str, int, bool]:
+        """What Bob hears who writes, how many of his pieces wait, and whether it is said why."""
+        said = self.code(self.bob, "file_create", remote_path=f"{self.key}:two", exist_ok=True)
+        reason = self.api(self.bob, "share_info", key_id=self.key)["reason"]
+        [found] = running.unread_shares(self.bob.rooms.storage) or [None]
+        self.assertEqual(bool(reason), found is not None)
+        return said.partition(":")[0], self.waiting(), "has not come back" in reason
+
+    def test_what_it_wrote_is_not_given_yet(self) -> None:
+        """Until a guest has its own log back it drops nothing that it has brought, writes nothing, and says why; then
+        it goes on where it was."""
+        absent = self.suppliers[3]
+        absent.crash()
+        self.grid.run(60)
+        self.is_hidden = True
+        one = self.put(self.bob, self.key, "one")
+        before = self.waiting()
+        self.assertGreater(before, 0)
+        self.be_away()
+        self.sees(self.bob, self.key, "first", "meanwhile", "mine", "more")
+        self.assertEqual(self.state(), ("keys-not-ready", before, True))
+        self.grid.run(600)
+        self.assertEqual(self.state(), ("keys-not-ready", before, True))
+        self.is_hidden = False
+        self.grid.until(lambda: "one" in self.names(self.bob, self.key), 600, "its log")
+        self.assertEqual(self.state(), (WRONG, before, False))
+        two = self.put(self.bob, self.key, "two")
+        self.suppliers[3] = absent.again("10.0.0.77")
+        self.grid.until(lambda: self.waiting() == 0, 600, "who was away")
+        carol = self.add_visitor("carol")
+        self.api(self.alice, "share_grant", key_id=self.key, trusted_user_id=self.name(carol))
+        self.api(carol, "share_open", key_id=self.key)
+        for node in (self.alice, self.bob, carol):
+            self.sees(node, self.key, "first", "meanwhile", "mine", "more", "one", "two")
+            self.gets(node, self.key, "one", one)
+            self.gets(node, self.key, "two", two)
+
+    def test_a_supplier_that_has_lost_it(self) -> None:
+        """What a supplier does not list any more of a guest's log the guest brings it again, the owner being away."""
+        self.put(self.bob, self.key, "one")
+        self.grid.run(310)
+        self.alice.crash()
+        store = self.suppliers[0].rooms.customers.store
+        heads = lambda: len(store.heads(self.alice.fingerprint))  # noqa: E731
+        before = heads()
+        for table in ("log", "heads"):
+            store._writer.execute(f"DELETE FROM {table} WHERE device=?", (self.device,))
+        self.assertEqual(heads(), before - 1)
+        self.grid.until(lambda: heads() == before, 600, "its log")
