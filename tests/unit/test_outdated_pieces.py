@@ -1,7 +1,10 @@
 """Pieces that wait here for suppliers while a catalog is built again from what suppliers hold."""
 
+from unittest import mock
+
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.storage.catalog import apply
 from bitdust.storage.log.outdated import note_outdated
 from bitdust.storage.pieces.spool import Spool
 from tests.unit.storage_kit import Node, network, random_file, stop_quietly
@@ -55,3 +58,35 @@ class WaitingTests(SynchronousTestCase):
         again.pass_time(600)
         again.download("file", base / "back")
         self.assertEqual((base / "back" / "file").read_bytes(), data)
+
+    def test_an_entry_of_mine_that_cannot_be_read(self) -> None:
+        """So it is while what I said before is held up: as soon as that is read again they go to their suppliers, and
+        those of packs that are no more go with the next comparison."""
+        base, around, node = network(self)
+        random_file(base / "file", 400_000)
+        node.create("folder", folder=True)
+        label = {"op": "label", "path": node.rows()[0]["path_id"], "label": "x"}
+        node.wait(node.storage.core.log_writer.write(lambda database: [label]))
+        around.suppliers[3].mode = "away"
+        node.begin_upload(base / "file", "file")
+        node.pass_time(60)
+        waiting = node.storage.core.spool.names()
+        self.assertEqual({number for _, number in waiting}, {3})
+        node.wait(node.storage.core.catalog.change(note_outdated))
+        node.wait(node.storage.core.catalog.change(
+            lambda database: database.execute("INSERT INTO pieces VALUES(x'00', 1, 5, 1, NULL, NULL)")))  # fmt: skip
+        node.stop()
+        with mock.patch.dict(apply._APPLY, {"label": mock.Mock(side_effect=TypeError("nobody has thought of this"))}):
+            again = Node(node.home, around, node.clock).start()
+            again.pass_time(60)
+            self.assertEqual([row["path"] for row in again.rows()], ["folder"])
+            again.stop()
+        again = Node(node.home, around, node.clock).start()
+        self.addCleanup(stop_quietly, again)
+        again.pass_time(60)
+        self.assertEqual(again.storage.core.spool.names(), waiting)
+        around.suppliers[3].mode = "fine"
+        again.pass_time(600)
+        self.assertEqual(again.storage.core.spool.names(), set())
+        packs = again.storage.core.catalog.read.execute("SELECT pack, count(*) FROM pieces GROUP BY pack").fetchall()
+        self.assertEqual(packs, [(pack, 4) for pack, _ in waiting])

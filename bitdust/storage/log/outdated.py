@@ -13,6 +13,8 @@ from bitdust.storage.catalog.database import OUTDATED, RECOVERING, PieceState, m
 from bitdust.storage.log.access import LogAccess
 from bitdust.storage.log.compared import forget_compared
 
+UNSORTED = "unsorted"
+"""Set while pieces are here of packs that are not known, which entries that were not read yet may name."""
 _FROM_THE_LOG = (
     "items", "versions", "gone", "labels", "tombstones", "version_packs", "chunks", "entries", "bases", "log_acks",
     "moves", "guest_packs",
@@ -58,10 +60,20 @@ def start_over(database: sqlite3.Connection) -> None:
     database.execute("COMMIT")
 
 
-def come_back(database: sqlite3.Connection) -> None:
-    """Inside a transaction, when all is known again: pieces of packs that are no more go, the others count again."""
-    database.execute("DELETE FROM pieces WHERE pack NOT IN (SELECT pack FROM packs)")
+def come_back(database: sqlite3.Connection, is_mine_read: bool = True) -> None:
+    """Inside a transaction, when all is known again: pieces of packs that are no more go, the others count again. Those
+    of packs that are not known stay while not all is read that this device has said: they may be of what follows."""
+    if is_mine_read:
+        database.execute("DELETE FROM pieces WHERE pack NOT IN (SELECT pack FROM packs)")
+        database.execute("DELETE FROM meta WHERE name=?", (UNSORTED,))
+    else:
+        set_meta(database, UNSORTED, b"1")
     database.execute(
         "UPDATE packs SET acked=(SELECT count(*) FROM pieces s WHERE s.pack=packs.pack AND s.state=?) WHERE logged=1",
         (PieceState.KEPT,),
     )
+
+
+def is_unsorted(database: sqlite3.Connection) -> bool:
+    """Whether pieces are left of packs of which nothing was known when a catalog had been built again."""
+    return meta(database, UNSORTED) is not None

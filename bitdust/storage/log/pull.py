@@ -21,7 +21,7 @@ from bitdust.storage.log.compared import Compared, note_compared, unread
 from bitdust.storage.log.held_up import HeldLogs, HeldUp
 from bitdust.storage.log.missing import Missing, check_complete, losses, note_losses
 from bitdust.storage.log.others import OtherDevices
-from bitdust.storage.log.outdated import come_back, places_of_unheard
+from bitdust.storage.log.outdated import come_back, is_unsorted, places_of_unheard
 from bitdust.storage.log.proof import Noted, Waits
 from bitdust.storage.log.recovery import LogRecovery, Reader
 from bitdust.storage.log.replica import KeyLog, note_holdings
@@ -104,7 +104,7 @@ class LogPull:
         self._noted.keep(family.holders)
         known = await self._add_known_heads(logs, heard) if not recovered or waits else []
         mine = self._me.device.id
-        taken = any(highest(heard.heads[one.key], mine) > one.end(mine).sequence for one in logs)
+        taken = not self._is_read(mine, logs, heard)
         readings = [(one.key, self._recovery(one), self._reader(one, heard)) for one in logs]
         if recovered and await self._is_outdated(readings, heard):
             if not waits:
@@ -121,6 +121,11 @@ class LogPull:
         if taken:
             self._ports.device_is_taken()
         return Pulled.MERGED
+
+    @staticmethod
+    def _is_read(device: bytes, logs: Iterable[KeyLog], heard: Heard) -> bool:
+        """Whether nobody lists more of a device's logs than is here."""
+        return all(highest(heard.heads[one.key], device) <= one.end(device).sequence for one in logs)
 
     async def _ask(self, logs: Sequence[KeyLog]) -> Heard:
         answers = await ask_online(self._ports, lambda supplier: self._heads(supplier, logs))
@@ -303,15 +308,17 @@ class LogPull:
         moment, named = int(self._world.wall()), {one.id for one in self._me.document.devices}
         observed = int(self._calendar.observed)
 
+        is_mine_read = self._is_read(self._me.device.id, logs, heard)
+
         def note(database: sqlite3.Connection) -> None:
             note_holdings(database, rows)
             was_recovering = not is_recovered(database)
             database.execute("DELETE FROM meta WHERE name=?", (RECOVERING,))
             if is_merged:
                 note_compared(database, moment, self.lacking, named)
-            if was_recovering:
-                come_back(database)
-            elif entries:
+            if was_recovering or is_mine_read and is_unsorted(database):
+                come_back(database, is_mine_read)
+            if entries and not was_recovering:
                 set_meta(database, OTHERS_WROTE, b"%d" % observed)
 
         await self._catalog.change(note)
