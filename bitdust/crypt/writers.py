@@ -72,12 +72,13 @@ class Marks:
 
 @frozen
 class GuestDevice:
-    """A device of somebody who was let in: its ``key``, the ``marks`` of its owner, and up to which entry its log
-    counts, None for all."""
+    """A device of somebody who was let in: its ``key``, the ``marks`` of its owner, up to which entry its log counts,
+    None for all, and its ``holders``: more than one where somebody claims another one's."""
 
     key: bytes
     marks: Marks
     end: int | None
+    holders: frozenset[bytes]
 
 
 def guest_device(writers: Iterable[Writer], ident: bytes) -> GuestDevice | None:
@@ -88,7 +89,7 @@ def guest_device(writers: Iterable[Writer], ident: bytes) -> GuestDevice | None:
     key = next(key for one in found for key in one.devices if device_id(key) == ident)
     ends = [one.cut.get(ident, 0) if one.cut is not None else None for one in found]
     end = None if None in ends else max(ends)  # type: ignore[type-var]
-    return GuestDevice(key, Marks(frozenset(one.mark for one in found)), end)
+    return GuestDevice(key, Marks(frozenset(one.mark for one in found)), end, frozenset(one.holder for one in found))
 
 
 def holder_of(writers: Iterable[Writer], name: str) -> bytes | None:

@@ -228,7 +228,8 @@ class HeadsTests(SynchronousTestCase):
         self.assertEqual(self.end(self.bob.head(), nothing), (0, False))
         again = evolve(self.bob.writer, mark=b"second")
         both = guest_device([cut, again], self.bob.key.id)
-        self.assertEqual(both, GuestDevice(self.bob.key.public, Marks(frozenset([b"bobbob", b"second"])), None))
+        marks, holders = Marks(frozenset([b"bobbob", b"second"])), frozenset([cut.holder])
+        self.assertEqual(both, GuestDevice(self.bob.key.public, marks, None, holders))
 
     def test_the_owners_device_is_nobodys(self) -> None:
         """A guest that claims a device of the owner's, and is shut out, takes nothing of the owner's log along."""

@@ -9,6 +9,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.keyring import MASTER
+from bitdust.crypt.writers import GuestDevice, Marks
 from bitdust.identity.document import OPEN_END
 from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.database import set_meta
@@ -328,17 +329,25 @@ class GuestTests(UnheardCase):
         self.assertFalse(self.is_needed())
 
 
+def guest(*holders: bytes) -> GuestDevice:
+    return GuestDevice(bytes(32), Marks(frozenset()), None, frozenset(holders))
+
+
 class UnreadTests(SynchronousTestCase):
     """Under which keys something is not read, by what four suppliers list, of whom two are enough."""
 
     def setUp(self) -> None:
         self.known, self.forgot_until = 5, 0
+        self.guests = {GUEST: guest(b"bob")}
 
     def unread(self, *listed: tuple[int, SeenHead], held_up: tuple[HeldUp, ...] = ()) -> set[str]:
+        return {*self.by_key(*listed, held_up=held_up)}
+
+    def by_key(self, *listed: tuple[int, SeenHead], held_up: tuple[HeldUp, ...] = ()) -> dict[str, set[bytes]]:
         access: Any = SimpleNamespace(
             document=SimpleNamespace(forgot_until=self.forgot_until),
             device=lambda ident: ident if ident == MINE else None,
-            guest=lambda scope, ident: ident if (scope, ident) == (TAG, GUEST) else None,
+            guest=lambda scope, ident: self.guests.get(ident) if scope == TAG else None,
             scopes=lambda key: [TAG] if key == "shared" else [None],
         )
         end = SimpleNamespace(sequence=self.known)
@@ -347,7 +356,7 @@ class UnreadTests(SynchronousTestCase):
         heads: dict[str, list[SeenHead]] = {MASTER: [], "shared": []}
         for place, seen in listed:
             heads["shared" if seen.head.scope else MASTER].append(evolve(seen, holder=FAMILY.suppliers[place]))
-        return {*unread(catalog, access, Heard(set(FAMILY.suppliers), heads), FAMILY, held_up)}
+        return unread(catalog, access, Heard(set(FAMILY.suppliers), heads), FAMILY, held_up)
 
     def head(self, device: bytes, sequence: int, scope: bytes | None = None, is_known: bool = True) -> SeenHead:
         head = Head(bytes(32), device, sequence, bytes(32), 0, None, None, scope)
@@ -376,3 +385,15 @@ class UnreadTests(SynchronousTestCase):
         new, held_up = self.head(GUEST, 6, TAG), (HeldUp("shared", GUEST, 6, "why"),)
         self.assertEqual(self.unread((0, new), (1, new), (2, new)), {"shared"})
         self.assertEqual(self.unread(held_up=held_up), {"shared"})
+
+    def test_a_guest_with_many_devices(self) -> None:
+        """It is one: it may spoil the log of a new device each month."""
+        self.guests |= {b"%08d" % number: guest(b"mallory") for number in range(32)}
+        held_up = tuple(HeldUp("shared", device, 6, "why") for device in self.guests)
+        self.assertEqual(self.by_key(held_up=held_up), {"shared": {b"bob", b"mallory"}})
+
+    def test_a_guest_that_claims_the_device_of_another_one(self) -> None:
+        """Its log is that of both: who has spoilt one long ago lets go of nothing that the other one names."""
+        self.guests[GUEST] = guest(b"bob", b"mallory")
+        held_up = (HeldUp("shared", GUEST, 6, "why"),)
+        self.assertEqual(self.by_key(held_up=held_up), {"shared": {b"bob", b"mallory"}})

@@ -31,8 +31,8 @@ GUEST_WAIT = 30 * 86_400
 FRESH = 3_600
 """Seconds after which what the last comparison could not read may have come: all is compared each few minutes."""
 MAX_NOTE, MAX_READ = 64 * 1024, 1024 * 1024
-MOST_WAITED = 8
-"""Devices of a key whose logs are not read that the note names."""
+MOST_WAITED = 32
+"""Those with logs under a key that are not read whom the note names."""
 MOST_BEHIND = 2048
 """Devices that the note names; one row has 22 bytes at most."""
 _IS = 1
@@ -42,8 +42,8 @@ _IS = 1
 
 @frozen
 class _OfKey:
-    """When all logs of a key were read, and since when something is not, 0 where all is; by which devices, since when,
-    which former versions did not name."""
+    """When all logs of a key were read, and since when something is not, 0 where all is; by whom, since when, whom
+    former versions did not name."""
 
     read: int = 0
     since: int = 0
@@ -72,16 +72,17 @@ class Compared:
 
     async def note_read(self, keys: Collection[str], unread: Mapping[str, Collection[bytes]]) -> None:
         """All logs of these keys were compared; of those that are ``unread`` something that counts is not known, which
-        these devices have written. Each is waited for since a moment of its own, and the latest of these counts."""
+        these people, or devices of the owner's, have written. Each is waited for since a moment of its own, and the
+        latest of these counts."""
         now = int(self._calendar.now())
 
         def note(database: sqlite3.Connection) -> None:
             known = _read(database)
             rows: dict[str, list[Any]] = {key: [now, 0] for key in keys}
-            for key, devices in unread.items():
+            for key, people in unread.items():
                 before = known.get(key, _NEVER)
-                there = {device: since for device, since in before.waited if since > _IS}
-                chosen = sorted((one not in there, one) for one in devices)[:MOST_WAITED]
+                there = {one: since for one, since in before.waited if since > _IS}
+                chosen = sorted((one not in there, one) for one in people)[:MOST_WAITED]
                 waited = {one: there.get(one, max(now, _IS)) for _, one in chosen}
                 rows[key] = [before.read, max(waited.values(), default=_IS), [*waited.items()]]
             set_meta(database, READ, encode([[key, *rows[key]] for key in sorted(keys)]))
@@ -123,11 +124,12 @@ class Compared:
 def unread(
     catalog: Catalog, access: LogAccess, heard: Heard, family: Family | None, held_up: Iterable[HeldUp]
 ) -> dict[str, set[bytes]]:
-    """Keys of whose logs something that counts is not known, and the devices that have written it: it is held up, or is
-    not given and was safe, perhaps.
+    """Keys of whose logs something that counts is not known, and who has written it: it is held up, or is not given and
+    was safe, perhaps.
 
-    Where it is in the log of a device of the owner's, that is every key; a guest builds on packs of its own key alone.
-    What was given up, and what a device has written after its end, does not count.
+    Where it is in the log of a device of the owner's, that is every key; a guest builds on packs of its own key alone,
+    and is one however many devices it has: it may spoil the log of another one each month. What was given up, and what
+    a device has written after its end, does not count.
     """
     lost, found = losses(catalog.read), dict[str, set[bytes]]()
     heard = Heard(heard.suppliers, {key: list(_counted(access, heads)) for key, heads in heard.heads.items()})
@@ -140,9 +142,10 @@ def unread(
     ]
     lacking += [(one.key, one.device) for one in held_up if one.key in heard.heads]
     for key, device in lacking:
-        is_guest = any(access.guest(scope, device) is not None for scope in access.scopes(key))
-        for one in [key] if is_guest else heard.heads:
-            found.setdefault(one, set()).add(device)
+        guests = [guest for scope in access.scopes(key) if (guest := access.guest(scope, device)) is not None]
+        people = {who for guest in guests for who in guest.holders} or {device}
+        for one in [key] if guests else heard.heads:
+            found.setdefault(one, set()).update(people)
     return found
 
 
