@@ -8,23 +8,25 @@ from types import SimpleNamespace
 from unittest import mock
 
 from attrs import evolve
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.automats.kernel import Registry
 from bitdust.automats.shared_access_coordinator import SharedAccessCoordinator
+from bitdust.formats.log_entry import Entry, LogName, hash_of
 from bitdust.formats.log_packet import LogPacket
 from bitdust.formats.operations import message_op
 from bitdust.outcome import outcome
 from bitdust.storage.log import requests
+from bitdust.storage.log.seen import SeenHead
 from bitdust.storage.shared import parts, shortening
 from bitdust.storage.shared.member_access import MemberAccess, SharedKey
 from bitdust.storage.shared.member_log import MemberLog
 from bitdust.wire.encoding import encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
-from bitdust.wire.records import Family
+from bitdust.wire.records import Family, Head
 from tests.unit.kit import Reply
 from tests.unit.supplier_kit import START, Person
 
@@ -370,6 +372,38 @@ class SlowTests(SynchronousTestCase):
         self.patch(parts, "MOST_BEGUN", 30_000)
         self.patch(parts, "MOST_BEGUN_BY_ALL", 120_000)
         self.read_slowly(beside=14)
+
+    def test_short_entries_without_end(self) -> None:
+        """What is remembered of a part, however short its entries are and however often its giver fails to answer, is
+        no more than a part may be, and so it is of all parts of one giver."""
+        for name, size in (("MOST_PART", 30_000), ("MOST_BEGUN", 90_000), ("MOST_BEGUN_BY_ALL", 180_000)):
+            self.patch(parts, name, size)
+        net = Net(self, 2)
+        bob, alice = net.add("bob"), net.add("alice", False)
+        bob.say(b"hello")
+        net.clock.pump([0.25] * 8)
+        own, left = alice.log.parts, [0]
+        made, last = list[bytes](), bytes(32)
+        for sequence in range(1, 2000):
+            made.append(Entry(own._access.owner, bob.device.id, sequence, last, 1, b"x" * 40, SCOPE).to_bytes())
+            last = hash_of(made[-1])
+
+        def fetch(holder: bytes, log: LogName, first: int) -> Deferred:
+            left[0] -= 1
+            return succeed(made[first - 1 : first + 49]) if left[0] >= 0 else fail(BitDustError("no-answer", "cut"))
+
+        holders = [bytes([number]) * 32 for number in range(6)]
+        for holder in holders * 8:
+            left[0] = 2
+            head = Head(own._access.owner, bob.device.id, 10**9, bytes(32), 0, None, None, SCOPE)
+            seen = SeenHead(head, holder, True, signer=bob.device.id, end=10**9)
+            net.now(own._read_from(seen, fetch))
+            by_holder = {place[0]: begun for place, begun in own._begun.items()}
+            sizes = {who: sum(len(one.to_bytes()) for one in begun.entries) for who, begun in by_holder.items()}
+            self.assertLessEqual(max(sizes.values(), default=0), 30_000)
+            self.assertEqual(sizes, {who: begun.size for who, begun in by_holder.items()})
+            self.assertLessEqual(sum(begun.weight for begun in own._begun.values()), 180_000)
+        self.assertTrue(own._begun)
 
     def read_slowly(self, beside: int = 0, between: bool = False) -> None:
         net = Net(self, 2)

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, maybeDeferred
 from twisted.logger import Logger
 
@@ -37,9 +37,12 @@ MOST_TOGETHER = 64
 """Entries that one part may be behind so that it is asked for together with others."""
 MOST_PARTS = 256
 """Parts that are asked for together."""
-MOST_BEGUN = MOST_PART
-"""Bytes of parts of one holder that were read in part, which are remembered for later readings."""
-MOST_BEGUN_BY_ALL = 4 * MOST_BEGUN
+BESIDE = 320
+"""Bytes of memory that an entry takes besides its own."""
+MOST_BEGUN = 3 * MOST_PART
+"""Bytes of memory for parts of one holder that were read in part, which are remembered for later readings: enough for
+one of the shortest entries."""
+MOST_BEGUN_BY_ALL = 2 * MOST_BEGUN
 Fetch = Callable[[bytes, LogName, int], "Deferred[list[bytes]]"]
 Together = Callable[[bytes, Sequence[tuple[LogName, int]]], "Deferred[list[list[bytes]]]"]
 
@@ -57,6 +60,19 @@ class Start:
     def after(self) -> tuple[int, bytes] | None:
         """What the first entry has to follow; None where it is the first one that anybody keeps."""
         return (self.end.sequence, self.end.hash) if self.first == self.end.sequence + 1 else None
+
+
+@frozen
+class Begun:
+    """Entries of a part that follow each other, and their bytes."""
+
+    entries: list[Entry] = field(factory=list)
+    size: int = 0
+
+    @property
+    def weight(self) -> int:
+        """Bytes of memory."""
+        return self.size + BESIDE * len(self.entries)
 
 
 @frozen
@@ -81,7 +97,7 @@ class Parts:
         """The bytes of each head that is kept, and whose it is."""
         self._sizes: dict[bytes, tuple[int, int]] = {}
         """By device where its part begins, and its bytes from there on."""
-        self._begun: dict[tuple[bytes | None, bytes], list[Entry]] = {}
+        self._begun: dict[tuple[bytes | None, bytes], Begun] = {}
         """By holder and device what was fetched where the last reading of that part was cut off; the newest is last."""
         self._cut: set[bytes] = set()
         """Devices of whose parts somebody may give more another time."""
@@ -122,7 +138,7 @@ class Parts:
         With ``together`` parts of which little is new are asked for at once, before all that this did not bring.
         """
         self._cut = set()
-        for place in [one for one, found in self._begun.items() if self._is_here(one[1], found[-1])]:
+        for place in [one for one, found in self._begun.items() if self._is_here(one[1], found.entries[-1])]:
             del self._begun[place]
         by_device: dict[bytes, list[SeenHead]] = {}
         for one in heads:
@@ -187,25 +203,25 @@ class Parts:
 
     async def _read_from(self, seen: SeenHead, fetch: Fetch) -> bool:
         start, head = self._start(seen), seen.head
-        log, first, after, found = start.log, start.first, start.after, self._left_off(start)
-        size = self._size(head)[1] + _bytes_in(found)
+        log, first, after, begun = start.log, start.first, start.after, self._left_off(start)
+        found, here = begun.entries, self._size(head)[1]
         if found:
             first, after = found[-1].sequence + 1, (found[-1].sequence, hash_of(found[-1].to_bytes()))
         while first <= head.sequence:
             try:
                 got = await outcome(fetch(seen.holder or b"", log, first))
             except CancelledError:  # a reading has a limit, and the next one goes on
-                self._leave_off(seen, found)
+                self._leave_off(seen, begun)
                 raise
             if got.error is not None:
                 self._cut.add(head.device)
-                self._leave_off(seen, found)
+                self._leave_off(seen, begun)
             try:
                 entries = check_chain(got.value or [], log, after)
                 if not entries or entries[0].sequence != first:
                     raise WireError("broken-chain", f"entry {first} of a part was not given")
-                size += sum(map(len, got.value))
-                self._need_room(head.device, size)
+                begun = Begun(found, begun.size + sum(map(len, got.value)))
+                self._need_room(head.device, here + begun.size)
             except BitDustError as error:
                 self.log.warn("a part of a log is not taken: {why}", why=got.error or error)
                 return False
@@ -217,27 +233,29 @@ class Parts:
             self.log.warn("a part of a log is not kept: {why}", why=kept.error)
         return kept.error is None
 
-    def _left_off(self, start: Start) -> list[Entry]:
+    def _left_off(self, start: Start) -> Begun:
         """What a reading that was cut off has fetched: it counts as what is fetched now, where it leads to the head."""
-        found = self._begun.pop((start.seen.holder, start.log.device), [])
-        follows = bool(found) and found[0].sequence == start.first
-        return found if follows and start.after in (None, (start.first - 1, found[0].previous)) else []
+        begun = self._begun.pop((start.seen.holder, start.log.device), Begun())
+        follows = bool(begun.entries) and begun.entries[0].sequence == start.first
+        is_next = follows and start.after in (None, (start.first - 1, begun.entries[0].previous))
+        return begun if is_next else Begun()
 
     def _is_here(self, device: bytes, entry: Entry) -> bool:
         return self._catalog.end(self._key, device).sequence >= entry.sequence
 
-    def _leave_off(self, seen: SeenHead, found: list[Entry]) -> None:
+    def _leave_off(self, seen: SeenHead, begun: Begun) -> None:
         """What one holder gives takes the room of no other one's: it may never lead to anything. Of its own parts that
         one stays of which most is here, as it comes to its end first."""
-        if found:
-            self._begun[seen.holder, seen.head.device] = found
+        if begun.entries:
+            self._begun[seen.holder, seen.head.device] = begun
         of_holder = [place for place in self._begun if place[0] == seen.holder]
-        self._forget(sorted(of_holder, key=lambda place: _bytes_in(self._begun[place])), MOST_BEGUN)
+        self._forget(sorted(of_holder, key=lambda place: self._begun[place].weight), MOST_BEGUN)
         self._forget(list(self._begun), MOST_BEGUN_BY_ALL)
 
     def _forget(self, places: list[tuple[bytes | None, bytes]], most: int) -> None:
-        while places and sum(_bytes_in(self._begun[place]) for place in places) > most:
-            del self._begun[places.pop(0)]
+        left = sum(self._begun[place].weight for place in places)
+        while left > most:
+            left -= self._begun.pop(places.pop(0)).weight
 
     async def take(self, seen: SeenHead, data: Sequence[bytes]) -> int:
         """Keep what somebody brings, up to the head that comes with it; the last entry that is held.
@@ -313,10 +331,6 @@ def _turns(heads: Sequence[SeenHead]) -> Callable[[SeenHead], tuple[bool, int]]:
     """In which order heads of one device are tried: what most list goes before higher ones, which a thief may sign."""
     shared = common(heads)
     return lambda seen: (seen.place not in shared, -seen.head.sequence)
-
-
-def _bytes_in(entries: Iterable[Entry]) -> int:
-    return sum(len(one.sealed) for one in entries)
 
 
 def _messages_alone(content: Content) -> Content:
