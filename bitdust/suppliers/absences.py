@@ -8,12 +8,14 @@ were there.
 import json
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any
 
 from attrs import evolve, frozen
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from bitdust.crypt.files import write_safely
+from bitdust.suppliers.by_node import read_by_node
 
 DAY = 86_400
 WATCHED = 1 * DAY
@@ -30,6 +32,11 @@ class Absence:
 
     seen: int
     watched: int = 0
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "Absence":
+        """As the file has it. Raises `KeyError`, `TypeError`, `ValueError`."""
+        return cls(int(value["seen"]), int(value["watched"]))
 
 
 class Absences:
@@ -52,16 +59,7 @@ class Absences:
 
     def load(self) -> None:
         """Read the file."""
-        try:
-            found = json.loads(self._path.read_bytes()[:MAX_FILE])
-            self._known = {
-                bytes.fromhex(who): Absence(int(one["seen"]), int(one["watched"])) for who, one in found.items()
-            }
-        except FileNotFoundError:
-            self._known = {}
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            self.log.warn("{path} is damaged and counts as empty: {error}", path=self._path, error=error)
-            self._known = {}
+        self._known = read_by_node(self._path, MAX_FILE, Absence.from_json)
 
     def observe(self, suppliers: Collection[bytes], there: Collection[bytes], counts: bool) -> None:
         """Who of my suppliers is there now; ``counts`` is False where this node may be the one that is away."""

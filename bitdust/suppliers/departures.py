@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from attrs import frozen
-from twisted.logger import Logger
 
 from bitdust.crypt.files import write_safely
 from bitdust.signal import Signal
+from bitdust.suppliers.by_node import read_by_node
 
 MAX_FILE = 256 * 1024
 
@@ -57,8 +57,6 @@ class Departures:
     A damaged file counts as empty: suppliers give their notice again.
     """
 
-    log = Logger()
-
     def __init__(self, path: Path) -> None:
         self._path = path
         self._known: dict[bytes, Departure] = {}
@@ -66,14 +64,7 @@ class Departures:
 
     def load(self) -> None:
         """Read the file."""
-        try:
-            found = json.loads(self._path.read_bytes()[:MAX_FILE])
-            self._known = {bytes.fromhex(who): Departure.from_json(entry) for who, entry in found.items()}
-        except FileNotFoundError:
-            self._known = {}
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            self.log.warn("{path} is damaged and counts as empty: {error}", path=self._path, error=error)
-            self._known = {}
+        self._known = read_by_node(self._path, MAX_FILE, Departure.from_json)
 
     def of(self, supplier: bytes | None) -> Departure | None:
         """Why a supplier is to be replaced; None for one that stays, and for an empty place."""

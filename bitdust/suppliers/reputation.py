@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from bitdust.crypt.files import write_safely
+from bitdust.suppliers.by_node import read_by_node
 from bitdust.suppliers.scoring import Conduct, choose
 
 MOST = 500
@@ -39,14 +40,7 @@ class Reputation:
 
     def load(self) -> None:
         """Read the file."""
-        try:
-            found = json.loads(self._path.read_bytes()[:MAX_FILE])
-            self._known = {bytes.fromhex(who): _read(one) for who, one in found.items()}
-        except FileNotFoundError:
-            self._known = {}
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            self.log.warn("{path} is damaged and counts as empty: {error}", path=self._path, error=error)
-            self._known = {}
+        self._known = read_by_node(self._path, MAX_FILE, _read)
 
     def of(self, who: bytes) -> Conduct | None:
         """What is known of one."""
