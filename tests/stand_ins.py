@@ -41,6 +41,7 @@ class StoredAsSaid:
     def __init__(self) -> None:
         self.data = False
         self.resized = False
+        self.nowhere = 0
         self.whole = True
         self.unmoved: set[tuple[int, bytes]] = set()
         self.needed: set[tuple[int, bytes]] = set()
@@ -103,6 +104,9 @@ class StoredAsSaid:
 
     def is_resized(self, since: float | None) -> bool:
         return self.resized
+
+    def left_out(self) -> int:
+        return self.nowhere
 
     def is_whole(self) -> bool:
         return self.whole

@@ -85,8 +85,8 @@ async def files_list(
 ) -> Envelope:
     """What is in the catalog: folders before what is in them, by name. For a long list in parts, ask with ``limit``,
     then again with ``offset``, as long as ``revision`` stays the same. ``moving`` of a version is null, or says how far
-    it has come to other suppliers: ``packs`` that have still to be coded for another number of them, ``pieces`` at
-    suppliers that leave, and ``progress``."""
+    it has come to other suppliers: ``packs`` that have still to be coded for another number of them, ``nowhere`` how
+    many of these cannot be had from anybody, ``pieces`` at suppliers that leave, and ``progress``."""
     where = paths.remote_path(remote_path) if remote_path is not None else None
     listing = context.storage.list(where, key_id, recursive, include_uploads, include_downloads, offset, limit)
     rows = await settled(listing)

@@ -32,6 +32,8 @@ async def storage_risk(context: Context) -> Envelope:
     any half of them gives it back. ``changed_by_device`` is the number of another device of yours where that one wrote
     the family last. ``problems`` of a supplier have the codes ``away``, ``full``, ``refuses``, ``silent``,
     ``not-proven``, ``no-log``, ``no-key-ring`` and ``no-family``; ``since`` is when one that is away was there last.
-    ``moving`` has the places that change hands, with how many pieces, and how many ``bytes``, are ``left`` to come."""
+    ``moving`` has the places that change hands, with how many pieces, and how many ``bytes``, are ``left`` to come, and
+    ``reencoding``: ``nowhere`` are ``packs`` of another number of suppliers that cannot be had from anybody, files that
+    need them, and how many are ``left_out`` of the change after a month."""
     found = await context.risk.look()
     return ok(found, message=sentence(found))

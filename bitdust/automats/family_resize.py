@@ -23,8 +23,11 @@ class FamilyResizePort(Protocol):
     def is_moving(self) -> bool:
         """Whether packs of another size may be left."""
 
+    def is_resting(self) -> bool:
+        """Whether all packs have moved but those that are nowhere, and only who may have pieces of them is left."""
+
     def is_over(self) -> bool:
-        """Whether none is left, and the log that says so is safe."""
+        """Whether none is to be moved, and the log that says so is safe."""
 
     def search(self) -> None:
         """Ask for suppliers for the places to come."""
@@ -36,35 +39,43 @@ class FamilyResizePort(Protocol):
         """From now on the family has the wanted size; what is uploaded is coded for it."""
 
     def end(self) -> None:
-        """Who lost its place is needed no more, and may erase what it has."""
+        """Who lost its place is needed no more, and may erase what it has; but who may have pieces of packs that are
+        nowhere stays."""
 
 
 class FamilyResize(Machine):
-    """HIRING for the places to come, PREPARING them with logs and key ring, MOVING packs to the new scheme."""
+    """HIRING for the places to come, PREPARING them with logs and key ring, MOVING packs to the new scheme, KEEPING
+    those who may have pieces of packs that can be had from nowhere."""
 
     table = """
-      # state    event        guard       next       actions
-      STEADY     check        is_hiring   HIRING     search
-      STEADY     check        is_wanted   PREPARING  publish check
-      STEADY     check        is_moving   MOVING     check
-      HIRING     check        !is_hiring  STEADY     check
-      HIRING     timer-1min   -           =          search
-      PREPARING  check        is_hiring   HIRING     search
-      PREPARING  check        !is_wanted  STEADY     check
-      PREPARING  check        is_ready    MOVING     resize
-      PREPARING  timer-10sec  -           =          publish check
-      MOVING     check        is_hiring   HIRING     search
-      MOVING     check        is_wanted   PREPARING  publish
-      MOVING     check        !is_moving  STEADY     -
-      MOVING     check        is_over     STEADY     end
-      MOVING     timer-10sec  -           =          check
-      *          shutdown     -           CLOSED     -
+      # state    event        guard        next       actions
+      STEADY     check        is_hiring    HIRING     search
+      STEADY     check        is_wanted    PREPARING  publish check
+      STEADY     check        is_moving    MOVING     check
+      HIRING     check        !is_hiring   STEADY     check
+      HIRING     timer-1min   -            =          search
+      PREPARING  check        is_hiring    HIRING     search
+      PREPARING  check        !is_wanted   STEADY     check
+      PREPARING  check        is_ready     MOVING     resize
+      PREPARING  timer-10sec  -            =          publish check
+      MOVING     check        is_hiring    HIRING     search
+      MOVING     check        is_wanted    PREPARING  publish
+      MOVING     check        !is_moving   STEADY     -
+      MOVING     check        is_resting   KEEPING    -
+      MOVING     check        is_over      STEADY     end
+      MOVING     timer-10sec  -            =          check
+      KEEPING    check        is_hiring    HIRING     search
+      KEEPING    check        is_wanted    PREPARING  publish
+      KEEPING    check        !is_resting  MOVING     check
+      KEEPING    timer-1min   -            =          check
+      *          shutdown     -            CLOSED     -
     """
     ignore = """
       STEADY     check
       HIRING     check
       PREPARING  check
       MOVING     check
+      KEEPING    check
     """
     initial = "STEADY"
     final = ("CLOSED",)
@@ -84,6 +95,9 @@ class FamilyResize(Machine):
 
     def is_moving(self, payload: Any) -> bool:
         return self._port.is_moving()
+
+    def is_resting(self, payload: Any) -> bool:
+        return self._port.is_resting()
 
     def is_over(self, payload: Any) -> bool:
         return self._port.is_over()

@@ -234,8 +234,9 @@ def suppliers(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
 
 def resizing(change: str, beyond: Sequence[Mapping[str, Any]], progress: Mapping[str, Any]) -> list[Finding]:
     """``change`` says in words what is being done about another number of suppliers, ``progress`` how far packs are."""
+    lost = _nowhere(progress.get("nowhere") or {})
     if not change:
-        return []
+        return lost
     left, waits = int(progress.get("left", 0)), list(progress.get("waits_for", ()))
     text = change
     if left:
@@ -245,10 +246,24 @@ def resizing(change: str, beyond: Sequence[Mapping[str, Any]], progress: Mapping
         text += f"; still needed until then: {few(going)}"
     if waits:
         hint = "it goes on when they are back; to replace one: bitdust supplier replace POSITION"
-        return [warn("number of suppliers", f"{text}; it waits for {few(waits)}", hint)]
+        return [warn("number of suppliers", f"{text}; it waits for {few(waits)}", hint), *lost]
     if progress.get("reason"):
-        return [warn("number of suppliers", f"{text}; {progress['reason']}", "it is tried again every minute")]
-    return [ok("number of suppliers", text)]
+        return [warn("number of suppliers", f"{text}; {progress['reason']}", "it is tried again every minute"), *lost]
+    return [ok("number of suppliers", text), *lost]
+
+
+def _nowhere(found: Mapping[str, Any]) -> list[Finding]:
+    """Packs of another size of which too few pieces are anywhere: a change of size waits for them, and not for ever."""
+    packs, left_out = int(found.get("packs", 0)), int(found.get("left_out", 0))
+    if not packs:
+        return []
+    files = list(found["remote_paths"])
+    text = f"{packs} packs can be had from nowhere" + (f", of: {few(files)}" if files else "")
+    if left_out:
+        text += f"; {left_out} of them are left out, and who may have pieces is kept"
+    if left_out < packs:
+        text += "; it is waited for them, for 30 days in which their suppliers say that they do not have them"
+    return [warn("packs not moved", text, "they move when a lost disk comes back; or: bitdust file delete PATH")]
 
 
 def healing(status: Mapping[str, Any]) -> list[Finding]:

@@ -1,6 +1,8 @@
 """The customer's storage at work: all its parts, joined, from the opening of the catalog to its closing."""
 
 from collections.abc import Collection
+from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from bitdust.storage.keeping.disposal import DeleteOrders, Disposal
 from bitdust.storage.keeping.handovers import Handovers
 from bitdust.storage.keeping.held_deletions import HeldDeletions
 from bitdust.storage.keeping.inventory import Inventory
+from bitdust.storage.keeping.left_out import LeftOut
 from bitdust.storage.keeping.monitor import Monitor
 from bitdust.storage.keeping.moving_pace import MOVING_LIMIT, MovingPace
 from bitdust.storage.keeping.rebuild import Rebuilder
@@ -139,7 +142,9 @@ class Core:
         self.twins = Twins(around, self.log_writer, self.log_replicas, self.uploads)
         self.pace = MovingPace(self.world.clock, lambda: int(self.settings.get(MOVING_LIMIT)))
         self.rebuilder = Rebuilder(self._pack_store, self.fetcher, self.queues, self.pack_sources, ports, self.pace)
-        self.reencoder = Reencoder(around, self._pack_store, self.queues, ports, self)
+        has_listed = partial(self.inventory.has_listed, since=-inf)
+        self.left_out = LeftOut(around, self.catalog, ports, has_listed, self._hears_all)
+        self.reencoder = Reencoder(around, self._pack_store, self.queues, ports, self, self.left_out)
         self.handovers = Handovers(around, self.catalog, ports)
         self._stuck_files = StuckFiles(self._around, self.reading)
         unread = Compared(self.catalog, self.calendar).unread_keys
@@ -210,6 +215,7 @@ class Core:
         self.silence.load(self.catalog.read)
         self.bad_pieces.open()
         self.audits.open()
+        self.left_out.open()
         self.handovers.start()
         await self.packs.open(self.copies)
         self.suppliers_changed()
@@ -348,11 +354,17 @@ class Core:
     def given_up(self) -> GivenUp:
         """Versions that nobody brings any more; none, while suppliers of another life may have pieces that they have
         not listed, or wait for room beside mine."""
-        is_all = all(self.has_listed(who) or self.silence.is_over(who) for who in self.ports.of_other_lives())
-        if self.ports.are_some_aside() or not is_all:
+        if not self._hears_all_lives():
             return none_given_up()
         observed = self.calendar.observed
         return GivenUp.now(self.catalog.read, self.world.wall(), observed, self.log_replicas.is_alone())
+
+    def _hears_all(self) -> bool:
+        return self.log_replicas.knows_all and self._hears_all_lives()
+
+    def _hears_all_lives(self) -> bool:
+        is_all = all(self.has_listed(who) or self.silence.is_over(who) for who in self.ports.of_other_lives())
+        return is_all and not self.ports.are_some_aside()
 
     # whose catalog it is
 

@@ -6,7 +6,7 @@ from bitdust.storage.catalog import figures
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.core import Core
 from bitdust.storage.keeping.disposal import OTHERS_DELAY
-from bitdust.storage.keeping.reencode_rows import is_moved_all
+from bitdust.storage.keeping.reencode_rows import is_moved_all, places_left_out
 from bitdust.storage.log.compared import Compared
 from bitdust.storage.ports import Ports
 from bitdust.surroundings import Connected
@@ -163,8 +163,8 @@ class Placement:
         return self._storage.core.audits.book.failing(least) if self._storage.is_open else frozenset()
 
     def is_resized(self, since: float | None) -> bool:
-        """Whether no pack of another size than the family's is left, the log that says so is safe, and no other device
-        of mine may have been uploading for another size since a moment; None where nobody is to go.
+        """Whether no pack of another size than the family's is to be moved, the log that says so is safe, and no other
+        device of mine may have been uploading for another size since a moment; None where nobody is to go.
 
         By observed time: a clock that is a month ahead for a day lets nobody go, nor one that began with 1970."""
         core, family = self._core(), self._ports.family()
@@ -172,6 +172,14 @@ class Placement:
             return not self.has_data()
         heard = since is None or self._are_others_heard(core, since)
         return heard and core.log_replicas.is_safe() and is_moved_all(core.catalog.read, family.n)
+
+    def left_out(self) -> int:
+        """At how many places, with those beyond the family, somebody may have pieces that a change of size has to go on
+        without; 0 where there are none, and while others are to be moved."""
+        core, family = self._core(), self._ports.family()
+        if core is None or family is None or not is_moved_all(core.catalog.read, family.n):
+            return 0
+        return places_left_out(core.catalog.read, family.n, family.seats)
 
     def _are_others_heard(self, core: Core, since: float) -> bool:
         """Whether all was read that others have written, where there are others a month after a moment."""

@@ -89,13 +89,17 @@ class Membership:
         beyond = tuple(who for who, _ in seats[n:])
         self._write((seats + [VACANT] * n)[:n], (self._former() + [None] * n)[:n], SizeChange(None, beyond, former))
 
-    def end_change(self) -> None:
-        """No pack of another size is left: who is beyond the family, and not to come, is needed no more."""
+    def end_change(self, kept: int = 0) -> None:
+        """No pack of another size is to be moved: who is beyond the family, and not to come, is needed no more; but
+        those of the first ``kept`` places stay, who may have pieces of packs that can be had from nowhere."""
         family = self._family.current
         if family is None:
             return
-        beyond = tuple((family.beyond or [])[: max(0, family.size_to_come - family.n)])
-        self._write(self._seats_without(()), self._former(), SizeChange(family.wanted, beyond, None))
+        to_come, beyond = max(0, family.size_to_come - family.n), family.beyond or []
+        stay = beyond[: max(to_come, kept - family.n)]
+        former = (family.former or family.n) if any(stay[to_come:]) else None
+        beyond = stay if former is not None else beyond[:to_come]
+        self._write(self._seats_without(()), self._former(), SizeChange(family.wanted, tuple(beyond), former))
 
     def dismiss_former(self, position: int) -> None:
         """Whoever had a place before is needed no more."""

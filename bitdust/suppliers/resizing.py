@@ -6,7 +6,8 @@
 3. When enough suppliers of the wanted family hold record, logs and key ring, the family has the new size. Whoever lost
    its place stands beyond the family and keeps what it has.
 4. The storage moves packs to the new scheme. When none of another size is left, and the log that says so is safe, those
-   beyond the family are taken out of the record, and their contracts are ended with my signed word.
+   beyond the family are taken out of the record, and their contracts are ended with my signed word. Packs that
+   can be had from nowhere for a month are left out: who may have pieces of them stays beyond the family.
 
 Each step follows from the record and from the catalog alone. A place is the same in all sizes, so the next step, or the
 way back, may begin before the former one has come to its end.
@@ -41,8 +42,12 @@ class StoredPacks(Reading, Protocol):
         """Whether a supplier holds all my logs, and my key ring."""
 
     def is_resized(self, since: float | None, /) -> bool:
-        """Whether no pack of another size than the family's is left, the log that says so is safe, and no other device
-        of mine may have been uploading for another size since a moment; None where nobody is to go."""
+        """Whether no pack of another size than the family's is to be moved, the log that says so is safe, and no other
+        device of mine may have been uploading for another size since a moment; None where nobody is to go."""
+
+    def left_out(self) -> int:
+        """At how many places, with those beyond the family, somebody may have pieces that a change of size has to go on
+        without; 0 where there are none, and while others are to be moved."""
 
     def is_whole(self) -> bool:
         """Whether no piece lacks anywhere, of those that can come back at all."""
@@ -182,14 +187,24 @@ class Resizing:
         family = self._family.current
         return family is not None and (family.former is not None or bool(family.beyond))
 
+    def is_resting(self) -> bool:
+        family, kept = self._family.current, self.packs.left_out()
+        if family is None or not kept or any(who is not None for _, who in self._going(family, kept)):
+            return False
+        return any(family.seats[family.size_to_come :])
+
     def is_over(self) -> bool:
         family = self._family.current
         if family is None or self._family.has_unread(self.packs):
             return False
-        gone = [who for who in family.seats[family.size_to_come :] if who is not None]
+        gone = [who for _, who in self._going(family, self.packs.left_out()) if who is not None]
         if any(self._family.is_unlisted(who, self.packs) for who in gone) and not self.packs.is_whole():
             return False
         return self.packs.is_resized(family.time if family.beyond else None) and self._publication.is_safe()
+
+    def _going(self, family: Family, kept: int) -> list[tuple[int, bytes | None]]:
+        """Places beyond the family that are not to come, but for the first ones of all that are ``kept``."""
+        return [*enumerate(family.seats)][max(family.size_to_come, kept) :]
 
     def search(self) -> None:
         self.searching.emit(False)
@@ -211,13 +226,14 @@ class Resizing:
         family = self._family.current
         if family is None:
             return
-        gone = [(position, who) for position, who in enumerate(family.seats) if position >= family.size_to_come]
+        kept = self.packs.left_out()
+        gone = self._going(family, kept)
         try:
             self._family.note_read(self.packs)
             for _, who in gone:
                 if who is not None and not self._family.waits_for(who):
                     self._book.release(who)
-            self._membership.end_change()
+            self._membership.end_change(kept)
         except OSError as error:
             self._again.after(error)
             return
@@ -239,4 +255,6 @@ class Resizing:
             if vacant:
                 return f"{todo}: {vacant} more are being looked for, and everything goes on as it is until then"
             return f"{todo}: {self._lacking() or 'the number changes now'}"
+        if self.state == "KEEPING":
+            return f"your files are coded for {family.n} suppliers, but for some of which too few pieces can be had"
         return f"your files are being coded for {family.n} suppliers in the background, and are safe meanwhile"

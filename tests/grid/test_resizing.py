@@ -1,8 +1,13 @@
 """Another number of suppliers on whole nodes: 2, 4, 7, 2, with files compared at every step while only k are there."""
 
 import shutil
+import sqlite3
+from pathlib import Path
 
+from bitdust.customers.names import PieceName
+from bitdust.storage.keeping.reencode_rows import MONTH
 from bitdust.testing.grid import GridNode
+from tests.grid.test_figures import call
 from tests.grid.test_main_job import GridCase
 
 NUMBER = "services/customer/suppliers-number"
@@ -150,3 +155,89 @@ class ResizingTests(GridCase):
     def living(self, node: GridNode) -> list:
         query = "SELECT n FROM packs WHERE state=1"
         return list(node.rooms.storage.core.catalog.read.execute(query))
+
+    # packs that are nowhere
+
+    def begin_without(self, lost: int) -> GridNode:
+        """Four suppliers with two files, of which so many lose their pieces of the second; two are wanted then."""
+        self.add_suppliers(4)
+        alice = self.add_customer(**{NUMBER: 4})
+        for name in ("whole", "lost"):
+            self.put(alice, name, 60_000)
+        self.grid.run(5)
+        catalog, item = alice.rooms.storage.core.catalog.read, alice.rooms.storage.info("lost", False, False)["path_id"]
+        (pack,) = catalog.execute("SELECT pack FROM version_packs WHERE path=?", (item,)).fetchone()
+        self.disks: dict[bytes, tuple[Path, Path]] = {}
+        for place, who in enumerate(self.family(alice).suppliers[:lost]):
+            path = PieceName(alice.fingerprint, bytes(pack), place).path(self.of(who).home / "customers")
+            self.disks[who] = (path, self.base / f"disk-{place}")
+            self.plug(who, *self.disks[who])
+        self.set_number(alice, 2)
+        return alice
+
+    def plug(self, who: bytes, before: Path, after: Path) -> None:
+        """A part of a supplier's disk is somewhere else at its next start."""
+        supplier = self.of(who)
+        supplier.stop()
+        shutil.move(before, after)
+        self.starts += 1
+        again = supplier.again(f"10.0.2.{self.starts}")
+        self.suppliers[self.suppliers.index(supplier)] = again
+        self.grid.until(lambda: again.is_on("supplier"), 60, "the supplier")
+
+    def nowhere(self, node: GridNode) -> dict:
+        return call(self.grid, node, "storage_risk")["moving"]["reencoding"]["nowhere"]
+
+    def a_month_later(self, node: GridNode) -> GridNode:
+        """The node starts again when ten minutes of the month are left."""
+        node.stop()
+        with sqlite3.connect(node.home / "catalog.db") as database:
+            self.assertEqual(database.execute("UPDATE nowhere SET seconds=?", (MONTH - 600,)).rowcount, 1)
+        database.close()
+        self.starts += 1
+        again = node.again(f"10.0.1.{self.starts}")
+        self.grid.until(lambda: again.is_on("my_data"), 300, "the storage")
+        return again
+
+    def state(self, node: GridNode) -> str:
+        return node.rooms.suppliers.resizing.state
+
+    def test_a_pack_that_is_nowhere(self) -> None:
+        """It is named at once, and left out after a month; a disk that comes back after that gives the file back, it
+        moves, and then those go who were suppliers before."""
+        alice = self.begin_without(3)
+        whole = self.data.pop("whole")
+        lost, self.data = self.data, {"whole": whole}
+        name = alice.rooms.storage.info("lost", False, False)["remote_path"]
+        named = {"packs": 1, "left_out": 0, "remote_paths": [name]}
+        self.grid.until(lambda: self.family(alice).n == 2 and self.nowhere(alice) == named, 300, "the word")
+        self.grid.run(900, 0.5)
+        self.assertEqual((self.state(alice), self.nowhere(alice)), ("MOVING", named))
+        self.compare_with_only(alice, self.family(alice).suppliers[:1])
+        alice = self.a_month_later(alice)
+        self.assertEqual(self.state(alice), "MOVING")
+        self.grid.until(lambda: self.state(alice) == "KEEPING", 1500, "the end for all others")
+        self.assertEqual(self.nowhere(alice)["left_out"], 1)
+        self.grid.run(120)
+        self.assertEqual((self.state(alice), sum(self.contracts(alice))), ("KEEPING", 4))
+        back = self.family(alice).beyond[0]
+        self.plug(back, *reversed(self.disks[back]))
+        self.data |= lost
+        self.until_over(alice, 2, 5000)
+        self.compare_with_only(alice, self.family(alice).suppliers[:1])
+        self.compare_with_only(alice, self.family(alice).suppliers[1:])
+        self.grid.run(30)
+        self.assertEqual(sum(self.contracts(alice)), 2)
+
+    def test_a_file_that_is_nowhere_is_deleted(self) -> None:
+        """That ends the change at once, before the month or after it."""
+        alice = self.begin_without(3)
+        self.grid.until(lambda: self.family(alice).n == 2 and self.nowhere(alice)["packs"], 300, "the word")
+        alice = self.a_month_later(alice)
+        self.grid.until(lambda: self.state(alice) == "KEEPING", 1500, "the end for all others")
+        self.run_now(alice.rooms.storage.delete("lost"))
+        del self.data["lost"]
+        self.until_over(alice, 2)
+        self.compare(alice)
+        self.grid.run(30)
+        self.assertEqual(sum(self.contracts(alice)), 2)

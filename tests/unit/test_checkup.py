@@ -342,6 +342,18 @@ class JudgingTests(CheckupCase):
         for trouble in ({"waits_for": ["dave@id.example"]}, {"reason": "too few pieces"}):
             self.assertEqual(self.verdicts(judging.resizing("files are being coded", [], left | trouble)), ["warn"])
 
+    def test_packs_of_another_size_that_are_nowhere(self) -> None:
+        """They are named with what to do, while the change waits for them, and when it is over."""
+        found = {"packs": 2, "left_out": 0, "remote_paths": ["alice@id:lost"]}
+        changing, waited = judging.resizing("files are being coded", [], {"left": 0, "nowhere": found})
+        self.assertEqual((changing.verdict, waited.verdict), ("ok", "warn"))
+        for words in ("2 packs can be had from nowhere", "alice@id:lost", "30 days"):
+            self.assertIn(words, waited.found)
+        self.assertIn("bitdust file delete", waited.hint)
+        (over,) = judging.resizing("", [], {"nowhere": found | {"left_out": 2}})
+        self.assertIn("2 of them are left out", over.found)
+        self.assertNotIn("30 days", over.found)
+
     def test_reachability(self) -> None:
         """A visitor proves it; no address or a closed port is bad; a private address or no visitor is a warning."""
         public, private = ["tcp://1.1.1.1:7771"], ["tcp://192.168.1.5:7771"]

@@ -120,7 +120,7 @@ class MovingTests(SynchronousTestCase):
         seats, old = list(family.suppliers), family.suppliers[PLACE]
         after = evolve(family, suppliers=[seats[0], NEW, *seats[2:]], leaving=[None, old, None, None])
         self.patch(around, "family", lambda customer: after)
-        file = {"packs": 0, "pieces": 1, "progress": "0%"}
+        file = {"packs": 0, "pieces": 1, "nowhere": 0, "progress": "0%"}
         self.assertEqual(moving(), [file, file])
         catalog = node.storage.core.catalog
         first = "(SELECT min(pack) FROM packs)"
@@ -130,4 +130,4 @@ class MovingTests(SynchronousTestCase):
         folder = Rows(catalog.read, node.storage.core.owner())._moving(Facts(
             catalog.read, FolderFigures(), frozenset(), node.storage.core.owner().changing
         ).safety_below(node.info("folder")["path_id"]))  # fmt: skip
-        self.assertEqual(folder, {"packs": 0, "pieces": 1, "progress": "50%"})
+        self.assertEqual(folder, {"packs": 0, "pieces": 1, "nowhere": 0, "progress": "50%"})

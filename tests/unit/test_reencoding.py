@@ -138,7 +138,7 @@ class StepsTests(ReencodingCase):
         self.assertEqual(core.reencoder.waits_for(), [self.around.suppliers[2].fingerprint])
         told = self.node.storage.reencoding()
         self.assertEqual((told["left"], told["now"], len(told["waits_for"])), (1, 1, 1))
-        moving = {"packs": 1, "pieces": 0, "progress": "0%"}
+        moving = {"packs": 1, "pieces": 0, "nowhere": 0, "progress": "0%"}
         self.assertEqual((self.node.info("a")["versions"][0]["moving"], self.moving()), (moving, [moving]))
         self.with_only(0)
         self.with_only(1)

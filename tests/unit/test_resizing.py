@@ -171,6 +171,45 @@ class ShrinkingTests(ResizingCase):
         self.pass_time(5)
         self.assertEqual((self.family.holders, sorted(self.ended())), (seats[:4], sorted(seats[4:])))
 
+    def keep(self, nowhere: int) -> None:
+        """The storage has moved everything but packs at so many places."""
+        self.town.nowhere, self.town.resized = nowhere, True
+        self.pass_time(75)
+        self.town.resized = False
+
+    def test_packs_that_are_nowhere(self) -> None:
+        """Those stay who may have pieces of them, over restarts; nobody else does, and in the end they go as well."""
+        seats = list(self.family.suppliers)
+        self.set_number(2)
+        self.keep(4)
+        self.assertEqual(sorted(self.ended()), sorted(seats[4:]))
+        self.assertEqual((self.family.beyond, self.family.former), (seats[2:4], 7))
+        self.assertEqual(self.town.room.resizing.state, "KEEPING")
+        self.assertIn("too few pieces", self.town.room.view.change())
+        revision = self.family.revision
+        self.again()
+        self.town.resized = True
+        self.pass_time(200)
+        self.assertEqual((self.family.revision, self.town.room.resizing.state), (revision, "KEEPING"))
+        self.town.nowhere, self.town.resized = 0, False
+        self.pass_time(200)
+        self.assertEqual((self.family.beyond, self.town.room.resizing.state), (seats[2:4], "MOVING"))
+        self.finish()
+        self.pass_time(5)
+        self.assertEqual((sorted(self.ended()), self.family.is_changing), (sorted(seats[2:]), False))
+
+    def test_another_number_while_some_are_nowhere(self) -> None:
+        """The next change takes those who stay back into the family, and ends in the same way."""
+        seats = list(self.family.suppliers)
+        self.set_number(2)
+        self.keep(5)
+        self.set_number(4)
+        self.assertEqual((self.family.suppliers, self.family.beyond), (seats[:4], seats[4:5]))
+        self.keep(5)
+        self.assertEqual((self.family.beyond, self.town.room.resizing.state), (seats[4:5], "KEEPING"))
+        self.keep(4)
+        self.assertEqual((self.family.is_changing, len(self.family.holders)), (False, 4))
+
     def test_a_restart_at_each_step(self) -> None:
         """A node that is stopped in the middle goes on; who has lost its place is not dismissed by a restart."""
         seats = list(self.family.suppliers)

@@ -15,6 +15,8 @@ from bitdust.wire.names import shown
 
 MOST_KEPT = 20_000
 """Folders whose figures are kept; what is more is added up again."""
+_NOWHERE = "(?>0 AND packs.n<>? AND EXISTS (SELECT 1 FROM nowhere w WHERE w.pack=packs.pack))"
+"""SQL about a row of ``packs``: whether it is of another size and can be had from nowhere."""
 _PATHS = "(SELECT value FROM json_each(?))"
 
 
@@ -43,7 +45,7 @@ class Safety:
 
     ``surest`` and ``fewest`` are the share and number of pieces that count there, without those of suppliers that are
     doubted; ``doubted`` is how many those are in all packs. ``recoding`` packs are for another number of suppliers, and
-    ``leaving`` pieces at suppliers that leave.
+    ``leaving`` pieces at suppliers that leave; ``nowhere`` counts those of the former that cannot be had.
     """
 
     packs: int
@@ -55,6 +57,7 @@ class Safety:
     doubted: int = 0
     recoding: int = 0
     leaving: int = 0
+    nowhere: int = 0
 
 
 @frozen
@@ -101,10 +104,10 @@ class Facts:
         self._figures = figures
         self._places = {"": FolderLocation("", None)}
         self._orders: dict[str, tuple[float, str]] = {}
-        self._pieces: dict[bytes, tuple[int, int, int, int]] = {}
+        self._pieces: dict[bytes, tuple[int, int, int, int, int]] = {}
         self._doubted = tuple(sorted(doubted))
         self._doubts = doubts_of(len(self._doubted))
-        self._size = changing.size
+        self._size, self._sizes = changing.size, (changing.size, changing.size)
         self._leaving = tuple(sorted(changing.leaving))
         self._left = doubts_of(len(self._leaving))
 
@@ -201,10 +204,12 @@ class Facts:
             row = self._database.execute(
                 "SELECT count(*), coalesce(sum(acked), 0), coalesce(sum(n), 0), coalesce(min(acked * 1.0 / n), 1.0),"
                 " coalesce(min((acked - doubts) * 1.0 / n), 1.0), coalesce(min(acked - doubts), 0),"
-                " coalesce(sum(doubts), 0), coalesce(sum(?>0 AND n<>?), 0), coalesce(sum(parting), 0)"
-                f" FROM (SELECT acked, n, {self._doubts} AS doubts, {self._left} AS parting FROM packs"
+                " coalesce(sum(doubts), 0), coalesce(sum(?>0 AND n<>?), 0), coalesce(sum(parting), 0),"
+                " coalesce(sum(lacking), 0)"
+                f" FROM (SELECT acked, n, {self._doubts} AS doubts, {self._left} AS parting, {_NOWHERE} AS lacking"
+                " FROM packs"
                 " WHERE pack IN (SELECT DISTINCT pack FROM version_packs WHERE path>? AND path<?))",
-                (self._size, self._size, *self._doubted, *self._leaving, f"{path}/", f"{path}0"),
+                (*self._sizes, *self._doubted, *self._leaving, *self._sizes, f"{path}/", f"{path}0"),
             ).fetchone()
             found = Safety(*row)
             if len(self._figures.safeties) < MOST_KEPT:
@@ -218,21 +223,22 @@ class Facts:
         known = [found for found in map(self._pack, packs) if found is not None]
         if not known:
             return NO_PACKS
-        acked, sure = sum(one for one, *_ in known), [one - doubts for one, doubts, _, _ in known]
-        weakest = min(one / n for one, _, n, _ in known)
-        surest = min((one - doubts) / n for one, doubts, n, _ in known)
-        recoding = sum(n != self._size for _, _, n, _ in known) if self._size else 0
-        due, leaving = sum(n for _, _, n, _ in known), sum(parting for *_, parting in known)
+        acked, sure = sum(one for one, *_ in known), [one - doubts for one, doubts, *_ in known]
+        weakest = min(one / n for one, _, n, *_ in known)
+        surest = min((one - doubts) / n for one, doubts, n, *_ in known)
+        recoding = sum(n != self._size for _, _, n, *_ in known) if self._size else 0
+        due, leaving, nowhere = (sum(one[column] for one in known) for column in (2, 3, 4))
         doubted = acked - sum(sure)
-        return Safety(len(known), acked, due, weakest, surest, min(sure), doubted, recoding, leaving)
+        return Safety(len(known), acked, due, weakest, surest, min(sure), doubted, recoding, leaving, nowhere)
 
-    def _pack(self, pack: bytes) -> tuple[int, int, int, int] | None:
+    def _pack(self, pack: bytes) -> tuple[int, int, int, int, int] | None:
         found = self._pieces.get(pack)
         if found is None:
             if len(self._pieces) >= MOST_KEPT:
                 self._pieces.clear()
-            query = f"SELECT acked, {self._doubts}, n, {self._left} FROM packs WHERE pack=?"
-            found = self._database.execute(query, (*self._doubted, *self._leaving, pack)).fetchone()
+            query = f"SELECT acked, {self._doubts}, n, {self._left}, {_NOWHERE} FROM packs WHERE pack=?"
+            values = (*self._doubted, *self._leaving, *self._sizes, pack)
+            found = self._database.execute(query, values).fetchone()
             if found is not None:
                 self._pieces[pack] = found
         return found

@@ -143,7 +143,8 @@ class Rows:
             return None
         places = safety.packs * len(self._owner.changing.leaving)
         done = min(1.0 - safety.recoding / safety.packs, 1.0 - safety.leaving / places if places else 1.0)
-        return {"packs": safety.recoding, "pieces": safety.leaving, "progress": percent(done)}
+        counts = {"packs": safety.recoding, "pieces": safety.leaving, "nowhere": safety.nowhere}
+        return {**counts, "progress": percent(done)}
 
     def listed(self, target: Target, recursive: bool, part: Part | None = None) -> list[Row]:
         """What is in a folder, or one file; all of a key's catalog for no item."""

@@ -6,6 +6,8 @@ says that the new pack takes the place of the old one; the old pieces go when en
 every moment each version names a pack of which enough suppliers have enough. Which packs are on their way is in the
 catalog: a killed node goes on where it was.
 
+What can be had from nowhere for a month is left out (`bitdust.storage.keeping.left_out`).
+
 The weakest packs go first, few at a time, at the pace of the setting, and slowly while files go up or come down.
 """
 
@@ -20,6 +22,7 @@ from twisted.python.failure import Failure
 
 from bitdust.automats.reencoding import Reencoding
 from bitdust.signal import Signal
+from bitdust.storage.keeping.left_out import LeftOut
 from bitdust.storage.keeping.pack_move import Mover, PackMove, Workshop
 from bitdust.storage.keeping.reencode_rows import Found, Left, find_packs, half_way, moved_by_others, undelivered
 from bitdust.storage.pieces.pack_store import PackStore
@@ -51,7 +54,15 @@ class Reencoder:
 
     log = Logger()
 
-    def __init__(self, around: Connected, store: PackStore, queues: SupplierQueues, ports: Ports, mover: Mover) -> None:
+    def __init__(
+        self,
+        around: Connected,
+        store: PackStore,
+        queues: SupplierQueues,
+        ports: Ports,
+        mover: Mover,
+        left_out: LeftOut,
+    ) -> None:
         self._world = around.world
         self._clock = around.world.clock
         self._registry = around.registry
@@ -62,6 +73,7 @@ class Reencoder:
         self._me = around.me
         self._ports = ports
         self._mover = mover
+        self._left_out = left_out
         self._shop = Workshop(around.world, store, queues, ports, mover)
         self._moving: dict[bytes, Reencoding] = {}
         self._waiting: deque[bytes] = deque()
@@ -155,9 +167,10 @@ class Reencoder:
                 self._new(pack, new).send("resume")
         if not self._is_my_turn():
             self._waiting.clear()  # another device moves them: how many are left is to be looked at again
+        await self._left_out.look(family)
         if not self._waiting:
             await self._find(family)
-        self._was_changing = family.is_changing or bool(self.left.packs)
+        self._was_changing = family.is_changing or bool(self.left.packs or self._left_out.packs)
         is_idle = not (self._waiting or self._moving)
         self._pause = min(2 * self._pause, LONGEST_LOOK) if is_idle else LOOK
         while self._waiting and self._may_begin(family):
@@ -249,7 +262,8 @@ class Reencoder:
         data = {"suppliers": family.n if family is not None else 0, "moved": self.moved_packs}
         left = {"left": self.left.packs, "bytes": self.left.bytes, "now": len(self._moving)}
         waits = [self._ports.names(who)[1] or who.hex() for who in self.waits_for()] if self._catalog.is_open else []
-        return {**data, **left, "waits_for": waits, "reason": self.reason if self.left.packs else ""}
+        reason = self.reason if self.left.packs else ""
+        return {**data, **left, "waits_for": waits, "reason": reason, "nowhere": self._left_out.shown()}
 
     def waits_for(self) -> list[bytes]:
         """Suppliers that have not taken their new pieces yet, and of which nothing is to be expected now."""

@@ -1,14 +1,20 @@
 """What the catalog says of packs that move to another scheme."""
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from attrs import frozen
 
 from bitdust.storage.catalog.database import PackState, PieceState
+from bitdust.storage.catalog.whereabouts import HAS_ENOUGH
+from bitdust.storage.keeping.disposal import OTHERS_DELAY
 from bitdust.storage.packs.pack import SealedPack
 
 AT_A_TIME = 200
+MONTH = OTHERS_DELAY // 1000
+"""Seconds for which a pack has to be nowhere before a change of the number of suppliers goes on without it."""
+_LEFT_OUT = f"(p.pack IN (SELECT pack FROM nowhere WHERE seconds>={MONTH:d}) AND NOT {HAS_ENOUGH})"
+"""SQL about a row ``p`` of packs: whether a change goes on without it. One that can be had again is to move again."""
 
 
 @frozen
@@ -28,12 +34,16 @@ class Found:
 
 
 def find_packs(database: sqlite3.Connection, n: int, left_out: Collection[bytes] = ()) -> Found:
-    """Packs that are coded for another number of suppliers than ``n``, those with the fewest pieces to spare first.
+    """Packs that are coded for another number of suppliers than ``n``, those with the fewest pieces to spare first; not
+    those without which a change goes on.
 
     ``left_out`` are not among those to begin with. Reads as many rows as there are such packs; for a thread.
     """
     # Two ranges of the index: this is looked for every second while the number changes.
-    other = "FROM packs p WHERE p.state=? AND (p.n<? OR p.n>?) AND p.pack NOT IN (SELECT new FROM recodings)"
+    other = (
+        "FROM packs p WHERE p.state=? AND (p.n<? OR p.n>?) AND p.pack NOT IN (SELECT new FROM recodings)"
+        f" AND NOT {_LEFT_OUT}"
+    )
     total = f"SELECT count(*), coalesce(sum(p.size), 0) {other}"
     packs, size = database.execute(total, (PackState.HELD, n, n)).fetchone()
     if not packs:
@@ -103,7 +113,25 @@ def is_unwanted(database: sqlite3.Connection, pack: bytes, new: bytes, n: int) -
 
 
 def is_moved_all(database: sqlite3.Connection, n: int) -> bool:
-    """Whether every living pack is coded for ``n`` suppliers, and none is on its way."""
-    other = "SELECT 1 FROM packs WHERE state<=? AND n<>? LIMIT 1"
+    """Whether every living pack is coded for ``n`` suppliers, or left out of the change, and none is on its way."""
+    other = f"SELECT 1 FROM packs p WHERE p.state<=? AND p.n<>? AND NOT {_LEFT_OUT} LIMIT 1"
     way = "SELECT 1 FROM recodings LIMIT 1"
     return database.execute(other, (PackState.HELD, n)).fetchone() is None and database.execute(way).fetchone() is None
+
+
+def places_left_out(database: sqlite3.Connection, n: int, seats: Sequence[bytes | None]) -> int:
+    """At how many of the first ``seats`` somebody may have a piece of a pack that is left out; 0 where none is.
+
+    Of what a guest has made, only those count who have a piece: it would else keep whomever it likes.
+    """
+    rows = database.execute(
+        "SELECT p.pack, p.n, EXISTS (SELECT 1 FROM guest_packs g WHERE g.pack=p.pack) FROM packs p"
+        f" WHERE p.state=? AND (p.n<? OR p.n>?) AND {_LEFT_OUT}",
+        (PackState.HELD, n, n),
+    ).fetchall()
+    places = [n if is_guests else size for _, size, is_guests in rows]
+    held = "SELECT supplier FROM pieces WHERE pack=? AND state=? AND supplier IS NOT NULL"
+    for pack, *_ in rows:
+        holders = {bytes(who) for (who,) in database.execute(held, (pack, PieceState.KEPT))}
+        places += [place + 1 for place, who in enumerate(seats) if who in holders]
+    return max(places, default=0)

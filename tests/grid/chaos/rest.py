@@ -13,7 +13,7 @@ RESTS = {
     "compaction": ("IDLE",),
     "dht_connector": ("OFFLINE", "CONNECTED"),
     "encrypted_web_socket": ("READY",),
-    "family_resize": ("STEADY",),
+    "family_resize": ("STEADY", "KEEPING"),
     "family_watch": ("SILENT",),
     "folder_sync": ("PAUSED",),
     "fire_hire": ("AT_STARTUP",),

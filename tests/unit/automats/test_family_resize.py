@@ -8,8 +8,9 @@ class FamilyResizeTests(RowTests):
     def setUp(self) -> None:
         super().setUp()
         self.port = self.record(
-            FamilyResizePort, is_hiring=True, is_wanted=True, is_ready=False, is_moving=False, is_over=False
-        )
+            FamilyResizePort, is_hiring=True, is_wanted=True, is_ready=False, is_moving=False, is_resting=False,
+            is_over=False,
+        )  # fmt: skip
         self.machine = FamilyResize(self.registry, self.port)
         self.addCleanup(self.machine.send, "shutdown")
 
@@ -113,6 +114,45 @@ class FamilyResizeTests(RowTests):
         self.move()
         self.port.is_hiring = self.port.is_wanted = True
         self.passes(10, "HIRING", ("search",))
+
+    def keep(self) -> None:
+        self.port.is_resting = False
+        self.move()
+        self.port.is_resting = self.port.is_over = True
+        self.drive("check", None, "KEEPING")
+
+    def test_packs_that_are_nowhere(self) -> None:
+        """When all others have moved, and only who may have pieces of these is left, nobody else is dismissed."""
+        self.keep()
+        self.drive("check", None, "KEEPING")
+        for _ in range(2):
+            self.passes(60, "KEEPING")
+        self.passed("MOVING", "KEEPING")
+
+    def test_packs_that_come_back(self) -> None:
+        """They move, or are deleted, and the change comes to its end."""
+        self.keep()
+        self.port.is_resting = self.port.is_over = False
+        self.passes(60, "MOVING")
+        self.passed("MOVING", "KEEPING", "MOVING")
+        self.port.is_over = True
+        self.passes(10, "STEADY", ("end",))
+
+    def test_all_has_moved_already(self) -> None:
+        """With nothing left at that moment it ends at once."""
+        self.keep()
+        self.port.is_resting = False
+        self.drive("check", None, "STEADY", ("end",))
+
+    def test_another_number_while_some_are_kept(self) -> None:
+        """The next change begins at once, with hiring or without."""
+        self.keep()
+        self.port.is_wanted = self.port.is_hiring = True
+        self.passes(60, "HIRING", ("search",))
+        self.port.is_over = False
+        self.keep()
+        self.port.is_wanted = True
+        self.passes(60, "PREPARING", ("publish",))
 
     def test_a_node_that_was_killed(self) -> None:
         """It goes on from what the record says, through every step that was taken before."""
