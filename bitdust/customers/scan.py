@@ -161,7 +161,7 @@ class _Scan:
 
     def _files_of(self, customer: bytes) -> _OnDisk:
         found, home = _OnDisk(), self._folder / customer.hex()
-        for shelf in self._listed(home, found) if home.is_dir() else ():
+        for shelf in self._listed(home, found):
             is_folder = shelf.is_dir(follow_symlinks=False)
             for entry in self._listed(Path(shelf.path), found) if is_folder else [shelf]:
                 self._note(entry, found)
@@ -170,6 +170,8 @@ class _Scan:
     def _listed(self, folder: Path, found: _OnDisk) -> "list[os.DirEntry[str]]":
         try:
             return list(os.scandir(folder))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
         except OSError as error:
             self._cannot_read(folder, error)
             found.unread.add(folder)

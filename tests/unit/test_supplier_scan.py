@@ -284,6 +284,24 @@ class DiskErrorTests(ShopCase):
         shop, report = self.reopen()
         self.assertEqual((report.repaired, report.missing), (1, []))
 
+    def test_a_folder_of_which_nothing_can_be_told(self) -> None:
+        """A file system that does not even say what a customer's folder is keeps nobody from the others."""
+        self.shop.put(ALICE, PACK)
+        home = NAME.path(self.folder).parents[1]
+        asked, scanned = os.stat, os.scandir
+
+        def broken(call):
+            def answer(path, *more, **named):
+                if Path(str(path)) == home:
+                    raise OSError(errno.EIO, "Input/output error")
+                return call(path, *more, **named)
+
+            return answer
+
+        with mock.patch("os.stat", broken(asked)), mock.patch("os.scandir", broken(scanned)):
+            _, report = self.reopen()
+        self.assertEqual((report.missing, report.unknown), ([], [home.name]))
+
     def test_a_file_of_which_nothing_can_be_told(self) -> None:
         """So it is where the system does not say how large a file is."""
         self.shop.put(ALICE, PACK)
