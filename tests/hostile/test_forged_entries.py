@@ -265,29 +265,54 @@ class AnotherHistoryTests(ForgedCase):
         self.assert_true_one()
 
 
-    def test_nobody_gives_what_most_list(self) -> None:
-        """Where two of three list an end that nobody ever gives, what the third one has is read after an hour without
-        anything new: who lies together with others delays it, and no more."""
-        true, forged, clock = self.true_entries(), self.forged(0, 20), Clock()
+    def comparing(self, clock: Clock, longest: int, give: Callable[[int], list[bytes]]) -> Callable[[], int]:
+        """Two of three suppliers list an end of so many entries, and give what ``give`` says from an entry on, or fail;
+        the third one has the true log. The call compares once, and says how many entries were taken over."""
+        true, forged = self.true_entries(), self.forged(0, longest)
         [own] = [head for head in self.node.storage.heads() if head.device == self.node.me.device.id]
-        made_up = evolve(own, sequence=20, hash=hash_of(forged[-1]))
-        heads = [SeenHead(made_up, who * 32, True, signer=own.device, end=20) for who in (b"l", b"m")]
+        made_up = evolve(own, sequence=longest, hash=hash_of(forged[-1]))
+        heads = [SeenHead(made_up, who * 32, True, signer=own.device, end=longest) for who in (b"l", b"m")]
         heads.append(SeenHead(own, b"t" * 32, True, signer=own.device, end=len(true)))
         logs, empty = self.node.storage.core.log_writer.logs, open_catalog(self)
         noted = Noted(waits=Waits(clock.seconds))
 
         def fetch(holder: bytes, log: LogName, first: int) -> "Deferred[list[bytes]]":
-            given = {b"t" * 32: true[first - 1 :]}
-            return succeed(given[holder]) if holder in given else fail(BitDustError("no-answer", "silent"))
+            given = true[first - 1 :] if holder == b"t" * 32 else give(first)
+            return succeed(given) if given else fail(BitDustError("no-answer", "silent"))
 
         def compare() -> int:
             recovery = LogRecovery(empty, logs, MASTER, fetch, noted)
             return now(Deferred.fromCoroutine(recovery.recover(heads))).entries
 
+        return compare
+
+    def test_nobody_gives_what_most_list(self) -> None:
+        """Where two of three list an end that nobody ever gives, what the third one has is read after an hour without
+        anything new: who lies together with others delays it, and no more."""
+        clock = Clock()
+        compare = self.comparing(clock, 20, lambda first: [])
         for _ in range(6):
             self.assertEqual(compare(), 0)
             clock.advance(600)
-        self.assertEqual(compare(), len(true))
+        self.assertEqual(compare(), len(self.true_entries()))
+
+    def test_one_entry_at_a_time(self) -> None:
+        """Where they give an entry at each comparison, and are cut off then, that delays it by a day, and no more."""
+        clock, forged, left = Clock(), self.forged(0, 150), [0]
+
+        def give(first: int) -> list[bytes]:
+            left[0] -= 1
+            return forged[first - 1 : first] if left[0] >= 0 else []
+
+        compare, hours = self.comparing(clock, 150, give), 0.0
+        while True:
+            left[0] = 1
+            taken = compare()
+            if taken:
+                break
+            clock.advance(900)
+            hours += 0.25
+        self.assertEqual((taken, hours), (len(self.true_entries()), 24.0))
 
 
 class LargeLogTests(ForgedCase):

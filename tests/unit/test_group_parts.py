@@ -17,7 +17,7 @@ from bitdust.automats.shared_access_coordinator import SharedAccessCoordinator
 from bitdust.formats.log_entry import Entry, LogName, hash_of
 from bitdust.formats.log_packet import LogPacket
 from bitdust.formats.operations import message_op
-from bitdust.outcome import outcome
+from bitdust.outcome import Outcome, outcome
 from bitdust.storage.log import requests
 from bitdust.storage.log.seen import SeenHead
 from bitdust.storage.shared import parts, shortening
@@ -55,6 +55,7 @@ class Member:
 
     def born(self) -> None:
         """Begin, or begin again over the same file."""
+        self.is_reading = False
         around = SimpleNamespace(world=self.world, me=self.me, registry=Registry(self.net.clock, self.world.wall))
         access = MemberAccess(lambda: self.device.id, self.net.key, self.net.documents)
         self.log = MemberLog(around, self.net.folder / f"{self.person.name}.db", access, self)
@@ -114,8 +115,12 @@ class Member:
 
     def read(self) -> None:
         online = [one.fingerprint for one in self.net.members.values() if one.keeps and self.is_online(one.fingerprint)]
-        if self.log.catalog.is_open:
-            outcome(Deferred.fromCoroutine(self.log.pull(online, 0)))
+        if self.log.catalog.is_open and not self.is_reading:
+            self.is_reading = True
+            outcome(Deferred.fromCoroutine(self.log.pull(online, 0))).addCallback(self.has_read)
+
+    def has_read(self, ended: Outcome) -> None:
+        self.is_reading = False
 
     def listen(self) -> None:
         """As a conversation does: what was said goes to the history, once."""
@@ -248,17 +253,19 @@ class RevokedTests(SynchronousTestCase):
 class AnotherHistoryTests(SynchronousTestCase):
     """Somebody has the key of a member's device, signs another part in place of its own, and one keeper gives that."""
 
-    def read(self, more: int, together: bool, cut: bool = False) -> None:
-        net, forged = Net(self, 2), Net(self, 3)
-        bob, carl, evil, dave, alice = (
-            net.add(name, name in ("bob", "carl", "evil")) for name in ("bob", "carl", "evil", "dave", "alice")
+    def steal(self, more: int, said: list[bytes]) -> None:
+        """Dave has said this while Alice was away, and evil gives another part of his, which has more entries."""
+        net = self.net = Net(self, 2)
+        forged = Net(self, 3)
+        names = ("bob", "carl", "evil", "dave", "alice")
+        self.bob, self.carl, self.evil, self.dave, self.alice = (
+            self.net.add(name, name in ("bob", "carl", "evil")) for name in names
         )
-        alice.gives_together = lambda: together  # type: ignore[method-assign]
-        net.away = {alice.fingerprint}
-        said = [b"true %d" % number for number in range(3)]
+        dave, evil = self.dave, self.evil
+        net.away = {self.alice.fingerprint}
         for text in said:
             dave.say(text)
-        bob.say(b"beside")
+        self.bob.say(b"beside")
         net.run(20)
         thief = forged.add("thief")
         forged.key, forged.documents = net.key, net.documents  # type: ignore[method-assign]
@@ -273,22 +280,71 @@ class AnotherHistoryTests(SynchronousTestCase):
                 return await true_answer(command, fields, payload, bringer)
             return await thief.answer(command, fields, payload, bringer)
 
+        evil.answer = lie  # type: ignore[method-assign]
+        net.away = set()
+
+    def give_slowly(self, each: float, *members: Member) -> None:
+        """They give one answer of entries in so many seconds, and are cut off after that."""
+        next_at = {one.fingerprint: 0.0 for one in members}
+
+        async def slow(one: Member, answer, command: Command, fields: dict, *more) -> Reply:
+            if command == Command.RETRIEVE and fields["kind"] != "heads":
+                if fields["kind"] == "parts" or self.net.clock.seconds() < next_at[one.fingerprint]:
+                    raise BitDustError("no-answer", "cut")
+                next_at[one.fingerprint] = self.net.clock.seconds() + each
+            return await answer(command, fields, *more)
+
+        for one in members:
+            one.answer = partial(slow, one, one.answer)  # type: ignore[method-assign]
+
+    def hours(self, hours: float) -> None:
+        for _ in range(int(hours * 15)):
+            while self.alice.is_reading:
+                self.net.clock.advance(0.25)
+            self.net.clock.advance(238)
+            self.net.run(2)
+
+    def read(self, more: int, together: bool, cut: bool = False) -> None:
+        said = [b"true %d" % number for number in range(3)]
+        self.steal(more, said)
+        net, alice = self.net, self.alice
+        alice.gives_together = lambda: together  # type: ignore[method-assign]
+
         async def fail(answer, command: Command, fields: dict, *more) -> Reply:
             if command == Command.RETRIEVE and fields["kind"] != "heads":
                 raise BitDustError("no-answer", "cut")
             return await answer(command, fields, *more)
 
-        evil.answer = lie  # type: ignore[method-assign]
-        net.away = set()
         if cut:
             with (
-                mock.patch.object(bob, "answer", partial(fail, bob.answer)),
-                mock.patch.object(carl, "answer", partial(fail, carl.answer)),
+                mock.patch.object(self.bob, "answer", partial(fail, self.bob.answer)),
+                mock.patch.object(self.carl, "answer", partial(fail, self.carl.answer)),
             ):
                 net.run(30)
-                self.assertEqual(alice.of(dave), [])
+                self.assertEqual(alice.of(self.dave), [])
         net.run(30)
-        self.assertEqual([text for text in alice.of(dave) if text in said], said)
+        self.assertEqual([text for text in alice.of(self.dave) if text in said], said)
+
+    def test_over_a_slow_line(self) -> None:
+        """A part that takes hours, as its keepers are cut off again and again, is not given up for what contradicts
+        it."""
+        said = [b"%d" % number * 300 for number in range(40)]
+        self.steal(5, said)
+        self.give_slowly(300, self.bob, self.carl)
+        self.hours(2)
+        self.assertEqual(self.alice.of(self.dave), [])
+        self.hours(6)
+        self.assertEqual(self.alice.of(self.dave), said)
+
+    def test_an_answer_at_a_time(self) -> None:
+        """Keepers who list a part, give a little of it now and then and never all, delay another one by a day."""
+        said = [b"%d" % number * 300 for number in range(100)]
+        self.steal(0, said)
+        self.give_slowly(3300, self.bob, self.carl)
+        self.hours(23)
+        self.assertEqual(self.alice.of(self.dave), [])
+        self.hours(2)
+        self.assertEqual(self.alice.of(self.dave), [b"false %d" % number for number in range(100)])
 
     def test_a_longer_one(self) -> None:
         """What most keepers list is read first, and nothing that contradicts it afterwards."""

@@ -2,10 +2,15 @@
 
 from twisted.internet.defer import Deferred, fail
 
+from bitdust.formats.operations import batches
+from bitdust.storage.log import requests, snapshot
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from tests.unit.storage_kit import Node, network
 from tests.unit.test_compaction import CompactionCase
+
+TAKES, LINE_CUT = 52.0, 60.0
+"""Seconds that an answer of 1 MiB takes at 20 KB/s, and after which the line is cut again and again."""
 
 
 class StaleCase(CompactionCase):
@@ -75,3 +80,44 @@ class StaleTests(StaleCase):
         self.compact_early(self.node)
         self.goes_on()
         self.assertEqual([row["path"] for row in self.recovered(cut=1).rows()], ["folder-19", "last"])
+
+
+class SlowLineTests(StaleCase):
+    def slow(self) -> None:
+        """The line of the one that has the snapshot is slow, and what is on its way when it is cut is lost."""
+        supplier, self.answers = self.around.suppliers[2], 0
+        ask = supplier.ask
+
+        def slowly(me: Node, command: Command, fields: dict, *more) -> Deferred:
+            if fields.get("kind") != "log":
+                return ask(me, command, fields, *more)
+            now = me.clock.seconds()
+            next_cut = (now // LINE_CUT + 1) * LINE_CUT
+            done: Deferred = Deferred()
+            if now + TAKES > next_cut:
+                me.clock.callLater(next_cut - now, done.errback, BitDustError("no-answer", "cut"))
+            else:
+                self.answers += 1
+                me.clock.callLater(TAKES, ask(me, command, fields, *more).chainDeferred, done)
+            return done
+
+        supplier.ask = slowly  # type: ignore[method-assign]
+
+    def test_a_large_snapshot(self) -> None:
+        """A snapshot that takes hours over a line which is slow, and cut each minute, is read in place of what stood
+        before it: nothing of that comes back."""
+        self.patch(snapshot, "batches", lambda ops, most=300: batches(ops, min(most, 300)))
+        kept = [f"kept-{number}" for number in range(60)]
+        for name in kept:
+            self.node.create(name, folder=True)
+        self.compact_early(self.node)
+        self.goes_on()
+        self.patch(requests, "MOST_FETCHED", 600)
+        self.slow()
+        fresh, hours = self.recovered(), 0
+        while not fresh.storage.core.log_replicas.recovered and hours < 12:
+            fresh.pass_time(3600, 2)
+            hours += 1
+        self.assertEqual([row["path"] for row in fresh.rows()], sorted(["folder-19", *kept, "last"]))
+        self.assertGreater(hours, 2)
+        self.assertGreater(self.answers, 2 * 24)

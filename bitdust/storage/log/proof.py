@@ -59,25 +59,45 @@ class Goal:
         return cls(LogName(one.head.owner, one.head.scope, one.head.device), one.end, signed, binding, one.proven)
 
 
-LONGEST_WAIT = 3600.0
-"""Seconds without any new entry after which nobody waits any more for what most list of a log, and fail to give."""
+LONGEST_PAUSE = 3600.0
+"""Seconds without anything new after which nobody waits any more for what most list of a log, and fail to give."""
+LONGEST_WAIT = 86_400.0
+"""Seconds without an entry in the catalog after which nobody does, whatever comes of it: it may lead to nothing."""
+
+
+@define
+class _Wait:
+    """For a log that has come up to ``end``; ``reached``: how far walks have come behind that."""
+
+    end: int
+    since: float
+    reached: object
+    moved: float
+    last: float
 
 
 @define
 class Waits:
     """How long what most suppliers list of logs is waited for, while they fail to give it and another one may give what
-    contradicts it: not for ever, as they may be those that lie. ``now`` gives seconds of the reactor's clock."""
+    contradicts it: not for ever, as they may be those that lie. ``now`` gives seconds of the reactor's clock.
+
+    Over a slow line nothing of a long log is proven before all of it was walked. So each step of a walk puts the end of
+    the wait off by `LONGEST_PAUSE`, and none beyond `LONGEST_WAIT`: who lies can give steps as well, and nothing more.
+    """
 
     now: Callable[[], float] = lambda: 0.0
-    _since: dict[LogName, tuple[int, float, float]] = field(factory=dict)
+    _waits: dict[LogName, _Wait] = field(factory=dict)
 
-    def once_more(self, log: LogName, end: int) -> bool:
-        """Whether to wait for a log that has come up to the entry ``end``, since it has last come further."""
+    def once_more(self, log: LogName, end: int, reached: object) -> bool:
+        """Whether to wait for a log that has come up to the entry ``end``, and of which so much was ``reached``."""
         now = self.now()
-        known, since, last = self._since.get(log, (end, now, now))
-        since = since if end == known and now - last < LONGEST_WAIT else now
-        self._since[log] = (end, since, now)
-        return now - since < LONGEST_WAIT
+        wait = self._waits.get(log)
+        if wait is None or wait.end != end or now - wait.last >= LONGEST_PAUSE:
+            wait = self._waits[log] = _Wait(end, now, reached, now, now)
+        if wait.reached != reached:
+            wait.reached, wait.moved = reached, now
+        wait.last = now
+        return now - wait.moved < LONGEST_PAUSE and now - wait.since < LONGEST_WAIT
 
 
 Place = tuple[int, LogEnd]
@@ -106,6 +126,11 @@ class Noted:
     def keep(self, holders: Collection[bytes]) -> None:
         """Forget where walks of all others were cut off: nobody asks them any more."""
         self.cut = {whose: walks for whose, walks in self.cut.items() if whose[0] in holders}
+
+    def reached(self, log: LogName) -> object:
+        """How far walks along a log have come, by holder and by where they began; another value for other ways."""
+        cut = [(holder, walks) for (holder, of), walks in self.cut.items() if of == log]
+        return {(holder, origin[0]): notes[-1] for holder, walks in cut for origin, (_, notes) in walks.items()}
 
     def shown_from(self, goal: "Goal", first: int) -> dict[int, bytes]:
         """Hashes of entries from ``first`` on, on the way to such a head. There is one for each part of a log that is

@@ -136,7 +136,7 @@ class LogRecovery:
             is_first = one.place in shared or self._begins_later(one)
             if is_first and self._end(device) < one.end and device in self._cut:
                 log = LogName(one.head.owner, one.head.scope, device)
-                if self._noted.waits.once_more(log, self._end(device)):
+                if self._noted.waits.once_more(log, self._end(device), self._noted.reached(log)):
                     break  # what contradicts it, or was deleted before it, may be all that is given now
         reached = self._end(device)
         for held_up in (self._newer.pop(device, None), self._begins.get(device)):

@@ -192,7 +192,7 @@ class Parts:
         shared, waits = common(heads), False
         for seen in sorted(heads, key=_turns(heads)):
             device, is_shared = seen.head.device, seen.place in shared
-            if waits and not is_shared and self._waits.once_more(self._start(seen).log, self._start(seen).end.sequence):
+            if waits and not is_shared and self._is_waited_for(self._start(seen)):
                 break  # what contradicts that which most list may be all that is given now
             if self._catalog.end(self._key, device).sequence >= seen.head.sequence:
                 continue
@@ -200,6 +200,11 @@ class Parts:
             waits = is_shared and not was_read and device in self._cut
             if was_read and not is_shared:
                 break
+
+    def _is_waited_for(self, start: Start) -> bool:
+        begun = ((holder, found) for (holder, device), found in self._begun.items() if device == start.log.device)
+        reached = {holder: found.entries[-1].sequence for holder, found in begun}
+        return self._waits.once_more(start.log, start.end.sequence, reached)
 
     async def _read_from(self, seen: SeenHead, fetch: Fetch) -> bool:
         start, head = self._start(seen), seen.head
