@@ -1,5 +1,6 @@
 """A share that is read again, from its beginning, by a guest that has written into it."""
 
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
@@ -20,11 +21,11 @@ class ReadAgainTests(WritingCase):
         self.key = self.open()
         self.put(self.alice, self.key, "first")
         self.sees(self.bob, self.key, "first")
-        self.is_hidden = False
+        self.hidden_from: set[bytes] = set()
         entries = LogRequests.entries
 
         def given(requests: LogRequests, supplier: bytes, log: Any, first: int) -> "Deferred[list[bytes]]":
-            if self.is_hidden and log.device == self.device:
+            if log.device == self.device and requests._access._me.fingerprint in self.hidden_from:
                 return fail(BitDustError("no-answer", "not now"))
             return entries(requests, supplier, log, first)
 
@@ -72,7 +73,7 @@ class ReadAgainTests(WritingCase):
         absent = self.suppliers[3]
         absent.crash()
         self.grid.run(60)
-        self.is_hidden = True
+        self.hidden_from = {self.alice.fingerprint, self.bob.fingerprint}
         one = self.put(self.bob, self.key, "one")
         before = self.waiting()
         self.assertGreater(before, 0)
@@ -81,7 +82,7 @@ class ReadAgainTests(WritingCase):
         self.assertEqual(self.state(), ("keys-not-ready", before, True))
         self.grid.run(600)
         self.assertEqual(self.state(), ("keys-not-ready", before, True))
-        self.is_hidden = False
+        self.hidden_from = set()
         self.grid.until(lambda: "one" in self.names(self.bob, self.key), 600, "its log")
         self.assertEqual(self.state(), (WRONG, before, False))
         two = self.put(self.bob, self.key, "two")
@@ -107,3 +108,37 @@ class ReadAgainTests(WritingCase):
             store._writer.execute(f"DELETE FROM {table} WHERE device=?", (self.device,))
         self.assertEqual(heads(), before - 1)
         self.grid.until(lambda: heads() == before, 600, "its log")
+
+    def packs_of(self, name: str) -> set[bytes]:
+        """Packs that a file's versions need, as its owner has them."""
+        query = "SELECT v.pack FROM version_packs v JOIN items i ON i.path=v.path WHERE i.name=?"
+        rows = self.alice.rooms.storage.core.catalog.read.execute(query, (name.encode(),)).fetchall()
+        return {bytes(pack) for (pack,) in rows}
+
+    def test_another_guest_that_is_not_read(self) -> None:
+        """Of packs that are given up a guest drops what waits here, though another guest's log is not read: who stores
+        the same bytes builds on none of them."""
+        absent, carol = self.suppliers[3], self.add_visitor("carol")
+        self.api(self.alice, "share_grant", key_id=self.key, trusted_user_id=self.name(carol))
+        absent.crash()
+        self.grid.run(60)
+        path, data = self.file("same", 300_000)
+        self.uploads(self.bob, path, "of bob")
+        self.device, self.hidden_from = carol.rooms.identity.me.device.id, {self.bob.fingerprint}
+        self.api(carol, "share_open", key_id=self.key)
+        self.sees(carol, self.key, "first", "of bob")
+        self.uploads(carol, path, "of carol")
+        self.assertGreater(self.waiting(), 0)
+        self.sees(self.alice, self.key, "first", "of bob", "of carol")
+        self.assertEqual(self.packs_of("of bob") & self.packs_of("of carol"), set())
+        self.api(self.alice, "file_delete", remote_path=f"{self.key}:of bob", wait_result=True)
+        self.grid.until(lambda: self.waiting() == 0, 600, "what waits to be dropped")
+        self.assertEqual(self.names(self.bob, self.key), ["first"])
+        self.hidden_from = set()
+        self.sees(self.bob, self.key, "first", "of carol")
+        self.gets(self.bob, self.key, "of carol", data)
+
+    def uploads(self, node: GridNode, path: Path, name: str) -> None:
+        remote = f"{self.key}:{name}"
+        self.api(node, "file_create", remote_path=remote)
+        self.api(node, "file_upload_start", local_path=str(path.absolute()), remote_path=remote, wait_result=True)

@@ -278,7 +278,8 @@ class SharedCatalog:
         return Reader(may_be_safe=may_be_safe, rebuilds=self.was_read and self.writing.is_quiet)
 
     def _lacks(self, heard: Heard, key: str, merged: Merged) -> bool:
-        """Whether something may build on what this node takes for given up."""
+        """Whether something may build on what this node takes for given up: something of the owner's, as no other guest
+        builds on what this one has sealed."""
         family = self.shared.holders.family()
         missing = (heard.may_be_safe(family, key, one.device, one.first) for one in merged.missing)
         return bool(merged.held_up) or any(missing)
