@@ -145,9 +145,14 @@ class Discussion(ABC):
         await outcome(self._people.finder.look_up(who))
 
     async def say(self, data: dict[str, Any]) -> Message:
-        """Write a message; it is on the disk when this is over. Raises ``bad-message``, ``too-large``, disk errors."""
+        """Write a message; it is on the disk when this is over. Raises ``not-connected``, ``bad-message``,
+        ``too-large``, disk errors."""
         me = self._me
-        self._sequence = max(self._sequence, self._people.history.last_sequence(self.conversation, me.device.id)) + 1
+        known = self._people.history.last_sequence(self.conversation, me.device.id)
+        if self.log.lacks_mine(bool(known)):
+            text = "what this node has said here before has not come back yet from those who keep the group; try later"
+            raise BitDustError("not-connected", text)
+        self._sequence = max(self._sequence, known) + 1
         message = Message(
             self._world.entropy(16).hex(),
             GROUP,

@@ -2,11 +2,12 @@
 
 from unittest import mock
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
 from bitdust.api.call import perform
 from bitdust.api.methods import TABLE
-from bitdust.formats.log_entry import Entry
+from bitdust.formats.log_entry import Entry, LogName
+from bitdust.storage.log.requests import LogRequests
 from bitdust.testing.grid import SEED_HOST, GridNode
 from bitdust.wire.errors import BitDustError
 from tests.grid.test_main_job import NO_CUSTOMER, NO_SUPPLIER, GridCase
@@ -91,6 +92,38 @@ class GroupsCase(GridCase):
             self.grid.until(lambda node=node: {text for _, text in self.heard(key, node)} >= texts, seconds, said)
             found = [text for _, text in self.heard(key, node)]
             self.assertEqual(sorted(found), sorted(texts), node.name)
+
+
+class LostFileTests(GroupsCase):
+    def test_what_was_said_before_is_not_given(self) -> None:
+        """Where the file of a group was lost its member says nothing before its own part is back, however long that
+        takes: it would stand in the place of what was said before, and be heard by nobody."""
+        key = self.create()
+        bob, carl = self.members
+        self.invite(key, bob)
+        self.say(key, bob, "before")
+        self.all_hear(key, [self.alice, bob], {"before"})
+        bob.crash()
+        for path in (bob.home / "groups").glob("*.db*"):
+            path.unlink()
+        real, device, is_hidden = LogRequests.entries, bob.rooms.identity.me.device.id, True
+
+        def given(requests: LogRequests, supplier: bytes, log: LogName, first: int) -> Deferred:
+            if is_hidden and log.device == device:
+                return fail(BitDustError("no-answer", "not now"))
+            return real(requests, supplier, log, first)
+
+        self.patch(LogRequests, "entries", given)
+        bob = self.members[0] = bob.again("10.0.0.99")
+        self.grid.until(lambda: bob.is_on("private_groups"), 120, "groups")
+        state = lambda: self.api(bob, "group_info", group_key_id=key)["state"]  # noqa: E731
+        self.grid.until(lambda: state() == "CONNECTED", 120, "the group")
+        self.assertEqual(self.envelope(bob, "message_send_group", group_key_id=key, data={"text": "after"})["code"],
+                         "not-connected")  # fmt: skip
+        is_hidden = False
+        self.grid.until(lambda: self.is_said(key, bob, "after"), 600, "its own part")
+        self.invite(key, carl)
+        self.all_hear(key, [self.alice, bob, carl], {"before", "after"})
 
 
 class GroupsTests(GroupsCase):

@@ -250,6 +250,61 @@ class RevokedTests(SynchronousTestCase):
         self.assertEqual(alice.of(bob), [b"before it was revoked"])
 
 
+class LostFileTests(SynchronousTestCase):
+    """A member's file was lost: until what it said before is back it would say something in the place of that."""
+
+    def setUp(self) -> None:
+        self.net = net = Net(self, 2)
+        self.bob, self.carl, self.dave = (net.add(name, name != "dave") for name in ("bob", "carl", "dave"))
+        self.assertFalse(self.dave.log.lacks_mine(False))
+        self.dave.say(b"before")
+        net.run(20)
+        self.assertFalse(self.dave.log.lacks_mine(True))
+
+    def lose(self) -> None:
+        self.net.now(self.dave.log.close())
+        for path in self.net.folder.glob("dave.db*"):
+            path.unlink()
+        self.dave.born()
+
+    def lacks(self) -> bool:
+        return self.dave.log.lacks_mine(True)
+
+    def test_until_it_is_back(self) -> None:
+        """It lacks its own part before anybody was heard, and while those who list it are cut off; not after that."""
+        self.lose()
+        self.assertEqual((self.lacks(), self.dave.log.lacks_mine(False)), (True, False))
+        with mock.patch.object(Member, "answer", cut_off(Member.answer)):
+            self.net.run(20)
+            self.assertTrue(self.lacks())
+        self.net.run(20)
+        self.assertEqual((self.lacks(), self.dave.log.end()), (False, 1))
+
+    def test_a_keeper_that_has_nothing(self) -> None:
+        """One of four who lists nothing of it says nothing of the others, and half of them who do are enough."""
+        for name in ("erin", "frank"):
+            self.net.add(name)
+        erin, frank = list(self.net.members.values())[3:]
+        self.net.away = {one.fingerprint for one in (self.bob, self.carl, frank)}
+        self.lose()
+        self.net.run(20)
+        self.assertTrue(self.lacks())
+        self.net.away.discard(frank.fingerprint)
+        self.net.run(20)
+        self.assertFalse(self.lacks())
+
+    def test_it_never_comes(self) -> None:
+        """Whoever lists it and never gives it keeps nobody silent for more than a day."""
+        self.lose()
+        with mock.patch.object(Member, "answer", cut_off(Member.answer)):
+            self.net.run(20)
+            self.net.clock.advance(86_000)
+            self.net.run(20)
+            self.assertTrue(self.lacks())
+            self.net.clock.advance(400)
+            self.assertFalse(self.lacks())
+
+
 class AnotherHistoryTests(SynchronousTestCase):
     """Somebody has the key of a member's device, signs another part in place of its own, and one keeper gives that."""
 
@@ -387,6 +442,17 @@ class AnotherHistoryTests(SynchronousTestCase):
     def test_together(self) -> None:
         """So it is with a longer one."""
         self.read(5, True)
+
+
+def cut_off(answer):
+    """An answer in place of a member's, that gives no entries."""
+
+    async def none(one: Member, command: Command, fields: dict, *more) -> Reply:
+        if command == Command.RETRIEVE and fields["kind"] != "heads":
+            raise BitDustError("no-answer", "cut")
+        return await answer(one, command, fields, *more)
+
+    return none
 
 
 def cut_after(count: int):

@@ -20,7 +20,7 @@ from bitdust.replication import Replicas, keepers
 from bitdust.signal import Signal
 from bitdust.storage.catalog.catalog import Catalog, begin_of, log_end
 from bitdust.storage.catalog.database import connect_to_read, meta, set_meta
-from bitdust.storage.log.proof import Waits
+from bitdust.storage.log.proof import LONGEST_WAIT, Waits
 from bitdust.storage.log.requests import LogRequests
 from bitdust.storage.log.riders import Riders
 from bitdust.storage.log.seen import SeenHead, read_head
@@ -98,6 +98,11 @@ class MemberLog:
         self._replicas = Replicas(around.registry, f"group {self._key}", self._part, holders.is_online)
         self._me = around.me
         self._is_there = holders.is_online
+        self._seconds = around.world.clock.seconds
+        self._mine_listed: int | None = None
+        """Up to which entry those list this device's part who keep it; None before half of them were heard, or one that
+        lists it."""
+        self._behind_since: float | None = None
         self._wall = around.world.wall
         self._short = Shortening(self.catalog, access, self._key, lambda: around.me.device.id, self._held)
         self._is_shortening = False
@@ -221,11 +226,33 @@ class MemberLog:
         heard = len(answers) - len(failed)
         if heard and 2 * heard >= len(self._others()):
             self._ends_read |= revoked - {one.head.device for one in heads if one.proven and not self._has_read(one)}
+        self._note_mine(heads, bool(heard) and 2 * heard >= len(self._others()))
         refused = [who for who, answer in zip(asked, answers, strict=True) if answer.code == NOT_ALLOWED]
         if len(answers) == len(failed) and self._is_final(refused):
             raise next(error for error in failed if getattr(error, "code", "") == NOT_ALLOWED)
         if len(answers) - len(failed) < least:
             raise self._failure(failed)
+
+    def _note_mine(self, heads: Iterable[SeenHead], is_enough: bool) -> None:
+        mine = self._me.device.id
+        listed = [one.end for one in heads if one.head.device == mine and one.proven]
+        self._mine_listed = max(listed, default=0 if is_enough else self._mine_listed)
+        if not self._is_mine_behind():
+            self._behind_since = None
+        elif self._behind_since is None:
+            self._behind_since = self._seconds()
+
+    def _is_mine_behind(self) -> bool:
+        return self._mine_listed is None or self._mine_listed > self.end()
+
+    def lacks_mine(self, has_said: bool) -> bool:
+        """Whether those who keep it may have more of this device's part than there is here, where its file was lost:
+        what is said now would stand in the place of that, and be heard by nobody. For a day at most: they may never
+        give it. ``has_said`` says whether this device has ever said anything, in a file in which there is nothing."""
+        if self._mine_listed is None and (self.end() or not has_said):
+            return False
+        is_over = self._behind_since is not None and self._seconds() - self._behind_since >= LONGEST_WAIT
+        return self._is_mine_behind() and not is_over
 
     def _has_read(self, seen: SeenHead) -> bool:
         return self.end_of(seen.head.device) >= seen.end
