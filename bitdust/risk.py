@@ -4,6 +4,7 @@ The doctor, lists of suppliers, events and metrics show what is said here.
 """
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -209,6 +210,26 @@ class Risk:
         there = {who for who in every if core.ports.is_online(who) and who not in failed}
         there |= {one.gone for one in self._suppliers.spares.shown() if one.spare in family.suppliers}
         return Holders(tuple(family.seats), frozenset(there & every), frozenset(every - there))
+
+    def figures(self) -> Row:
+        """For monitoring, as of now and of the last look: what that has found, how many suppliers have each trouble,
+        which records are safe, and whether rebuilding stands still. Empty before the first look."""
+        found = self.latest
+        if not found:
+            return {}
+        level, codes = self._level(self._storage.core), Counter[str]()
+        for who in self._suppliers.family.members:
+            codes.update(trouble.code.value for trouble in self.troubles(who))
+        return found | {
+            "troubles": {code.value: codes[code.value] for code in Code},
+            "safe": {
+                "catalog": level.is_catalog_safe,
+                "key_ring": level.is_key_ring_safe,
+                "family": level.is_family_safe,
+            },
+            "rebuilding_stuck": level.is_rebuilding_stuck,
+            "family_changed_elsewhere": level.family[1],
+        }
 
     # one supplier
 

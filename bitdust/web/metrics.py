@@ -120,7 +120,7 @@ class _Collector:
                 "spool_bytes", "Bytes that wait for suppliers", {(): file["pieces"].get("spool_bytes", 0)}
             )
             yield from self._audits(file["audits"])
-            yield from self._risk(file["risk"])
+            yield from self._risk(self._context.risk.figures())
         if self._context.driver.is_on("customer"):
             mine = self._context.space.consumed()
             space = {("needed",): mine["needed"], ("used",): mine["used"]}
@@ -140,6 +140,14 @@ class _Collector:
             yield self._gauge("suppliers_may_die", text, dying, ("counting",))
         packs = {(name,): risk[f"packs_{name}"] for name in ("unreadable", "lost")}
         yield self._gauge("packs_at_risk", "Packs that cannot be had now, or never again", packs, ("state",))
+        troubles = {(code,): count for code, count in risk["troubles"].items()}
+        yield self._gauge("suppliers_in_trouble", "Suppliers by what is amiss with them", troubles, ("code",))
+        safe = {(name,): float(is_safe) for name, is_safe in risk["safe"].items()}
+        yield self._gauge("records_safe", "1 where any k suppliers include one that has it", safe, ("record",))
+        stuck = {(): float(risk["rebuilding_stuck"])}
+        yield self._gauge("rebuilding_stuck", "1 while pieces cannot be made again", stuck)
+        elsewhere = {(): float(risk["family_changed_elsewhere"])}
+        yield self._gauge("family_changed_elsewhere", "1 where another device, or a spare, has changed it", elsewhere)
 
     def _audits(self, audits: Mapping[str, Any]) -> Iterable[Any]:
         standings = {(name,): audits.get(name, 0) for name in ("proven", "overdue", "failed", "off")}

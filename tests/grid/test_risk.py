@@ -46,6 +46,9 @@ class RiskTests(GridCase):
         page = metrics.page(self.alice.node.context).decode()
         self.assertIn('bitdust_suppliers_may_die{counting="now"} 1.0', page)
         self.assertIn('bitdust_packs_at_risk{state="lost"} 0.0', page)
+        for line in ('suppliers_in_trouble{code="away"} 1.0', 'suppliers_in_trouble{code="full"} 0.0',
+                     'records_safe{record="key_ring"} 1.0', "rebuilding_stuck 0.0", "family_changed_elsewhere 0.0"):
+            self.assertIn(f"\nbitdust_{line}\n", page)
 
     def test_an_upload_with_half_of_the_suppliers_away(self) -> None:
         """Who waits is answered after a minute with a code and names; lists and doctor say whom it waits for; with one

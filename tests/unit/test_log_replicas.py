@@ -405,12 +405,18 @@ class FormerDevicesTests(LogCase):
         heads = self.around.suppliers[number].shop.store.heads(self.node.me.fingerprint)
         return {Signed.from_bytes(head, "head").device for head in heads}
 
+    def ring_signer(self, number: int) -> bytes:
+        """Who signed the newest key ring that a supplier holds."""
+        record = self.around.suppliers[number].shop.store.record(self.node.me.fingerprint, "keyring")
+        return Signed.from_bytes(record, "keyring").device
+
     def test_heads_are_signed_again(self) -> None:
-        """Soon after a recovery no supplier holds a head that depends on a former device."""
+        """Soon after a recovery no supplier holds a head, or has a newest key ring, that depends on a former device."""
         self.assertEqual(self.signers(0), {self.node.me.device.id})
         node = self.again()
         node.pass_time(30)
         self.assertEqual([self.signers(number) for number in range(4)], [{node.me.device.id}] * 4)
+        self.assertEqual([self.ring_signer(number) for number in range(4)], [node.me.device.id] * 4)
         self.assertEqual([row["path"] for row in node.rows()], ["one", "three", "two"])
         self.assertTrue(node.storage.core.log_replicas.synchronized)
 

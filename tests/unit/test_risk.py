@@ -180,6 +180,29 @@ class CountingTests(SynchronousTestCase):
         (told,) = [one for one in words.risk(self.look(), 0.0) if one.check == "supplier"]
         self.assertIn("refuses its service: this supplier has given notice and has not your newest family", told.found)
 
+    def test_what_monitoring_counts(self) -> None:
+        """How many suppliers have each trouble, which records are safe, whether rebuilding stands still, and whether
+        the family is another one: without another look, and nothing before the first one."""
+        self.assertEqual(self.risk.figures(), {})
+        self.look()
+        found = self.risk.figures()
+        self.assertEqual((found["may_die"], set(found["troubles"].values())), (2, {0}))
+        self.assertEqual(found["safe"], {"catalog": True, "key_ring": True, "family": True})
+        self.assertEqual((found["rebuilding_stuck"], found["family_changed_elsewhere"]), (False, False))
+        core = self.node.storage.core
+        self.around.suppliers[0].mode = "away"
+        no = SimpleNamespace(state="NO_SERVICE", reason="this supplier has given notice")
+        self.risk._suppliers.connectors.find = lambda who: no if who == self.around.suppliers[3].fingerprint else None
+        self.patch(core.key_ring_replicas, "is_held_by", lambda who: who == self.around.suppliers[1].fingerprint)
+        self.risk._suppliers.publication.is_held_by = lambda who: False
+        self.risk._suppliers.spares.shown = lambda: [SimpleNamespace(spare=b"s" * 32, gone=b"g" * 32)]
+        core.rebuilder = SimpleNamespace(waits_for_suppliers={b"pack"})
+        found = self.risk.figures()
+        troubles = {code: count for code, count in found["troubles"].items() if count}
+        self.assertEqual(troubles, {"away": 1, "refuses": 1, "no-key-ring": 3, "no-family": 4})
+        self.assertEqual(found["safe"], {"catalog": True, "key_ring": False, "family": False})
+        self.assertEqual((found["rebuilding_stuck"], found["family_changed_elsewhere"]), (True, True))
+
     def test_rebuilding_that_stands_still(self) -> None:
         """It is said since when, and why."""
         rebuilder = self.node.storage.core.rebuilder = SimpleNamespace(waits_for_suppliers=set())
