@@ -41,7 +41,8 @@ from bitdust.wire.records import MAX_ALSO, Family
 from bitdust.wire.signed import Signed
 
 MOST = 32
-MAX_FILE = 2 * MOST * MAX_RECORD + 8192
+MAX_FILE = 5 * MOST * MAX_RECORD
+"""Bytes of the largest records in hex, and of whom they name at most, once in each list of a life."""
 
 
 class OtherLives:
@@ -54,6 +55,7 @@ class OtherLives:
         self._copy = path.with_name(path.name + ".copy")
         self._lives: list[Life] | None = None
         self._is_whole = True
+        self._failure: OSError | None = None
 
     def note(
         self,
@@ -231,11 +233,17 @@ class OtherLives:
         return any(one.has(supplier) for one in self._known() if not one.is_aside and one not in besides)
 
     def _known(self) -> list[Life]:
-        """The newest first; where neither file can be read, one that says nothing."""
+        """The newest first; where neither file can be read, one that says nothing. Where the disk does not give them
+        now it is asked again, and nothing is written over them."""
         if self._lives is None:
+            self._failure = None
             first, copy = (self._load(path) for path in (self._path, self._copy))
-            nothing = [UNREADABLE] if self._path.exists() or self._copy.exists() else []
-            self._lives = first if first is not None else copy if copy is not None else nothing
+            known = first if first is not None else copy
+            if known is None:
+                known = [UNREADABLE] if self._failure or self._path.exists() or self._copy.exists() else []
+                if self._failure:
+                    return known
+            self._lives = known
             self._is_whole = first == copy
         return self._lives
 
@@ -248,10 +256,13 @@ class OtherLives:
             return None
         except (OSError, ValueError, TypeError, KeyError) as error:
             self.log.warn("{path} cannot be read: {error}", path=path, error=error)
+            self._failure = error if isinstance(error, OSError) else self._failure
             return None
 
     def _write(self, lives: list[Life]) -> None:
         """The copy is written first and goes last: of two files that differ the first one says what is true."""
+        if self._lives is None and self._failure is not None:
+            raise self._failure
         if lives:
             rows = [_row(one) for one in lives]
             data = json.dumps({"lives": rows, "digest": _digest(rows)}).encode()

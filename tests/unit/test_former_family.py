@@ -1,7 +1,9 @@
 """After somebody has started over: the family of before is searched for as long as anybody may have it."""
 
+import errno
 import json
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from attrs import evolve
@@ -10,12 +12,12 @@ from twisted.trial.unittest import TestCase
 
 from bitdust.crypt.device import DeviceKey
 from bitdust.identity.awaited import STARTED_OVER
-from bitdust.suppliers.family_before import DAY, HELD_DAYS
+from bitdust.suppliers.family_before import DAY, HELD_DAYS, MAX_RECORD
 from bitdust.suppliers.family_merge import SizeChange
 from bitdust.suppliers.finding import Answer
 from bitdust.suppliers.former import MOST_DOUBTFUL, NOTE, TERM
-from bitdust.suppliers.life import GUEST_DAYS
-from bitdust.suppliers.other_lives import OtherLives
+from bitdust.suppliers.life import GUEST_DAYS, Life
+from bitdust.suppliers.other_lives import MOST, OtherLives
 from bitdust.wire.records import Family
 from tests.unit.family_kit import Me, Town
 from tests.unit.supplier_kit import START, FakeDevice
@@ -669,6 +671,34 @@ class OtherLivesTests(FormerFamilyCase):
             self.assertTrue(self.is_unread())
             self.assertEqual((self.path.read_bytes(), copy.read_bytes()), (data, data))
             self.assertFalse(self.is_unread(0, 1) or self.path.exists() or copy.exists())
+
+    def test_a_file_that_is_not_given_now(self) -> None:
+        """Nothing is written over files that the disk does not give, or that this user may not read: it is asked again,
+        and everybody is waited for meanwhile."""
+        self.lives.note(self.record())
+        data, opened = self.path.read_bytes(), Path.open
+
+        def refused(path: Path, *how: str) -> Any:
+            if path.name.startswith(self.path.name):
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return opened(path, *how)
+
+        self.lives = OtherLives(self.path)
+        self.town.unread = {*self.members}
+        with mock.patch.object(Path, "open", refused):
+            self.assertTrue(self.lives.are_unread(self.town, self.members))
+            self.assertRaises(PermissionError, self.lives.note, self.record(revision=8))
+            self.assertRaises(PermissionError, self.is_unread, 0, 1)
+        self.assertEqual(self.path.read_bytes(), data)
+        self.assertFalse(self.is_unread(0, 1))
+
+    def test_the_largest_file(self) -> None:
+        """All lives that are remembered are read again, however large their records are, and whomever they name."""
+        names = tuple(bytes([number]) * 32 for number in range(200))
+        more = (names, False, names, 1, names, names, names)
+        lives = [Life(f"{number:02}" * MAX_RECORD, False, 1, *more) for number in range(MOST)]
+        self.lives._write(lives)
+        self.assertEqual(OtherLives(self.path)._known(), lives)
 
     def test_a_file_of_the_first_format(self) -> None:
         """A list of records is one of lives of which nothing is read; the next look writes it anew."""
