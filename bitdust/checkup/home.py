@@ -57,7 +57,7 @@ def _write(home: Path) -> Iterator[Finding]:
     probe = home / f"{TEMPORARY}doctor"
     try:
         write_safely(probe, b"x" * 4096)
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another look may have removed it
     except OSError as error:
         hint = f"make room, or make {home} writable for this user (uid {os.geteuid()})"
         if error.errno in NO_FILES:

@@ -24,6 +24,7 @@ from bitdust.identity.awaited import CATALOG, FAMILY, KEY_RING
 from bitdust.identity.client import IdentityClient, Server
 from bitdust.identity.document import IdentityDocument
 from bitdust.identity.me import Me
+from bitdust.outcome import outcomes
 from bitdust.services.driver import Driver
 from bitdust.transport.gateway import Gateway
 from bitdust.wire.addresses import Address
@@ -301,12 +302,14 @@ async def _reachability(node: Patient) -> list[Finding]:
 
 
 async def _reach_myself(node: Patient) -> bool:
-    for address in node.me.addresses:
+    """All of my addresses are tried side by side: one that swallows everything takes all the time that there is."""
+
+    def dial(address: str) -> "Deferred[Any]":
         mine = Address.parse(address)
         dialled = node.world.network.client(mine.host, mine.port, DIAL_LIMIT).connect(Factory.forProtocol(Connection))
-        if await dialled.addCallbacks(_hang_up, lambda failure: False):
-            return True
-    return False
+        return dialled.addCallback(_hang_up)
+
+    return any(ended.error is None for ended in await outcomes(map(dial, node.me.addresses)))
 
 
 def _hang_up(connection: Any) -> bool:

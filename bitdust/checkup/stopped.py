@@ -1,12 +1,15 @@
 """Looking at a home whose node does not run: everything that can be told without it. No Twisted, threads instead."""
 
 import http.client
+import threading
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooLate
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from bitdust.checkup import home, judging, libraries, ports
@@ -19,21 +22,46 @@ from bitdust.identity.document import MAX_SIZE, IdentityDocument
 from bitdust.wire.errors import BitDustError
 
 LIMIT = 10.0
-PATIENCE = 5.0
+PATIENCE, LONGEST = 5.0, 8.0
+"""Seconds for which a server is waited for that says nothing, and in all."""
 Check = Callable[[], list[Finding]]
+T = TypeVar("T")
+R = TypeVar("R")
 SERVERS = ("services/identity-propagate/preferred-servers", "services/identity-propagate/known-servers")
 
 
 def look_at(folder: Path) -> list[Finding]:
     """All findings; checks run side by side, each with a limit in time."""
-    found = checks(folder)
-    pool = ThreadPoolExecutor(len(found), "doctor")
-    try:
-        looking = {name: pool.submit(check) for name, check in found.items()}
-        deadline = time.monotonic() + LIMIT
-        return [finding for name, future in looking.items() for finding in _result(name, future, deadline)]
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    looking = {name: _begin(check) for name, check in checks(folder).items()}
+    deadline = time.monotonic() + LIMIT
+    return [finding for name, future in looking.items() for finding in _result(name, future, deadline)]
+
+
+def _begin(call: Callable[[], R]) -> "Future[R]":
+    """In a thread that keeps no process from its end: a server may give a byte now and then, for days."""
+    future: Future[R] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:  # noqa: BLE001 - whoever waits is told
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="doctor", daemon=True).start()
+    return future
+
+
+def _each(call: Callable[[T], R], given: Sequence[T], late: Callable[[T, str], R]) -> list[R]:
+    """Of all of them side by side; what ``late`` says of those that take too long keeps nobody from the others."""
+    begun, deadline = [_begin(partial(call, one)) for one in given], time.monotonic() + LONGEST
+
+    def ended(one: T, future: "Future[R]") -> R:
+        try:
+            return future.result(max(0.0, deadline - time.monotonic()))
+        except TooLate:
+            return late(one, f"no whole answer within {LONGEST:.0f} seconds")
+
+    return [ended(one, future) for one, future in zip(given, begun, strict=True)]
 
 
 def _result(name: str, future: "Future[list[Finding]]", deadline: float) -> list[Finding]:
@@ -95,10 +123,7 @@ def _clock(settings: Settings) -> list[Finding]:
 def _servers(settings: Settings) -> list[Seen]:
     words = ",".join(settings.get(key) for key in SERVERS).replace(";", ",").split(",")
     names = list(dict.fromkeys(":".join(word.strip().split(":")[:2]) for word in words if word.strip()))
-    if not names:
-        return []
-    with ThreadPoolExecutor(len(names)) as pool:
-        return list(pool.map(_greet, names))
+    return _each(_greet, names, lambda name, why: Seen(name, error=why))
 
 
 def _greet(name: str) -> Seen:
@@ -135,8 +160,8 @@ def _my_identity(folder: Path) -> list[Finding]:
     document = _document(folder)
     if document is None:
         return []
-    with ThreadPoolExecutor(len(document.sources)) as pool:
-        copies = list(pool.map(lambda idurl: _copy(str(idurl), document.fingerprint), document.sources))
+    sources = [str(idurl) for idurl in document.sources]
+    copies = _each(lambda idurl: _copy(idurl, document.fingerprint), sources, lambda idurl, why: Copy(idurl, error=why))
     return judging.my_identity(document.revision, copies)
 
 

@@ -1,5 +1,6 @@
 """What the doctor says: each check is shown well, and turning bad."""
 
+import contextlib
 import json
 import os
 import socket
@@ -530,6 +531,24 @@ class RunningTests(CheckupCase):
         node.world.network = SimpleNamespace(client=lambda host, port, timeout: dead)
         self.assertEqual(self.gather(running._reachability(node)), ["bad"])
 
+    def test_many_addresses(self) -> None:
+        """All of them are tried at once: those that swallow everything do not use up the time for the others."""
+        tried = list[str]()
+        connection = SimpleNamespace(transport=SimpleNamespace(loseConnection=lambda: None))
+
+        def client(host: str, port: int, timeout: float) -> Any:
+            tried.append(host)
+            ended: Deferred[Any] = succeed(connection) if host == "192.168.1.9" else Deferred()
+            return SimpleNamespace(connect=lambda factory: ended)
+
+        hosts = [f"192.168.1.{number}" for number in range(3, 10)]
+        me = SimpleNamespace(addresses=[f"tcp://{host}:7771" for host in hosts])
+        node = self.node(gateway=SimpleNamespace(sessions=list), me=me)
+        node.world.network = SimpleNamespace(client=client)
+        looking = Deferred.fromCoroutine(running._reachability(node))
+        self.assertEqual(tried, hosts)
+        looking.addErrback(lambda _: None).cancel()
+
 
 class FiguresTests(CheckupCase):
     def test_the_newest_whole_version(self) -> None:
@@ -614,6 +633,30 @@ class StoppedTests(CheckupCase):
         write_mark(self.home / "metadata", document.fingerprint, time.time())
         found = self.look()
         self.assertEqual((found["my identity"], found["key backup"]), ("ok", "ok"))
+
+    def test_a_server_that_never_ends(self) -> None:
+        """One that gives a byte now and then is named, and keeps neither the others from being looked at nor the
+        process from its end."""
+        listening, done = socket.create_server(("127.0.0.1", 0)), threading.Event()
+
+        def drip() -> None:
+            listening.settimeout(10)
+            with listening, contextlib.suppress(OSError), listening.accept()[0] as connection:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n")
+                while not done.wait(0.05):
+                    connection.sendall(b"x")
+
+        dripping = threading.Thread(target=drip)
+        dripping.start()
+        self.addCleanup(dripping.join)
+        self.addCleanup(done.set)
+        self.patch(stopped, "LONGEST", 0.5)
+        servers = [self.where, f"127.0.0.1:{listening.getsockname()[1]}"]
+        asked = stopped._each(stopped._greet, servers, lambda name, why: Seen(name, error=why))
+        self.assertEqual([(one.name, one.status) for one in asked], [(servers[0], 200), (servers[1], 0)])
+        self.assertEqual(self.verdicts(judging.id_servers(asked)), ["warn"])
+        left = [one for one in threading.enumerate() if one.name == "doctor"]
+        self.assertEqual([one.daemon for one in left], [True])
 
     def test_a_date_that_is_none(self) -> None:
         """An ID server whose clock tells nonsense is one without a clock; the rest is looked at all the same."""
