@@ -293,6 +293,21 @@ class LostFileTests(SynchronousTestCase):
         self.net.run(20)
         self.assertFalse(self.lacks())
 
+    def test_a_keeper_that_lost_it(self) -> None:
+        """What a keeper does not list any more it does not hold: it is brought all of it again, though nothing is said
+        meanwhile, by whoever has it."""
+        erin = self.net.add("erin", False)
+        self.net.run(100)
+        self.net.away = {self.bob.fingerprint}
+        for gone in ((), (self.dave.fingerprint,)):
+            self.net.away |= {*gone}
+            self.net.now(self.carl.log.close())
+            for path in self.net.folder.glob("carl.db*"):
+                path.unlink()
+            self.carl.born()
+            self.net.run(130)
+            self.assertEqual((self.carl.log.end_of(self.dave.device.id), erin.of(self.dave)), (1, [b"before"]))
+
     def test_it_never_comes(self) -> None:
         """Whoever lists it and never gives it keeps nobody silent for more than a day."""
         self.lose()

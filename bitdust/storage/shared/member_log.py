@@ -289,32 +289,34 @@ class MemberLog:
             self._lacks.note(who, [head for head in others if at(who, head.device) < head.sequence])
 
     async def _heads_of(self, requests: LogRequests, keeper: bytes) -> list[SeenHead]:
-        """Those that a keeper has and that are not known here: most are, and checking signatures takes time."""
-        found: list[SeenHead | None] = []
-        access: MemberAccess | None = None
+        """Those that a keeper has and that are not known here: most are, and checking signatures takes time. What it
+        does not list it has lost, whatever it has acknowledged."""
+        found, listed, holdings = list[SeenHead | None](), dict[bytes, int](), self._part.holdings
+        before, access = holdings.of(keeper), None
         for data in await requests.signed_heads(keeper):
             known = self.parts.known(data)
+            head = known or _head_of(data)
+            if head is None:
+                continue
+            listed[head.device] = head.sequence
             if known is not None:
-                self._part.holdings.acknowledge(keeper, known.device, known.sequence, known.sequence)
-            elif not self._is_mine(data, keeper):
+                holdings.acknowledge(keeper, known.device, known.sequence, known.sequence)
+            elif not self._is_mine(head, keeper):
                 access = access or self._access.now()
                 found.append(read_head(data, access, keeper))
                 if found[-1] is None:
                     self._note_nameless(data, access)
+        if holdings.take_back(keeper, before, listed):
+            self._part.patience.took_back(keeper)
         return [seen for seen in found if seen is not None]
 
     def _note_nameless(self, signed: bytes, access: MemberAccess) -> None:
-        with suppress(WireError):
-            device = Signed.from_bytes(signed, Head.KIND, 4096).device
-            if access.device(device) is None and len(self.nameless) < MOST_NAMELESS:
-                self.nameless.add(device)
+        device = Signed.from_bytes(signed, Head.KIND, 4096).device
+        if access.device(device) is None and len(self.nameless) < MOST_NAMELESS:
+            self.nameless.add(device)
 
-    def _is_mine(self, signed: bytes, keeper: bytes) -> bool:
+    def _is_mine(self, head: Head, keeper: bytes) -> bool:
         """Whether it is a head of this device's that leads to an entry which is here; then its keeper has that."""
-        try:
-            head = Head.from_body(Signed.from_bytes(signed, Head.KIND, 4096).body)
-        except WireError:
-            return False
         if head.device != self._me.device.id or head.hash != self._part.end_at(head.device, head.sequence).hash:
             return False
         if head.sequence >= self._part.holdings.at(keeper, head.device):
@@ -389,3 +391,10 @@ class MemberLog:
         if device == self._me.device.id:
             return begin_of(database, self._key, device).first or 1
         return known.head.first or 1 if known is not None else 1
+
+
+def _head_of(signed: bytes) -> Head | None:
+    """What is listed; None for what is no head."""
+    with suppress(WireError):
+        return Head.from_body(Signed.from_bytes(signed, Head.KIND, 4096).body)
+    return None
