@@ -17,7 +17,8 @@ MAX_FILE = 64 * 1024
 
 
 class Silences:
-    """I count each day once, by the wall clock. A file that cannot be read counts as empty."""
+    """I count each day once, by the wall clock; one that was set back begins a day anew, and counts none. A file that
+    cannot be read counts as empty."""
 
     log = Logger()
 
@@ -46,9 +47,12 @@ class Silences:
 
     def note(self, spare: bytes) -> None:
         """It does not answer: however often that is so, a day counts once."""
-        now, (days, moment) = int(self._wall()), self._known.get(spare, (0, -DAY))
-        if not 0 <= now - moment < DAY:
+        now = int(self._wall())
+        days, moment = self._known.get(spare, (0, now - DAY))
+        if now - moment >= DAY:
             self._known[spare] = (days + 1, now)
+        elif now < moment:  # what is ahead must not hold up the count until then
+            self._known[spare] = (days, now)
 
     def forget(self, spare: bytes) -> None:
         """It has answered."""

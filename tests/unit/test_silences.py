@@ -66,10 +66,23 @@ class SilencesTests(SparesCase):
         self.assertEqual(len(self.named(town) - {spare}), 1)
 
     def test_a_clock_that_leaps(self) -> None:
-        """A clock that was a year ahead for a moment counts one day more, and stops nothing."""
+        """A clock that was a year ahead for a moment counts one day more, when it leaps, and stops nothing."""
         times = [float(START)]
         silences = Silences(Path(self.mktemp()), lambda: times[-1])
         for now in (START, START + 366 * DAY, START, START + DAY - 1, START + DAY, START + DAY + 1):
             times.append(float(now))
             silences.note(b"s")
-        self.assertEqual(silences.days(b"s"), 4)
+        self.assertEqual(silences.days(b"s"), 3)
+
+    def test_a_clock_that_is_set_back(self) -> None:
+        """However often that happens within one day, it counts once; the next day is counted from then on."""
+        times = [float(START)]
+        silences = Silences(Path(self.mktemp()), lambda: times[-1])
+        for back in range(10):
+            times.append(float(START - back * 3600))
+            silences.note(b"s")
+        self.assertEqual(silences.days(b"s"), 1)
+        for later, days in ((DAY - 1, 1), (DAY, 2), (DAY + 1, 2), (2 * DAY, 3)):
+            times.append(START - 9 * 3600.0 + later)
+            silences.note(b"s")
+            self.assertEqual(silences.days(b"s"), days)
