@@ -148,6 +148,28 @@ class ComingTests(LogCase):
         self.assertTrue(self.core.log_replicas.synchronized)
         self.assertTrue(self.core.key_ring_replicas.synchronized)
 
+    def test_why_it_is_not_in_sync(self) -> None:
+        """Reading that takes too long, suppliers that are away, and those that lack entries are told apart."""
+        pull = self.core.log_replicas._pull
+        with mock.patch.object(pull, "_recover", lambda *arguments: Deferred()):
+            self.core.log_replicas.pull_again()
+            self.node.pass_time(901)
+        self.assertEqual(self.core.log_replicas.machine.state, "NO_INFO")
+        self.assertIn("could not be read in 15 minutes", self.core.log_replicas.reason)
+        for supplier in self.around.suppliers:
+            supplier.mode = "away"
+        self.core.log_replicas.pull_again()
+        self.node.pass_time(1)
+        self.assertEqual(self.core.log_replicas.reason, "too few suppliers were heard")
+        for supplier in self.around.suppliers:
+            supplier.mode = "fine"
+        self.core.suppliers_changed()
+        self.node.pass_time(5)
+        self.assertEqual((self.core.log_replicas.machine.state, self.core.log_replicas.reason), ("IN_SYNC!", ""))
+        with mock.patch.object(self.core.log_replicas, "is_safe", lambda: False):
+            self.core.log_replicas.suppliers_changed()
+            self.assertEqual(self.core.log_replicas.reason, "too few suppliers hold all of it")
+
     def test_those_who_are_no_suppliers_any_more(self) -> None:
         """Where the log of a former supplier was cut off is forgotten at the next comparison."""
         noted, log = self.core.log_replicas._pull._noted, LogName(self.node.me.fingerprint, None, bytes(8))

@@ -33,6 +33,8 @@ from bitdust.surroundings import Connected
 from bitdust.wire.names import GROUP_PREFIX
 from bitdust.wire.records import Head
 
+NOT_SAFE = "too few suppliers hold all of it"
+TOO_LONG = "what suppliers hold could not be read in 15 minutes; it goes on where it was"
 Readings = Sequence[tuple[str, LogRecovery, Reader]]
 
 
@@ -86,6 +88,8 @@ class LogPull:
         self.heard: set[bytes] = set()
         """Suppliers whose heads were seen since the catalog was opened."""
         self._listed: dict[bytes, list[Head]] = {}
+        self._is_reading = False
+        """Whether enough suppliers were heard in the comparison that was begun last."""
         self.lacking: frozenset[bytes] = frozenset()
         """Devices of whose logs the last comparison has found less than suppliers list, and that was not given up."""
         self.grown_at = -inf
@@ -93,14 +97,22 @@ class LogPull:
         self.others = OtherDevices(around.me, writer.catalog, self._requests, ports)
         self.held_up = HeldLogs(around, writer.catalog)
 
+    def why_not(self, state: str) -> str:
+        """Why a catalog is not in sync in a state of `IndexSynchronizer`, where nothing has failed."""
+        if state == "SENDING":
+            return NOT_SAFE
+        return TOO_LONG if self._is_reading else Pulled.TOO_FEW_HEARD.value
+
     async def run(self, logs: Sequence[KeyLog]) -> Pulled:
         """Compare all logs. Raises `BitDustError` ``keys-not-ready``, `CatalogError` ``catalog-incomplete``."""
         self._writer.logs.check_ready()
+        self._is_reading = False
         heard = await self._ask(logs)
         recovered, waits = is_recovered(self._catalog.read), self._me.awaits(CATALOG)
         family = self._ports.family()
         if family is None or places_heard(family, heard.suppliers, not recovered or waits) < family.k:
             return Pulled.TOO_FEW_HEARD
+        self._is_reading = True
         self._noted.keep(family.holders)
         known = await self._add_known_heads(logs, heard) if not recovered or waits else []
         mine = self._me.device.id

@@ -262,7 +262,7 @@ class LogReplicas:
 
     def report(self, synchronized: bool, reason: Any) -> None:
         text = str(getattr(reason, "value", reason) or "")
-        self.reason = "" if synchronized else text or Pulled.TOO_FEW_HEARD.value
+        self.reason = "" if synchronized else text or self._pull.why_not(self.machine.state)
         name = "my-backup-index-synchronized" if synchronized else "my-backup-index-out-of-sync"
         self._around.events.send(name, {} if synchronized else {"reason": self.reason})
         self.acknowledged.emit()
