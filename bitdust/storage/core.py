@@ -148,7 +148,7 @@ class Core:
         self.handovers = Handovers(around, self.catalog, ports)
         self._stuck_files = StuckFiles(self._around, self.reading)
         unread = Compared(self.catalog, self.calendar).unread_keys
-        disposal = Disposal(self.world.run_in_thread, self.catalog, self.spool, unread)
+        disposal = Disposal(self.world.run_in_thread, self.catalog, self.spool, self.copies, unread)
         orders = DeleteOrders(around, self.catalog, self.log_replicas, ports, self.calendar)
         self.monitor = Monitor(registry, self.inventory, self.rebuilder, self.cleaner, disposal, orders)
         self.deletions = Deletions(registry, self.cleaner, self.mirror, self.log_replicas, self.monitor)

@@ -83,9 +83,12 @@ async def backup_delete_local(context: Context, backupID: str) -> Envelope:
         raise BitDustError("bad-name", f"{backupID!r} names no version; backups_id_list shows all")
     removed = await context.storage.copies.remove(item_of(target, backupID), target.version)
     text = f"{removed.files} files were removed with total size of {in_words(removed.bytes)}"
-    if not removed.waiting:
-        return said(text)
-    return said(text, message=f"{removed.waiting} pieces stay here until their suppliers have taken them")
+    stay = []
+    if removed.waiting:
+        stay.append(f"{removed.waiting} pieces stay here until their suppliers have taken them")
+    if removed.stuck:
+        stay.append(f"{removed.stuck} files cannot be removed now, and it is tried again")
+    return said(text, message="; ".join(stay)) if stay else said(text)
 
 
 @method_2016(

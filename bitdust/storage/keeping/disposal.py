@@ -25,7 +25,7 @@ from bitdust.storage.catalog.database import PackState, PieceState
 from bitdust.storage.catalog.held import LIVING, NEEDED
 from bitdust.storage.log.compared import Compared
 from bitdust.storage.log.replicas import LogReplicas
-from bitdust.storage.pieces.local_copies import drop_data
+from bitdust.storage.pieces.local_copies import LocalCopies, drop_data
 from bitdust.storage.pieces.spool import Spool
 from bitdust.storage.ports import Ports
 from bitdust.surroundings import Connected
@@ -44,15 +44,18 @@ Safe = dict[tuple[str, bytes], int]
 
 
 class Disposal:
-    """I drop what this disk keeps of dead packs; ``unread`` gives the keys under which logs are not read."""
+    """I drop what this disk keeps of dead packs, and copies that a person has removed and the disk did not let go;
+    ``unread`` gives the keys under which logs are not read."""
 
     def __init__(
         self,
         run_in_thread: "Callable[..., Deferred[Any]]",
         catalog: Catalog,
         spool: Spool,
+        local_copies: LocalCopies,
         unread: Callable[[], Collection[str]] = frozenset,
     ) -> None:
+        self._local_copies = local_copies
         self._run_in_thread = run_in_thread
         self._catalog = catalog
         self._spool = spool
@@ -63,6 +66,7 @@ class Disposal:
         """Drop pieces that wait for suppliers, and copies of those that suppliers have."""
         await self._drop_waiting()
         await self._drop_copies()
+        await self._local_copies.remove_stuck()
 
     async def _drop_waiting(self) -> None:
         """Pieces that wait here for suppliers are not wanted any more either."""

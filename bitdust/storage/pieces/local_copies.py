@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 
 from attrs import frozen
+from twisted.logger import Logger
 
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PackState, PieceState
@@ -21,21 +22,26 @@ Pieces = set[tuple[bytes, int]]
 
 @frozen
 class Removed:
-    """Copies that were removed, and how many pieces stay because no supplier has them yet."""
+    """Copies that were removed, how many pieces stay because no supplier has them yet, and how many the disk does not
+    let go."""
 
     files: int
     bytes: int
     waiting: int
+    stuck: int = 0
 
 
 class LocalCopies:
     """I find and remove them. ``wanted`` is what the setting says now."""
+
+    log = Logger()
 
     def __init__(self, world: World, catalog: Catalog, spool: Spool, wanted: Callable[[], bool]) -> None:
         self._world = world
         self._catalog = catalog
         self._spool = spool
         self._wanted = wanted
+        self._stuck: Pieces = set()
 
     def of_living(self, database: sqlite3.Connection) -> Pieces:
         """Those that a start leaves where they are; none where they are not wanted any more. For a thread."""
@@ -77,16 +83,29 @@ class LocalCopies:
             lambda database: pieces_of(database, item, version)
         )
         kept = [(pack, number) for pack, number, state, _ in rows if state == PieceState.KEPT]
-        sizes: list[int] = await self._world.run_in_thread(self._unlink, kept)
+        sizes, stuck = await self._remove(kept)
         sizes += [size for _, _, state, size in rows if state == PieceState.KEPT and size is not None]
         await self._catalog.change(lambda database: drop_data(database, kept))
-        return Removed(len(sizes), sum(sizes), sum(1 for row in rows if row[2] == PieceState.WAITING))
+        return Removed(len(sizes), sum(sizes), sum(1 for row in rows if row[2] == PieceState.WAITING), stuck)
 
-    def _unlink(self, pieces: list[tuple[bytes, int]]) -> list[int]:
-        sizes = [self._spool.size(pack, index) for pack, index in pieces]
-        for pack, index in pieces:
-            self._spool.remove(pack, index)
-        return [size for size in sizes if size is not None]
+    async def remove_stuck(self) -> None:
+        """Try again with those that the disk did not let go; what waits for a supplier since then stays."""
+        self._stuck = {piece for piece in self._stuck if is_kept(self._catalog.read, *piece)}
+        if self._stuck:
+            await self._remove(sorted(self._stuck))
+
+    async def _remove(self, pieces: list[tuple[bytes, int]]) -> tuple[list[int], int]:
+        sizes: dict[tuple[bytes, int], int | None] = await self._world.run_in_thread(self._unlink, pieces)
+        stuck = set(pieces) - sizes.keys()
+        if stuck - self._stuck:
+            self.log.warn("{count} local copies cannot be removed now", count=len(stuck))
+        self._stuck = (self._stuck - sizes.keys()) | stuck
+        return [size for size in sizes.values() if size is not None], len(stuck)
+
+    def _unlink(self, pieces: list[tuple[bytes, int]]) -> dict[tuple[bytes, int], int | None]:
+        """Those that are not here any more, with the sizes of those that were."""
+        sizes = {piece: self._spool.size(*piece) for piece in pieces}
+        return {piece: size for piece, size in sizes.items() if self._spool.remove(*piece)}
 
 
 def pieces_of(
@@ -101,6 +120,12 @@ def pieces_of(
         values,
     )
     return [(bytes(pack), number, state, size) for pack, number, state, size in rows]
+
+
+def is_kept(database: sqlite3.Connection, pack: bytes, number: int) -> bool:
+    """Whether a supplier has a piece."""
+    query = "SELECT 1 FROM pieces WHERE pack=? AND number=? AND state=?"
+    return database.execute(query, (pack, number, PieceState.KEPT)).fetchone() is not None
 
 
 def drop_data(database: sqlite3.Connection, pieces: Iterable[tuple[bytes, int]]) -> None:

@@ -105,10 +105,15 @@ class Spool:
             raise SpoolError("piece-lost", "the piece in the spool is damaged")
         return data
 
-    def remove(self, pack: bytes, index: int) -> None:
-        """Remove a piece."""
-        with contextlib.suppress(OSError):
+    def remove(self, pack: bytes, index: int) -> bool:
+        """Remove a piece; whether it is not here any more."""
+        try:
             os.unlink(self._path(pack, index))
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return True
 
     def size(self, pack: bytes, index: int) -> int | None:
         """Bytes of a piece that is stored here, or None."""

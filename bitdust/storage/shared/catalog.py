@@ -156,7 +156,7 @@ class SharedCatalog:
         self._held: list[tuple[str, bytes, bytes, int]] = []
         self._unread: frozenset[str] = frozenset()
         """The key, while something that counts is not known of a log under it."""
-        self._disposal = Disposal(world.run_in_thread, self.catalog, spool, lambda: self._unread)
+        self._disposal = Disposal(world.run_in_thread, self.catalog, spool, self._copies, lambda: self._unread)
 
     def _holders(self, key: str, device: bytes, sequence: int) -> int:
         return self.writing.holders(key, device, sequence)
