@@ -16,6 +16,7 @@ from bitdust.checkup.finding import Finding, called
 from bitdust.checkup.folders import folders
 from bitdust.checkup.judging import Copy, Reached, Seen
 from bitdust.checkup.rounds import Check, run_checks
+from bitdust.checkup.shelves import shelves
 from bitdust.checkup.uploads import uploads
 from bitdust.config.settings import Settings
 from bitdust.dht.node import DHTNode
@@ -220,7 +221,7 @@ def _customers(node: Patient) -> list[Finding]:
         return []
     rows = node.customers.list(verbose=True)
     held = [judging.Held(called(row), row["taken"], row["unfilled"]) for row in rows]
-    return judging.customers(held, int(node.space.donated()["donated"]))
+    return judging.customers(held, int(node.space.donated()["donated"])) + shelves(node.customers.unread)
 
 
 def _real_ports(node: Patient) -> dict[str, int]:

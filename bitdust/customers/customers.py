@@ -1,5 +1,6 @@
 """My customers, as lists show them (`customers_list`, `customers_ping`)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -37,7 +38,13 @@ class Customers:
         self._uptime = around.world.clock.seconds
         self._newcomers: dict[bytes, tuple[bool, float]] = {}
         self._disconnect: list[Disconnect] = []
+        self.unread: Sequence[str] = ()
+        """Folders and files of theirs that the disk did not give at the start."""
         self.spared: Signal[[bytes]] = Signal()
+
+    def note_unread(self, paths: Sequence[str]) -> None:
+        """The disk does not give these."""
+        self.unread = tuple(paths)
 
     def start(self) -> None:
         """Follow who of them comes, and know their newest documents, whatever else is known of identities."""

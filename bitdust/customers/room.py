@@ -75,7 +75,7 @@ class CustomersRoom:
         return Deferred.fromCoroutine(self._start())
 
     async def _start(self) -> None:
-        await self.store.start()
+        self.view.note_unread((await self.store.start()).unread)
         self.remember_networks()
         await self.retirement.start()
         self.view.start()

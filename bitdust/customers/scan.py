@@ -11,7 +11,9 @@ a row of a small piece                          left to scrubbing: its bytes com
 a file without row                              reported and left alone; its owner may bring the piece again
 a file that cannot be removed                   reported, and tried again at the next start
 a damaged file that cannot be read              stays damaged
-a folder that cannot be listed, or synced       reported; its pieces count as they did, and are looked at next time
+a folder that cannot be listed                  reported; nothing in it is removed, and its pieces do not count as
+                                                kept before they are read again, by scrubbing or the next start
+a folder that cannot be synced                  reported; what was to go from it is removed again at the next start
 ==============================================  ==============================================================
 
 One file or folder that the disk does not give or let go keeps nobody from the others. What was found of all pieces of a
@@ -44,13 +46,14 @@ _CAME_AGAIN = "SELECT 1 FROM pieces p WHERE p.customer=g.customer AND p.pack=g.p
 
 @define
 class ScanReport:
-    """What was found; ``unknown`` are paths inside the store's folder."""
+    """What was found; ``unknown`` are paths inside the store's folder, and ``unread`` what the disk does not give."""
 
     repaired: int = 0
     removed: int = 0
     missing: list[PieceName] = field(factory=list)
     damaged: list[PieceName] = field(factory=list)
     unknown: list[str] = field(factory=list)
+    unread: list[str] = field(factory=list)
 
 
 @define
@@ -59,10 +62,16 @@ class _OnDisk:
     partial: set[tuple[bytes, int]] = field(factory=set)
     unread: set[Path] = field(factory=set)
     """Folders of which the disk does not say what is in them."""
+    untold: set[Path] = field(factory=set)
+    """These, and files in others of which it does not tell anything."""
 
     def is_unread(self, path: Path) -> bool:
         """Whether nobody knows what is there."""
         return not self.unread.isdisjoint(path.parents)
+
+    def is_untold(self, path: Path) -> bool:
+        """Whether nobody knows of a file whether it is there."""
+        return not self.untold.isdisjoint((path, *path.parents))
 
 
 def piece_is_whole(disk: Disk, path: Path, size: int, root: bytes) -> bool:
@@ -120,7 +129,9 @@ class _Scan:
 
     def _cannot_read(self, folder: Path, why: OSError) -> None:
         self.log.warn("{folder} cannot be listed or synced: {why}", folder=str(folder), why=why)
-        self._report.unknown.append(str(folder.relative_to(self._folder)))
+        path = str(folder.relative_to(self._folder))
+        self._report.unknown.append(path)
+        self._report.unread.append(path)
 
     @contextlib.contextmanager
     def _one_transaction(self) -> Iterator[None]:
@@ -139,8 +150,8 @@ class _Scan:
         return is_gone
 
     def _customers(self) -> set[bytes]:
-        names = (entry.name for entry in os.scandir(self._folder) if entry.is_dir(follow_symlinks=False))
-        return {bytes.fromhex(name) for name in names if _FOLDER.fullmatch(name)}
+        found = (entry for entry in os.scandir(self._folder) if _FOLDER.fullmatch(entry.name))
+        return {bytes.fromhex(entry.name) for entry in found if self._is_folder(entry)}
 
     def _scan_customer(self, customer: bytes) -> None:
         on_disk = self._files_of(customer)
@@ -151,6 +162,8 @@ class _Scan:
                 name = PieceName(customer, pack, number)
                 if not on_disk.is_unread(name.path(self._folder)):
                     self._check(name, size, PieceCondition(state), on_disk)
+                elif on_disk.is_untold(name.path(self._folder)):
+                    self._doubt(name, PieceCondition(state))
         for pack, number in on_disk.partial:
             partial = PieceName(customer, pack, number).partial(self._folder)
             if not on_disk.is_unread(partial) and not self._has_removed(partial):
@@ -162,10 +175,15 @@ class _Scan:
     def _files_of(self, customer: bytes) -> _OnDisk:
         found, home = _OnDisk(), self._folder / customer.hex()
         for shelf in self._listed(home, found):
-            is_folder = shelf.is_dir(follow_symlinks=False)
-            for entry in self._listed(Path(shelf.path), found) if is_folder else [shelf]:
+            for entry in self._listed(Path(shelf.path), found) if self._is_folder(shelf) else [shelf]:
                 self._note(entry, found)
         return found
+
+    def _is_folder(self, entry: "os.DirEntry[str]") -> bool:
+        try:
+            return entry.is_dir(follow_symlinks=False)
+        except OSError:  # to be listed, which is told
+            return True
 
     def _listed(self, folder: Path, found: _OnDisk) -> "list[os.DirEntry[str]]":
         try:
@@ -175,22 +193,33 @@ class _Scan:
         except OSError as error:
             self._cannot_read(folder, error)
             found.unread.add(folder)
+            found.untold.add(folder)
             return []
 
     def _note(self, entry: "os.DirEntry[str]", found: _OnDisk) -> None:
         path, match = Path(entry.path), _PIECE.fullmatch(entry.name)
-        if match is None or not entry.is_file(follow_symlinks=False) or path.parent.name != entry.name[:2]:
+        try:
+            is_piece = match is not None and entry.is_file(follow_symlinks=False)
+            size = entry.stat(follow_symlinks=False).st_size if is_piece else 0
+        except OSError as error:
+            self._cannot_read(path, error)
+            found.unread.add(path.parent)
+            found.untold.add(path)
+            return
+        if match is None or not is_piece or path.parent.name != entry.name[:2]:
             self._report.unknown.append(str(path.relative_to(self._folder)))
             return
         key = (bytes.fromhex(match.group(1)), int(match.group(2)))
         if match.group(3):
             found.partial.add(key)
-            return
-        try:
-            found.sizes[key] = entry.stat(follow_symlinks=False).st_size
-        except OSError as error:
-            self._cannot_read(path, error)
-            found.unread.add(path.parent)
+        else:
+            found.sizes[key] = size
+
+    def _doubt(self, name: PieceName, before: PieceCondition) -> None:
+        """Its customer is not told that it is here: what nobody can look at may be gone."""
+        if before is PieceCondition.KEPT:
+            mark_piece(self._database, name, PieceCondition.DAMAGED)
+            self._report.damaged.append(name)
 
     def _check(self, name: PieceName, size: int, before: PieceCondition, on_disk: _OnDisk) -> None:
         """Find out the condition of a row's piece and mark it; a whole temporary file is given its name. One that the

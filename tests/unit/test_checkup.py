@@ -22,6 +22,7 @@ from bitdust.checkup.finding import Finding, bad, lasting, ok, warn, worst
 from bitdust.checkup.folders import folders
 from bitdust.checkup.judging import Copy, Reached, Seen
 from bitdust.checkup.rounds import run_checks
+from bitdust.checkup.shelves import shelves
 from bitdust.config.settings import Settings
 from bitdust.crypt.device import DeviceKey
 from bitdust.folders.port import FolderRow
@@ -320,6 +321,13 @@ class JudgingTests(CheckupCase):
                 (found,) = judging.suppliers([going, *others])
                 self.assertEqual((found.verdict, found.found), ("warn", f"{told}; to be replaced: sam@a ({text})"))
                 self.assertTrue(found.hint)
+
+    def test_what_the_disk_did_not_give(self) -> None:
+        """Folders of customers that could not be read at the start are named; where there are none nothing is said."""
+        self.assertEqual(shelves([]), [])
+        (found,) = shelves(["aa/01", "bb"])
+        self.assertEqual(found.verdict, "warn")
+        self.assertIn("2 folders or files of customers could not be read at the start: aa/01, bb", found.found)
 
     def test_customers(self) -> None:
         """Who has taken what is said; where most of the space is promised to somebody who does not use it, by whom."""

@@ -14,8 +14,8 @@ from bitdust.customers.names import PieceName
 from bitdust.customers.quota import BESIDE
 from bitdust.testing.faulty_disk import COMMIT, Change, FaultyDisks
 from bitdust.wire.packet import Command
-from tests.unit.supplier_kit import MIB, BrokenDisk, Killed, Pack, files, now
-from tests.unit.test_supplier_store import ALICE, ShopCase
+from tests.unit.supplier_kit import MIB, BrokenDisk, Killed, Pack, Shop, files, now
+from tests.unit.test_supplier_store import ALICE, BOB, ShopCase
 
 PACK, OTHER = Pack(ALICE, 1), Pack(ALICE, 2)
 NAME = PieceName(ALICE.fingerprint, PACK.id, 0)
@@ -262,8 +262,8 @@ class DiskErrorTests(ShopCase):
             self.assertEqual(shop.get(ALICE, PACK).bytes, PACK.pieces[0])
 
     def test_a_folder_that_cannot_be_listed(self) -> None:
-        """Its pieces, or those of a whole customer, count as they did, nothing in it is removed, and others are looked
-        at; so it is where the system says of one file that it cannot tell."""
+        """Its pieces, or those of a whole customer, do not count as kept before they are read again, nothing in it is
+        removed, and others are looked at."""
         self.shop.put(ALICE, PACK)
         self.shop.put(ALICE, OTHER)
         path = NAME.path(self.folder)
@@ -280,9 +280,37 @@ class DiskErrorTests(ShopCase):
                 shop, report = self.reopen()
             self.assertEqual((report.missing, report.removed), ([], 0))
             self.assertEqual(report.unknown, [str(broken.relative_to(self.folder))])
+            self.assertEqual(report.unread, report.unknown)
             self.assertEqual(shop.get(ALICE, OTHER).bytes, OTHER.pieces[0])
+            self.assertNotIn(PACK.id, self.listed(shop))
+            if broken == path.parent:
+                self.assertEqual(self.listed(shop), [OTHER.id])
         shop, report = self.reopen()
-        self.assertEqual((report.repaired, report.missing), (1, []))
+        self.assertEqual((report.repaired, report.missing, report.unread), (2, [], []))
+        self.assertCountEqual(self.listed(shop), [PACK.id, OTHER.id])
+
+    def listed(self, shop: Shop) -> list[bytes]:
+        """Packs of which the customer is told that a piece is kept."""
+        return [pack for pack, _, _ in shop.store.listing(ALICE.fingerprint, b"", 9).pieces]
+
+    def test_a_customer_of_whom_nothing_can_be_told(self) -> None:
+        """So it is where this program has no rights in its folder; others are served."""
+        self.shop.hire(BOB)
+        self.shop.put(ALICE, PACK)
+        self.shop.put(BOB, Pack(BOB, 5))
+        scanned, home = os.scandir, self.folder / ALICE.fingerprint.hex()
+
+        def scandir(folder: object) -> object:
+            if Path(str(folder)) == home:
+                raise PermissionError(errno.EACCES, "Permission denied")
+            return scanned(folder)  # type: ignore[call-overload]
+
+        with mock.patch("bitdust.customers.scan.os.scandir", scandir):
+            shop, report = self.reopen()
+        self.assertEqual((report.unread, report.removed), ([ALICE.fingerprint.hex()], 0))
+        self.assertEqual((self.listed(shop), len(shop.store.listing(BOB.fingerprint, b"", 9).pieces)), ([], 1))
+        self.assertTrue(now(shop.store.test(NAME)).is_whole)
+        self.assertEqual(self.listed(shop), [PACK.id], "read again by scrubbing")
 
     def test_a_folder_of_which_nothing_can_be_told(self) -> None:
         """A file system that does not even say what a customer's folder is keeps nobody from the others."""
@@ -318,9 +346,11 @@ class DiskErrorTests(ShopCase):
 
         with mock.patch("bitdust.customers.scan.os.scandir", scandir):
             shop, report = self.reopen()
-        self.assertEqual((report.missing, report.damaged, report.removed), ([], [], 0))
-        self.assertEqual(report.unknown, [str(NAME.path(self.folder).relative_to(self.folder))])
+        self.assertEqual((report.missing, report.damaged, report.removed), ([], [NAME], 0))
+        self.assertEqual(report.unread, [str(NAME.path(self.folder).relative_to(self.folder))])
         self.assertEqual(shop.get(ALICE, PACK).bytes, PACK.pieces[0])
+        _, report = self.reopen()
+        self.assertEqual((report.repaired, report.unread), (1, []))
 
     def test_a_folder_that_cannot_be_synced(self) -> None:
         """What was to go from it may come back: it is removed once more at the next start."""
