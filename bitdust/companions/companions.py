@@ -96,8 +96,9 @@ class Companions:
     async def start(self) -> None:
         """Take lines of all that are active."""
         self.is_on = True
-        for record in list(self.book.known.values()):
-            if record.active:
+        for name in list(self.book.known):
+            record = self.book.known.get(name)
+            if self.is_on and record is not None and record.active and name not in self.running:
                 try:
                     await self._run(record, self._start_soon)
                 except (BitDustError, OSError) as error:
@@ -168,21 +169,27 @@ class Companions:
 
     async def shut(self, name: str, deactivate: bool = True) -> Record:
         """Its lines end before this returns; with ``deactivate`` it stays so after a restart."""
-        self.book.of(name)
+        record = self.book.of(name)
         self._end(name)
-        return await self.book.change(name, active=False) if deactivate else self.book.of(name)
+        if deactivate:
+            record = await self.book.change(name, active=False)
+            self._end_outdated(name)
+        return record
 
     async def reset(self, name: str) -> Record:
         """Whoever was let in is let in no more, and its lines end before this returns."""
         record = self.book.of(name)
         self._end(name)
         blank = record.without_app(self._around.world.entropy(32))
-        return await self.book.change(name, app_key=b"", authorized=0, node_key=blank.node_key)
+        record = await self.book.change(name, app_key=b"", authorized=0, node_key=blank.node_key)
+        self._end_outdated(name)
+        return record
 
     async def remove(self, name: str) -> None:
         """Known no more."""
         self._end(name)
         await self.book.remove(name)
+        self._end_outdated(name)
         self._around.events.send("device-removed", {"name": name})
 
     async def grant(self, name: str, app_key: bytes) -> Grant:
@@ -231,6 +238,14 @@ class Companions:
     def _end(self, name: str) -> None:
         companion = self.running.get(name)
         if companion is not None:
+            companion.stop()
+
+    def _end_outdated(self, name: str) -> None:
+        """It may have been opened while it was written that it is shut out."""
+        companion, record = self.running.get(name), self.book.known.get(name)
+        if companion is not None and (
+            record is None or not record.active or record.node_key != companion.record.node_key
+        ):
             companion.stop()
 
     # what companions tell

@@ -306,6 +306,50 @@ class BookTests(CompanionCase):
         self.house.book._run_in_thread = run
         self.let_in(self.result(self.house.open("tablet")))
 
+    def test_shut_out_while_it_is_opened(self) -> None:
+        """Whoever shuts a device out while it is being opened finds it closed afterwards, whatever the disk did."""
+        run = self.house.book._run_in_thread
+        self.result(self.house.add(Wish("phone", False)))
+        for shut in (self.house.shut, self.house.reset, self.house.remove):
+            self.result(self.house.shut("phone"))
+            writes = list[Deferred]()
+
+            def later(*call: Any, writes: list[Deferred] = writes) -> Deferred:
+                writes.append(Deferred())
+                return writes[-1].addCallback(lambda _: run(*call))
+
+            self.house.book._run_in_thread = later
+            opening = Deferred.fromCoroutine(self.house.open("phone"))
+            shutting = Deferred.fromCoroutine(shut("phone"))
+            opening.addErrback(lambda _: None)
+            writes[0].callback(None)
+            self.assertNoResult(shutting)
+            writes[1].callback(None)
+            self.successResultOf(shutting)
+            self.assertEqual(self.house.running, {})
+            self.house.book._run_in_thread = run
+
+    def test_opened_while_the_service_starts(self) -> None:
+        """It is opened once: who shuts it out later ends all of its lines."""
+        self.add("one"), self.add("two")
+        self.house.stop()
+        self.house = self.build()
+        first, listen, made = Deferred(), self.house._listen, list[str]()
+
+        async def listening(companion: Any, record: Any) -> Any:
+            made.append(record.name)
+            if record.name == "one":
+                await first
+            return await listen(companion, record)
+
+        self.patch(self.house, "_listen", listening)
+        starting = Deferred.fromCoroutine(self.house.start())
+        self.result(self.house.open("two"))
+        first.callback(None)
+        self.successResultOf(starting)
+        self.assertEqual((made, self.house.problems), (["one", "two"], {}))
+        self.assertEqual(sorted(self.house.running), ["one", "two"])
+
     def test_too_many(self) -> None:
         """There is a limit."""
         for number in range(MOST):
