@@ -482,7 +482,8 @@ class ContactTests(NounCase):
         self.assertEqual(self.code("supplier_change", position=9), "not-found")
 
     def test_a_new_supplier_that_does_not_do(self) -> None:
-        """Whoever is named is tried out first; why it does not do is the answer, and nobody is replaced."""
+        """Whoever is named is tried out first; why it does not do is the answer, and nobody is replaced. Of somebody
+        unknown that is the answer at once."""
         self.become_alice()
         rows = [{"fingerprint": "ab" * 32, "global_id": "bob@x", "idurl": "http://x/bob.xml"}]
         self.context.suppliers = Anything(list=lambda verbose=False: rows, leaving=list)
@@ -498,6 +499,12 @@ class ContactTests(NounCase):
             given = {"position": 0, "new_supplier_id": "bob@id.example"}
             self.assertEqual(self.code("supplier_change", **given), code)
         self.assertEqual(asked, [(b"\xab" * 32, self.bob.fingerprint)] * 5)
+        gone = BitDustError("unknown-identity", "there is nobody of that name")
+        self.context.client = Anything(look_up=lambda idurl: fail(gone))
+        unknown = (("cd" * 32, "unknown-user"), ("ghost@id.example", "unknown-identity"), ("ghost", "bad-name"))
+        for nobody, code in unknown:
+            self.assertEqual(self.code("supplier_change", position=0, new_supplier_id=nobody), code)
+        self.assertEqual(len(asked), 5)
 
     def test_ending_contracts(self) -> None:
         """Refused while files are stored, unless said otherwise; ending all of them stops hiring. Whoever has left its

@@ -10,9 +10,20 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust import services
 from bitdust.api.methods import TABLE
+from bitdust.blocks import database as blocks
 from bitdust.cli import manual
+from bitdust.config import home
+from bitdust.crypt import keyfile, ring_room
+from bitdust.customers import database as customers
+from bitdust.folders import database as journal
+from bitdust.formats import log_packet, proof
+from bitdust.people.friends import book as friends
+from bitdust.people.history import database as history
+from bitdust.people.mailboxes import database as mailboxes
+from bitdust.people.messages import database as messages
 from bitdust.services.graph import boot_order
 from bitdust.services.service import Service
+from bitdust.storage.catalog import database as catalog
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -114,6 +125,36 @@ class DecisionsTests(SynchronousTestCase):
         slugs = [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
         rows = re.findall(r"^\| \[(.+)\]\(#(.+)\) \|$", text, re.M)
         self.assertEqual(sorted(rows), sorted(zip(titles, slugs, strict=True)))
+
+
+class FormatsDocumentTests(SynchronousTestCase):
+    def test_numbers(self) -> None:
+        """docs/formats.md says which format of each file this program writes, and which ones it brings to that."""
+        text = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+        oldest, newest = min(customers.STEPS), customers.SCHEMA_VERSION
+        self.assertEqual(sorted(customers.STEPS), list(range(oldest, newest)))
+        rows = {
+            "format": f"first line `{home.FORMAT}`",
+            "catalog.db": f"SQLite (format {catalog.FORMAT}; {catalog.UPGRADED[0]} is brought to it,",
+            "customers/<fingerprint>/": f"(SQLite, format {newest}; {oldest} to {newest - 1} are brought up)",
+            "correspondence/correspondence.db": f"SQLite (format {messages.FORMAT}; 1 and 2 are brought to it)",
+            "mailboxes.db": f"SQLite (format {mailboxes.FORMAT}; 1 and 2 are brought to it)",
+            "messages/history.db": f"SQLite (format {history.FORMAT};",
+            "metadata/friends": f"JSON `{{version: {friends.VERSION},",
+        }
+        for name, words in rows.items():
+            (row,) = [line for line in text.splitlines() if line.startswith(f"| `{name}`")]
+            self.assertIn(words, row)
+        for words in (
+            f"`blocks/index.db`, SQLite with `user_version` {blocks.FORMAT},",
+            f"/journal.db` in the home, SQLite with `user_version` {journal.FORMAT};",
+            f"base64 of CBOR {{version: {keyfile.HINTS_VERSION}, revision,",
+            f"base64 of CBOR `{{version: {keyfile._BOX_VERSION}, salt: 16,",
+            f"`{{version: {ring_room.VERSION}, keys: [{{key_id,",
+            f"**Log packet** (version {log_packet.VERSION})",
+            f"**Proofs** (version {proof.VERSION})",
+        ):
+            self.assertIn(words, text)
 
 
 class ClaimsTests(SynchronousTestCase):
