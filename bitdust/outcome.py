@@ -5,9 +5,11 @@ from typing import Any, TypeVar
 
 from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred, FirstError, ensureDeferred, gatherResults
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 T = TypeVar("T")
+_log = Logger()
 
 
 @frozen
@@ -56,7 +58,8 @@ def shielded(work: "Deferred[Any]") -> "Deferred[Any]":
 
 
 async def unbroken(work: "Deferred[T] | Coroutine[Any, Any, T]") -> T:
-    """The end of some work that is not to stop half-way: who is cancelled meanwhile is so when it has ended."""
+    """The end of some work that is not to stop half-way: who is cancelled meanwhile is so when it has ended. What went
+    wrong with it then is logged, as nobody waits for it any more."""
     ended: list[Any] = []
     waiting: Deferred[None] = Deferred()
 
@@ -73,6 +76,8 @@ async def unbroken(work: "Deferred[T] | Coroutine[Any, Any, T]") -> T:
             cancelled, waiting = error, Deferred()
     (result,) = ended
     if cancelled is not None:
+        if isinstance(result, Failure) and not result.check(CancelledError):
+            _log.warn("work that nobody waits for any more has failed: {why}", why=result.getErrorMessage())
         raise cancelled
     if isinstance(result, Failure):
         result.raiseException()

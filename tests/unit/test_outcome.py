@@ -3,6 +3,7 @@
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.outcome import unbroken
@@ -26,7 +27,8 @@ class UnbrokenTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(Deferred.fromCoroutine(unbroken(self.work))), 4)
 
     def test_somebody_gives_up(self) -> None:
-        """Whoever is cancelled, however often, is so when the work has ended, whichever way."""
+        """Whoever is cancelled, however often, is so when the work has ended, whichever way; what went wrong with it is
+        in the log."""
         self.waiting.cancel()
         self.waiting.cancel()
         self.assertNoResult(self.waiting)
@@ -35,5 +37,8 @@ class UnbrokenTests(SynchronousTestCase):
         self.work = Deferred()
         self.waiting = Deferred.fromCoroutine(unbroken(self.work))
         self.waiting.cancel()
-        self.work.errback(OSError("broken"))
+        with capturedLogs() as logged:
+            self.work.errback(OSError("broken"))
         self.failureResultOf(self.waiting, CancelledError)
+        (event,) = logged
+        self.assertIn("broken", formatEvent(event))
