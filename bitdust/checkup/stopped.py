@@ -19,7 +19,6 @@ from bitdust.config.settings import Settings
 from bitdust.config.types import SettingError
 from bitdust.identity.backup_mark import read_mark
 from bitdust.identity.document import MAX_SIZE, IdentityDocument
-from bitdust.wire.errors import BitDustError
 
 LIMIT = 10.0
 PATIENCE, LONGEST = 5.0, 8.0
@@ -69,8 +68,9 @@ def _result(name: str, future: "Future[list[Finding]]", deadline: float) -> list
         return future.result(max(0.0, deadline - time.monotonic()))
     except TooLate:
         return [bad(name, f"no answer within {LIMIT:.0f} seconds", "look again later")]
-    except (BitDustError, OSError, ValueError) as error:
-        return [bad(name, f"could not be looked at: {error}", "correct what it says, and look again")]
+    except Exception as error:  # noqa: BLE001 - whatever is in a home that does not start, the rest is looked at
+        text = f"could not be looked at: {error or type(error).__name__}"
+        return [bad(name, text, "correct what it says, and look again")]
 
 
 def checks(folder: Path) -> Mapping[str, Check]:

@@ -642,6 +642,12 @@ class StoppedTests(CheckupCase):
         found = self.look()
         self.assertEqual((found["my identity"], found["key backup"]), ("ok", "ok"))
 
+    def test_what_nobody_has_thought_of(self) -> None:
+        """A check that breaks is bad, and the rest is looked at all the same."""
+        self.patch(home, "messages", lambda folder: {}["history"])
+        found = self.look()
+        self.assertEqual((found["messages"], found["libraries"]), ("bad", "ok"))
+
     def test_a_server_that_never_ends(self) -> None:
         """One that gives a byte now and then is named, and keeps neither the others from being looked at nor the
         process from its end."""
