@@ -262,7 +262,7 @@ def _nowhere(found: Mapping[str, Any]) -> list[Finding]:
     if left_out:
         text += f"; {left_out} of them are left out, and who may have pieces is kept"
     if left_out < packs:
-        text += "; it is waited for them, for 30 days in which their suppliers say that they do not have them"
+        text += "; it is waited for them, for 30 days in which suppliers are there and do not have them"
     return [warn("packs not moved", text, "they move when a lost disk comes back; or: bitdust file delete PATH")]
 
 

@@ -182,6 +182,7 @@ class Core:
         self.log_replicas.merged.connect(self.reencoder.others_wrote)
         self.log_replicas.merged.connect(lambda: self.inventory.others_wrote(self.log_replicas.grown_at))
         self.inventory.refreshed.connect(self.held_deletions.look)
+        self.inventory.refreshed.connect(self.reencoder.suppliers_listed)
         self.held_deletions.wanted.connect(self.monitor.sync)
         self.log_replicas.acknowledged.connect(self.uploads.check)
         self.uploads.quiet.connect(self.monitor.deleted)

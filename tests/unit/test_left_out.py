@@ -3,7 +3,9 @@ month, and they move when a disk comes back."""
 
 import sqlite3
 
-from bitdust.storage.catalog.database import PackState
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.storage.catalog.database import PackState, PieceState
 from bitdust.storage.keeping import left_out
 from bitdust.storage.keeping.left_out import Asked
 from bitdust.storage.keeping.reencode_rows import MONTH
@@ -94,9 +96,9 @@ class GrowingTests(LeftOutCase):
         del lost[1]
         self.bring_back(lost)
         self.core.inventory.refresh()
-        self.node.pass_time(10)
+        self.node.pass_time(0.5)
         self.assertFalse(self.placement.is_resized(None))
-        self.until_moved(4)
+        self.until_moved(4, 20)
         self.node.pass_time(70)
         self.assertEqual((self.nowhere()["packs"], self.placement.left_out()), (0, 0))
         self.with_only(2, 3)
@@ -208,50 +210,99 @@ class ShrinkingTests(LeftOutCase):
         self.node.wait(self.core.catalog.change(lambda database: database.execute(back, (last,))))
         self.bring_back({2: lost[2]})
         self.core.inventory.refresh()
-        self.until_moved(2)
+        self.until_moved(2, 20)
         self.node.pass_time(60)
         self.with_only(0)
         self.with_only(1)
 
 
-class JudgingTests(LeftOutCase):
-    """Whether a pack is nowhere, and whether enough suppliers say so."""
+class AwayTests(LeftOutCase):
+    def test_suppliers_that_are_gone_for_good(self) -> None:
+        """What those have alone who never come again is left out as well, and they stay: when they come after all, the
+        file is there, and moves."""
+        self.upload("a", "b")
+        self.resize(4)
+        self.until_moved(4)
+        self.node.pass_time(60)
+        self.lose(self.pack_of("a"), 0, 1)
+        self.core.inventory.refresh()
+        self.node.pass_time(10)
+        self.away(2, 3)
+        self.resize(2)
+        self.node.pass_time(300)
+        self.assertEqual(self.nowhere()["packs"], 0, "they may be back in a moment")
+        self.node.pass_time(4000, 10)
+        self.assertEqual(self.nowhere()["packs"], 1)
+        self.days(31)
+        self.assertEqual((self.placement.left_out(), self.placement.is_resized(None)), (4, True))
+        self.restored("b")
+        self.back(2, 3)
+        self.node.pass_time(5)
+        self.assertEqual(self.nowhere()["packs"], 0)
+        self.until_moved(2)
+        self.node.pass_time(60)
+        self.with_only(0)
+        self.with_only(1)
 
-    def judge(self, size: int, *pieces, there: str = "0123", known: str = "0123", **more) -> bool | None:
-        who = [bytes([number]) * 32 for number in range(4)]
-        family = Family(b"c" * 32, 1, 2, 4, START, who, **more)
-        named = [frozenset(who[int(one)] for one in some) for some in (there, known)]
-        return Asked(family, *named).judge(size, pieces)
+    def away(self, *numbers: int) -> None:
+        for number in numbers:
+            self.around.suppliers[number].mode = "away"
+        self.core.suppliers_changed()
+
+    def back(self, *numbers: int) -> None:
+        for number in numbers:
+            self.around.suppliers[number].mode = "fine"
+        self.core.suppliers_changed()
+
+
+SEATS = [bytes([number]) * 32 for number in range(4)]
+MISSING = [(number, PieceState.MISSING, None) for number in range(4)]
+
+
+class JudgingTests(SynchronousTestCase):
+    """Whether a pack can be had now, whether time counts in which it cannot, and whether the absent could give it."""
+
+    def judge(self, size: int, *pieces, there: str = "0123", known: str = "0123", **more) -> tuple[bool, bool] | None:
+        family = Family(b"c" * 32, 1, 2, 4, START, SEATS, **more)
+        named = [frozenset(SEATS[int(one)] for one in some) for some in (there, known)]
+        judged = Asked(family, *named).judge(size, pieces)
+        return (judged.counts, judged.is_hopeless) if judged is not None else None
 
     def test_pieces(self) -> None:
         """What is acknowledged, waits here, or was not asked for may give it back."""
-        missing = [(number, 2, None) for number in range(4)]
-        self.assertEqual(self.judge(4, *missing), True)
-        self.assertEqual(self.judge(4, *missing[1:]), True)
-        self.assertIsNone(self.judge(4, *missing[2:]))
-        kept, waiting = (1, 1, bytes([1]) * 32), (1, 0, None)
-        self.assertIsNone(self.judge(4, *missing[2:], kept))
-        self.assertIsNone(self.judge(4, *missing[2:], waiting))
-        self.assertIs(self.judge(4, *missing[2:], (1, 1, b"f" * 32)), True, "of a supplier that is none any more")
+        self.assertEqual(self.judge(4, *MISSING), (True, True))
+        self.assertEqual(self.judge(4, *MISSING[1:]), (True, True))
+        self.assertIsNone(self.judge(4, *MISSING[2:]))
+        kept, waiting = (1, PieceState.KEPT, SEATS[1]), (1, PieceState.WAITING, None)
+        self.assertIsNone(self.judge(4, *MISSING[2:], kept))
+        self.assertIsNone(self.judge(4, *MISSING[2:], waiting))
+        former = (1, PieceState.KEPT, b"f" * 32)
+        self.assertEqual(self.judge(4, *MISSING[2:], former), (True, True), "of a supplier that is none any more")
 
-    def test_who_says_so(self) -> None:
-        """Half of those who should have it are there and have listed what they hold."""
-        missing = [(number, 2, None) for number in range(4)]
-        for there, said in (("01", True), ("23", True), ("1", False), ("", False)):
-            self.assertIs(self.judge(4, *missing, there=there), said, there)
+    def test_who_is_there(self) -> None:
+        """Enough are there, and have listed what they have."""
+        for there, counts in (("01", True), ("23", True), ("1", False), ("", False)):
+            self.assertEqual(self.judge(4, *MISSING, there=there), (counts, True), there)
+        self.assertEqual(self.judge(4, *MISSING, known="012"), (True, True))
+        self.assertEqual(self.judge(4, *MISSING, known="0"), (False, True))
+
+    def test_who_is_away(self) -> None:
+        """Pieces of those who are away do not give it back now, and may later."""
+        kept = [(number, PieceState.KEPT, SEATS[number]) for number in (2, 3)]
+        self.assertIsNone(self.judge(4, *MISSING[:2], *kept))
+        self.assertEqual(self.judge(4, *MISSING[:2], *kept, there="013"), (True, False))
+        self.assertEqual(self.judge(4, *MISSING[:2], *kept, there="03", known="3"), (False, False))
 
     def test_places_that_nobody_has(self) -> None:
         """A pack that somebody has made up for more places than there are is judged by those who are there."""
-        missing = [(number, 2, None) for number in range(4)]
-        self.assertIs(self.judge(64, *missing), True)
-        self.assertIs(self.judge(64, *missing, there="012"), False)
-        self.assertIs(self.judge(64, *missing[:3]), True, "the fourth was not asked, and one piece does not do")
+        self.assertEqual(self.judge(64, *MISSING), (True, True))
+        self.assertEqual(self.judge(64, *MISSING, there="0"), (False, True))
+        self.assertEqual(self.judge(64), (True, True), "nobody was asked, and four pieces do not do")
 
     def test_who_leaves_a_place(self) -> None:
-        """Who leaves a place and has not listed its pieces may have one: nothing is counted."""
-        missing = [(number, 2, None) for number in range(4)]
+        """Who leaves a place and has not listed its pieces may have one."""
         leaving = [b"l" * 32, None, None, None]
-        self.assertIs(self.judge(4, *missing, leaving=leaving), False)
+        self.assertEqual(self.judge(4, *MISSING, leaving=leaving), (True, False))
 
     def test_a_month_is_a_month(self) -> None:
         """It is as long as whoever is silent for good is waited for."""

@@ -1,10 +1,10 @@
 """Packs of another size that can be had from nowhere: after a month a change of the number of suppliers goes on without
 them.
 
-A pack is nowhere when all who may have pieces of it do not give it back. For how long that is so is counted in time in
-which this node runs and reaches as many of the suppliers that should have it as would give it back, and each of them
-has listed its pieces without it. Nothing of such a pack is let go: whoever may have a piece of it stays a supplier of
-before, and is asked for it. When it can be had again it moves like any other, and its month begins anew.
+A pack is nowhere while those who are there, and this disk, do not have enough of it. For how long that is so is counted
+in time in which this node runs, and enough of the suppliers that should have the pack are there and have listed what
+they hold. Nothing of such a pack is let go: whoever may have a piece of it stays a supplier of before, away
+or not, and is asked for it. When it can be had again it moves like any other, and its month begins anew.
 """
 
 import sqlite3
@@ -23,18 +23,28 @@ from bitdust.surroundings import Connected
 from bitdust.wire.records import Family, Scheme
 
 LOOK = 60.0
-"""Seconds from one look to the next, at least."""
+"""Seconds from one look to the next, while nobody comes, goes or lists."""
+SHARE = 50.0
+"""A look at many packs takes a while: until the next one it is so many times as long, at least."""
 LONGEST_STEP = 3600.0
 """Seconds between two looks that count, at most: this machine may have slept in between."""
-WORTH_WRITING = 3600.0
+A_WHILE = 3600.0
+"""Seconds for which suppliers may be away before a pack that they have is called nowhere; more is worth writing."""
 Piece = tuple[int, int, bytes | None]
 """Number, state and supplier of a piece of which anything is known."""
 
 
 @frozen
+class Judged:
+    """A pack that cannot be had now: whether that ``counts``, and whether nobody who is away could give it either."""
+
+    counts: bool
+    is_hopeless: bool
+
+
+@frozen
 class Asked:
-    """A family, and those of it that are there and have listed all that they hold; ``known`` have listed it in this
-    run, there or not."""
+    """A family, and those of its holders that are ``there``; the ``known`` have listed what they hold in this run."""
 
     family: Family
     there: frozenset[bytes] = frozenset()
@@ -45,34 +55,35 @@ class Asked:
     def _all(self) -> frozenset[bytes]:
         return frozenset(self.family.holders)
 
-    def judge(self, size: int, pieces: Iterable[Piece]) -> bool | None:
-        """Of a pack for so many suppliers, whether enough of them say that they do not have it; None where it may be
-        had as far as is known."""
+    def judge(self, size: int, pieces: Iterable[Piece]) -> Judged | None:
+        """A pack for so many suppliers; None where it can be had from those who are there, and from this disk."""
         scheme, known = Scheme.for_family(size), {number: (state, who) for number, state, who in pieces}
-        lacking = [place for place in range(size) if not self._may_be_at(place, known.get(place))]
-        if size - len(lacking) >= scheme.k:
+        who_has = [self._who_may_have(place, known.get(place)) for place in range(size)]
+        if sum(who is None or who in self.there for who, is_one in who_has if is_one) >= scheme.k:
             return None
-        seats = self.family.seats
-        asked = [who for place in lacking if place < len(seats) and (who := seats[place]) is not None]
+        lacking = [place for place, (who, is_one) in enumerate(who_has) if not is_one]
         leavers = {who for place in lacking for who in self.family.leavers(place)}
-        said = [who for who in asked if who in self.there]
-        return bool(asked) and leavers <= self.known and len(said) >= min(scheme.k, len(asked))
+        is_hopeless = size - len(lacking) < scheme.k and leavers <= self.known
+        seats = [who for who in self.family.seats[:size] if who is not None]
+        reached = sum(who in self.there and who in self.known for who in seats)
+        return Judged(reached >= max(1, min(scheme.k, self.family.k, len(seats))), is_hopeless)
 
-    def _may_be_at(self, place: int, piece: tuple[int, bytes | None] | None) -> bool:
+    def _who_may_have(self, place: int, piece: tuple[int, bytes | None] | None) -> tuple[bytes | None, bool]:
+        """Who may have a piece, None for this disk; and whether anybody may."""
         state, who = piece or (PieceState.KEPT, None)
         if state != PieceState.KEPT:
-            return state == PieceState.WAITING
+            return None, state == PieceState.WAITING
         seats = self.family.seats
         who = who or (seats[place] if place < len(seats) else None)
-        return who in self.holders
+        return who, who in self.holders
 
 
 class LeftOut:
     """I count, look after look, and keep in ``catalog.db`` how far that has come.
 
     ``has_listed`` says of a supplier whether it has listed all its pieces in this run, ``hears_all`` whether nobody is
-    waited for who may have pieces that are not known here. ``packs`` are nowhere, and files that need them are
-    ``remote_paths``.
+    waited for who may have pieces that are not known here. ``packs`` are nowhere; one of which enough may be at
+    suppliers that are away is so after a while.
     """
 
     def __init__(
@@ -90,49 +101,70 @@ class LeftOut:
         self._has_listed = has_listed
         self._hears_all = hears_all
         self._looked_at: float | None = None
+        self._took = 0.0
+        self._is_news = False
+        self._there: frozenset[bytes] = frozenset()
+        self._counted: dict[bytes, float] = {}
         self._said: frozenset[bytes] = frozenset()
         self._written: dict[bytes, int] = {}
+        self._remote_paths: list[str] = []
         self.packs: dict[bytes, float] = {}
-        self.remote_paths: list[str] = []
 
     def open(self) -> None:
         """Go on with what earlier runs have counted."""
         self._written = {bytes(pack): seconds for pack, seconds in self._catalog.read.execute("SELECT * FROM nowhere")}
         self.packs = {pack: float(seconds) for pack, seconds in self._written.items()}
+        self._counted = dict(self.packs)
 
     def shown(self) -> dict[str, Any]:
         """How many ``packs`` are nowhere, how many of them are ``left_out``, and some files that need them."""
         left_out = sum(seconds >= MONTH for seconds in self.packs.values())
-        return {"packs": len(self.packs), "left_out": left_out, "remote_paths": list(self.remote_paths)}
+        return {"packs": len(self.packs), "left_out": left_out, "remote_paths": list(self._remote_paths)}
+
+    def suppliers_listed(self) -> None:
+        """They may have what was nowhere."""
+        self._is_news = bool(self.packs)
 
     async def look(self, family: Family) -> None:
         """Count what has passed since the last look, where one is due."""
         now, last = self._clock.seconds(), self._looked_at
-        if last is not None and 0 <= now - last < LOOK:
+        there = frozenset(filter(self._ports.is_online, family.holders))
+        pause = 0.0 if self._is_news or there != self._there else LOOK
+        if last is not None and 0 <= now - last < max(SHARE * self._took, pause):
             return
-        self._looked_at = now
-        if not self._hears_all():
+        self._looked_at, self._there, self._is_news = now, there, False
+        asked = Asked(family, there, frozenset(filter(self._has_listed, family.holders)))
+        if not self._hears_all() or asked.there.isdisjoint(asked.known):
             self._said = frozenset()
             return
-        known = frozenset(filter(self._has_listed, family.holders))
-        asked = Asked(family, frozenset(filter(self._ports.is_online, known)), known)
-        global_id = self._me.document.global_id
-
-        def read(database: sqlite3.Connection) -> tuple[dict[bytes, bool], list[str]]:
-            found = nowhere(database, asked)
-            return found, files_of(database, sorted(found), global_id)
-
-        found, self.remote_paths = await self._catalog.read_in_thread(read)
-        said = frozenset(pack for pack, is_said in found.items() if is_said)
+        found = await self._catalog.read_in_thread(lambda database: nowhere(database, asked))
+        self._took = self._clock.seconds() - now
+        said = frozenset(pack for pack, judged in found.items() if judged.counts)
         passed = min(max(0.0, now - last), LONGEST_STEP) if last is not None else 0.0
-        counted, self._said = said & self._said, said
-        await self._note({pack: self.packs.get(pack, 0.0) + (passed if pack in counted else 0.0) for pack in found})
+        counted = said & self._said
+        self._said = said
+        self._counted = {
+            pack: self._counted.get(pack, 0.0) + (passed if pack in counted else 0.0)
+            for pack, judged in found.items()
+            if judged.counts or pack in self._counted
+        }
+        await self._note(
+            {
+                pack: seconds
+                for pack, seconds in self._counted.items()
+                if seconds >= A_WHILE or pack in self._written or found[pack].is_hopeless
+            }
+        )
 
     async def _note(self, packs: dict[bytes, float]) -> None:
-        self.packs, written = packs, self._written
+        is_other, self.packs, written = packs.keys() != self.packs.keys(), packs, self._written
+        if is_other or (packs and not self._remote_paths):
+            global_id = self._me.document.global_id
+            reading = self._catalog.read_in_thread(lambda database: files_of(database, sorted(packs), global_id))
+            self._remote_paths = await reading
         rows = {pack: int(seconds) for pack, seconds in packs.items()}
         is_news = rows.keys() != written.keys() or any(rows[pack] >= MONTH > written[pack] for pack in rows)
-        if not is_news and all(rows[pack] - written[pack] < WORTH_WRITING for pack in rows):
+        if not is_news and all(rows[pack] - written[pack] < A_WHILE for pack in rows):
             return
 
         def write(database: sqlite3.Connection) -> None:
@@ -143,20 +175,23 @@ class LeftOut:
         self._written = rows
 
 
-def nowhere(database: sqlite3.Connection, asked: Asked) -> dict[bytes, bool]:
-    """Packs of another size than the family's that can be had from nowhere, and whether enough of those who should have
-    a piece say so; for a thread."""
-    n = asked.family.n
+def nowhere(database: sqlite3.Connection, asked: Asked) -> dict[bytes, Judged]:
+    """Packs of another size than the family's that cannot be had now; for a thread."""
+    n, there = asked.family.n, [*asked.there]
+    is_few = (
+        "(SELECT count(*) FROM pieces h WHERE h.pack=p.pack AND (h.state=? OR (h.state=? AND h.supplier IN"
+        f" ({', '.join('?' * len(there))}))))<(p.n+1)/2"
+    )
     rows = database.execute(
         "SELECT p.pack, p.n, s.number, s.state, s.supplier FROM packs p LEFT JOIN pieces s ON s.pack=p.pack"
-        " WHERE p.state=? AND (p.n<? OR p.n>?) AND p.logged=1 AND p.acked<(p.n+1)/2"
+        f" WHERE p.state=? AND (p.n<? OR p.n>?) AND p.logged=1 AND {is_few}"
         " AND p.pack NOT IN (SELECT pack FROM recodings) AND p.pack NOT IN (SELECT new FROM recodings) ORDER BY p.pack",
-        (PackState.HELD, n, n),
+        (PackState.HELD, n, n, PieceState.WAITING, PieceState.KEPT, *there),
     )
-    found: dict[bytes, bool] = {}
+    found: dict[bytes, Judged] = {}
     for (pack, size), group in groupby(rows, key=lambda row: (bytes(row[0]), row[1])):
         pieces = [(number, state, bytes(who) if who else None) for _, _, number, state, who in group]
-        is_said = asked.judge(size, [piece for piece in pieces if piece[0] is not None])
-        if is_said is not None:
-            found[pack] = is_said
+        judged = asked.judge(size, [piece for piece in pieces if piece[0] is not None])
+        if judged is not None:
+            found[pack] = judged
     return found

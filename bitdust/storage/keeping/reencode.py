@@ -127,6 +127,12 @@ class Reencoder:
             self._was_changing = True
             self._look()
 
+    def suppliers_listed(self) -> None:
+        """Suppliers have said what they hold, perhaps what could be had from nowhere."""
+        self._left_out.suppliers_listed()
+        if self._left_out.packs:
+            self.look()
+
     def suppliers_changed(self) -> None:
         """Suppliers came or went: whoever came may have what the packs that could not be had need."""
         family = self._ports.family()

@@ -6,15 +6,14 @@ from collections.abc import Collection, Sequence
 from attrs import frozen
 
 from bitdust.storage.catalog.database import PackState, PieceState
-from bitdust.storage.catalog.whereabouts import HAS_ENOUGH
 from bitdust.storage.keeping.disposal import OTHERS_DELAY
 from bitdust.storage.packs.pack import SealedPack
 
 AT_A_TIME = 200
 MONTH = OTHERS_DELAY // 1000
 """Seconds for which a pack has to be nowhere before a change of the number of suppliers goes on without it."""
-_LEFT_OUT = f"(p.pack IN (SELECT pack FROM nowhere WHERE seconds>={MONTH:d}) AND NOT {HAS_ENOUGH})"
-"""SQL about a row ``p`` of packs: whether a change goes on without it. One that can be had again is to move again."""
+_LEFT_OUT = f"p.pack IN (SELECT pack FROM nowhere WHERE seconds>={MONTH:d})"
+"""SQL about a row ``p`` of packs: whether a change goes on without it."""
 
 
 @frozen
@@ -114,9 +113,16 @@ def is_unwanted(database: sqlite3.Connection, pack: bytes, new: bytes, n: int) -
 
 def is_moved_all(database: sqlite3.Connection, n: int) -> bool:
     """Whether every living pack is coded for ``n`` suppliers, or left out of the change, and none is on its way."""
-    other = f"SELECT 1 FROM packs p WHERE p.state<=? AND p.n<>? AND NOT {_LEFT_OUT} LIMIT 1"
-    way = "SELECT 1 FROM recodings LIMIT 1"
-    return database.execute(other, (PackState.HELD, n)).fetchone() is None and database.execute(way).fetchone() is None
+    # Each is a range of the index: this is asked every few seconds while the number changes.
+    ranges = ((state, side) for state in (PackState.NEW, PackState.HELD) for side in "<>")
+    others = (
+        database.execute(
+            f"SELECT 1 FROM packs p WHERE p.state=? AND p.n{side}? AND NOT {_LEFT_OUT} LIMIT 1", (state, n)
+        )
+        for state, side in ranges
+    )
+    is_on_the_way = database.execute("SELECT 1 FROM recodings LIMIT 1").fetchone() is not None
+    return not is_on_the_way and all(found.fetchone() is None for found in others)
 
 
 def places_left_out(database: sqlite3.Connection, n: int, seats: Sequence[bytes | None]) -> int:
