@@ -2,7 +2,9 @@
 
 import os
 import shutil
+from pathlib import Path
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.writers import number_of
@@ -91,10 +93,19 @@ class LossTests(StoredFolder):
         self.assertEqual(len(os.listdir(self.base / "back" / "folder")), 4)
 
     def test_a_vanished_source(self) -> None:
-        """A folder that is not there is refused by name."""
+        """A folder, or a file in it, that is not there is refused by name; what was stored from it comes back."""
         shutil.rmtree(self.folder)
-        error = self.assertRaises(BitDustError, self.node.begin_upload, self.folder, "folder")
-        self.assertIn(error.code, ("no-such-file", "exists"))
+        for source, remote in ((self.folder, "folder"), (self.folder / "a", "folder/a")):
+            error = self.assertRaises(BitDustError, self.begin, source, remote)
+            self.assertEqual((error.code, str(source) in str(error)), ("no-such-file", True))
+        self.assertEqual(len(self.versions("folder")), 1)
+        self.clean()
+        self.node.download("folder", self.base / "back")
+        for name, data in self.contents.items():
+            self.assertEqual((self.base / "back" / "folder" / name).read_bytes(), data)
+
+    def begin(self, source: Path, remote: str):
+        return self.node.wait(Deferred.fromCoroutine(self.node.storage.upload(str(source), remote)))
 
     def test_only_empty_folders(self) -> None:
         """A folder in which only folders are left is empty."""
