@@ -7,7 +7,7 @@ from pathlib import Path
 from attrs import define
 
 from bitdust.crypt.files import write_safely
-from bitdust.folders.blind import FORMER, MOST_DOUBTED, Blind
+from bitdust.folders.blind import FORMER, MOST_DOUBTED, Blind, spot_of
 from bitdust.folders.journal import Journal
 from bitdust.folders.segments import LAST, Spot
 
@@ -31,7 +31,8 @@ class Read:
 
 
 class Walk:
-    """Where one folder's walk is; my methods block, in the folder's thread. The place is noted each ten minutes."""
+    """Where one folder's walk is; my methods block, in the folder's thread. The place is noted each ten minutes, with
+    it which chunks the disk has not given, and how often: three walks over a large folder take months."""
 
     def __init__(self, path: Path, wall: Callable[[], float]) -> None:
         self._path = path
@@ -44,7 +45,9 @@ class Walk:
         """Chunks that it has not given in this walk, before it has given anything."""
         self._tries: dict[bytes, int] = {}
         with contextlib.suppress(OSError, ValueError):  # a damaged file costs another walk
-            segment, offset = map(int, path.read_text().split())
+            place, *tries = path.read_text().splitlines()
+            segment, offset = map(int, place.split())
+            self._tries = dict(map(_tried, tries[:MOST_DOUBTED]))
             if FORMER < segment <= LAST and 0 <= offset < _BEGIN[1]:
                 self._last = segment, offset
 
@@ -70,8 +73,18 @@ class Walk:
                     self._doubt(blind, name)
         found.damaged += self._count_refused(blind)
         found.others_follow = found.others_follow or len(rows) == ROWS
+        if not found.others_follow:
+            self._begin_anew(journal)
         self._save(found)
         return found
+
+    def _begin_anew(self, journal: Journal) -> None:
+        """The walk has come to its end. What the folder has no more is nothing to wait for."""
+        self._last, self._gives = _BEGIN, False
+        self._refused.clear()
+        gone = [name for name in self._tries if spot_of(journal.database, name) is None]
+        for name in gone:
+            del self._tries[name]
 
     def _refuse(self, name: bytes) -> None:
         if len(self._refused) < MOST_DOUBTED:  # a disk that gives nothing may hold millions
@@ -99,9 +112,13 @@ class Walk:
             blind.doubted.add(name)
 
     def _save(self, found: Read) -> None:
-        if not found.others_follow:
-            self._last, self._gives = _BEGIN, False
-            self._refused.clear()
         if not found.others_follow or not 0 <= self._wall() - self._saved < SAVE_AFTER:
             self._saved = self._wall()
-            write_safely(self._path, b"%d %d" % self._last)
+            lines = [b"%d %d" % self._last, *(b"%s %d" % (name.hex().encode(), n) for name, n in self._tries.items())]
+            write_safely(self._path, b"\n".join(lines))
+
+
+def _tried(line: str) -> tuple[bytes, int]:
+    """Raises `ValueError`."""
+    name, count = line.split()
+    return bytes.fromhex(name), int(count)

@@ -78,6 +78,25 @@ class WalkTests(KeeperCase):
         self.portion()
         self.assertEqual(self.wanted(), [])
 
+    def test_over_restarts(self) -> None:
+        """So it is where the node is restarted between these walks, which take months of a large folder; chunks that
+        the folder has no more are forgotten."""
+        (name, _), (other, _) = self.some[3], self.some[30]
+        with ExitStack() as broken:
+            for one in (name, other):
+                spot = kept_at(self.keeper, one)[1]
+                broken.enter_context(unreadable(self.place / name_of(spot.segment), spot.offset))
+            for found in (0, 0, 2, 2):
+                self.assertEqual(self.portion()[1], found)
+                self.again()
+            self.portion()
+            self.assertEqual(self.wanted(), sorted([name, other]))
+            self.name([one for one in self.some if one[0] != other])
+            with self.keeper.store.journal.change():
+                self.database.execute("DELETE FROM kept WHERE name=?", (other,))
+            self.portion()
+            self.assertEqual([*self.keeper.store._walk._tries], [name])
+
     def test_in_portions_of_one(self) -> None:
         """So it is where each portion is one chunk, and not where records name it no more."""
         spot = kept_at(self.keeper, self.some[7][0])[1]
@@ -130,7 +149,8 @@ class WalkTests(KeeperCase):
         self.assertEqual(self.portion()[0], 2000)
         self.again()
         self.assertEqual(self.portion()[0], 4000)
-        for text in ("", "x", "1", "-1 5", "1 99999999999999999999999", "9999999999999999999 1", "\x00\xff"):
+        for text in ("", "x", "1", "1 2000\nx 1", "1 2000\n00", "-1 5", "1 99999999999999999999999",
+                     "9999999999999999999 1", "\x00\xff"):  # fmt: skip
             (self.keeper.base / "keeper" / "reread").write_text(text)
             self.again()
             self.assertEqual(self.portion()[0], 4000)
