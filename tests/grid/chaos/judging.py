@@ -120,7 +120,8 @@ class Judge:
         if len(suppliers) < wanted:
             found.append(f"{len(suppliers)} suppliers")
         left = rooms.storage.reencoding()
-        if len(suppliers) != wanted or left["left"]:
+        hopeless = left["nowhere"]["packs"] if owner.has_lost_homes and "nowhere" in left else 0
+        if len(suppliers) != wanted or left["left"] > hopeless:
             found.append(f"number of suppliers: {rooms.suppliers.resizing.reason()}; {left}")
         for who in suppliers:
             if not core.log_replicas.is_held_by(who):
