@@ -39,6 +39,11 @@ class ReadAgainTests(WritingCase):
         query = "SELECT count(*) FROM pieces WHERE state=0"
         return self.shared(self.bob).catalog.read.execute(query).fetchone()[0]
 
+    def noted(self) -> int:
+        """Of how many suppliers it is written down that they hold something that Bob wrote."""
+        query = "SELECT count(*) FROM log_acks WHERE device=? AND sequence>0"
+        return self.shared(self.bob).catalog.read.execute(query, (self.device,)).fetchone()[0]
+
     def shorten(self) -> None:
         """The owner's log begins with a snapshot, behind what Bob has read of it."""
         core = self.alice.rooms.storage.core
@@ -85,6 +90,7 @@ class ReadAgainTests(WritingCase):
         self.hidden_from = set()
         self.grid.until(lambda: "one" in self.names(self.bob, self.key), 600, "its log")
         self.assertEqual(self.state(), (WRONG, before, False))
+        self.assertEqual(self.noted(), 3)
         two = self.put(self.bob, self.key, "two")
         self.suppliers[3] = absent.again("10.0.0.77")
         self.grid.until(lambda: self.waiting() == 0, 600, "who was away")

@@ -186,6 +186,15 @@ class StartedOverTests(CatalogsCase):
             self.works(shared)
             self.now(self.bob.storage.catalogs.remove(*shared.place))
 
+    def test_what_suppliers_hold(self) -> None:
+        """It is written down at each reading, also after all was forgotten."""
+        shared = self.open()
+        query = "SELECT supplier, device, sequence FROM log_acks ORDER BY supplier"
+        before = shared.catalog.read.execute(query).fetchall()
+        self.assertEqual(len(before), 4)
+        self.bob.wait(self.begin_over(shared))
+        self.assertEqual(shared.catalog.read.execute(query).fetchall(), before)
+
     def test_it_cannot_be_opened_again(self) -> None:
         """A disk that fails when all is to be read again is asked again at the next reading."""
         for name in ("open", "change"):

@@ -154,6 +154,7 @@ class SharedCatalog:
         self.writing = self._new_writing()
         self._inventory = SharedInventory(around, self.catalog, shared.holders, self._bad_pieces)
         self._held: list[tuple[str, bytes, bytes, int]] = []
+        """What is written down of what suppliers hold."""
         self._unread: frozenset[str] = frozenset()
         """The key, while something that counts is not known of a log under it."""
         self._disposal = Disposal(world.run_in_thread, self.catalog, spool, self._copies, lambda: self._unread)
@@ -318,4 +319,4 @@ class SharedCatalog:
         if not self.catalog.is_open:
             await self.catalog.open()
         self.changes.attach(self.catalog)
-        self.writing = self._new_writing()
+        self.writing, self._held = self._new_writing(), []

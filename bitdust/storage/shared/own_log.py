@@ -50,8 +50,8 @@ class OwnLog:
             return ""
         days = max(1, -((int(waited) - GUEST_WAIT) // 86_400))
         return (
-            f"what this node wrote into {key_id} has not come back from its suppliers; nothing is written into it until"
-            f" it has, for {days} days at most"
+            f"what this node wrote into {key_id} before, if anything, has not come back from its suppliers; nothing is"
+            f" written into it until it has, for {days} days at most"
         )
 
     async def compared(self, heard: Heard, family: Family | None) -> None:

@@ -106,7 +106,9 @@ class GuestLogs:
         if meta(database, RECOVERING) is not None:
             raise BitDustError("keys-not-ready", f"{self.key_id} was not read yet: too few of its suppliers are there")
         if is_unread(database):
-            text = f"what this node wrote into {self.key_id} has not come back from its suppliers; try again later"
+            text = (
+                f"what this node wrote into {self.key_id} before has not come back from its suppliers; try again later"
+            )
             raise BitDustError("keys-not-ready", text)
         scope = log_scope(database, key, device) or pen.scope
         return LogKeys(self.owner, key, scope, device, pen.epoch, pen.secret, self.marks())
