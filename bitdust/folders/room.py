@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults, succeed
-from twisted.logger import Logger
 
+from bitdust.batching import InTurn
 from bitdust.folders import listing, rows, secrets
 from bitdust.folders.backup.removed import RemovedFolders
 from bitdust.folders.backup.room import SupplierCopies
@@ -53,8 +53,6 @@ class Folders:
     name where there is none: a secret and another machine are all that a folder needs.
     """
 
-    log = Logger()
-
     def __init__(
         self, around: Connected, is_friend: Callable[[bytes], bool], become_somebody: "Callable[[], Deferred[Any]]"
     ) -> None:
@@ -63,6 +61,7 @@ class Folders:
         self._home = around.world.home / "folders"
         self.book = Book(self._home, around.me)
         self._open: dict[str, Folder] = {}
+        self._turns = InTurn()
         self.is_open = False
         self.changed = Signal[[str]]()
         """The folder of this secret is another than it was."""
@@ -96,7 +95,7 @@ class Folders:
 
     def _end(self, folder: Folder) -> "Deferred[Any]":
         self.copies.end(folder)
-        return folder.stop()
+        return self._turns.run(folder.config.secret.folder_id, folder.stop)
 
     def packet_rows(self) -> list[Row]:
         """Rows of the packet table."""
@@ -172,8 +171,9 @@ class Folders:
         await self._removed.add(config, lambda: self._check(directory, made))  # another one may have been added
         if not self._around.settings.get(ENABLED):
             self._around.settings.set(ENABLED, True)
-        if self.is_open and config.text not in self._open:
-            self._begin(config)
+        async with self._turns.of(made.folder_id):  # the same one may have been removed, and be on its way to its end
+            if self.is_open and config.text not in self._open and self.book.find(config.text) is config:
+                self._begin(config)
         return self._row(config)
 
     def _check(self, directory: Path, secret: Secret) -> None:
