@@ -206,6 +206,11 @@ class ShrinkingTests(LeftOutCase):
         back = "UPDATE pieces SET state=1, supplier=? WHERE number=3 AND pack IN (SELECT pack FROM nowhere)"
         self.node.wait(self.core.catalog.change(lambda database: database.execute(gone)))
         self.assertEqual(self.placement.left_out(), 2, "nobody else beyond the family is kept for it")
+        unknown = "DELETE FROM pieces WHERE number=2 AND pack IN (SELECT pack FROM nowhere)"
+        self.node.wait(self.core.catalog.change(lambda database: database.execute(unknown)))
+        self.assertEqual(self.placement.left_out(), 3, "who has not said anything yet may have a piece")
+        missing = "INSERT INTO pieces SELECT pack, 2, 0, 2, NULL, NULL FROM nowhere"
+        self.node.wait(self.core.catalog.change(lambda database: database.execute(missing)))
         last = self.around.suppliers[3].fingerprint
         self.node.wait(self.core.catalog.change(lambda database: database.execute(back, (last,))))
         self.bring_back({2: lost[2]})

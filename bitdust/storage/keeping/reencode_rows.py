@@ -128,7 +128,8 @@ def is_moved_all(database: sqlite3.Connection, n: int) -> bool:
 def places_left_out(database: sqlite3.Connection, n: int, seats: Sequence[bytes | None]) -> int:
     """At how many of the first ``seats`` somebody may have a piece of a pack that is left out; 0 where none is.
 
-    Of what a guest has made, only those count who have a piece: it would else keep whomever it likes.
+    Of what a guest has made, only those count who have a piece, or did not say so yet: it would else keep whomever it
+    likes.
     """
     rows = database.execute(
         "SELECT p.pack, p.n, EXISTS (SELECT 1 FROM guest_packs g WHERE g.pack=p.pack) FROM packs p"
@@ -136,8 +137,9 @@ def places_left_out(database: sqlite3.Connection, n: int, seats: Sequence[bytes 
         (PackState.HELD, n, n),
     ).fetchall()
     places = [n if is_guests else size for _, size, is_guests in rows]
-    held = "SELECT supplier FROM pieces WHERE pack=? AND state=? AND supplier IS NOT NULL"
-    for pack, *_ in rows:
-        holders = {bytes(who) for (who,) in database.execute(held, (pack, PieceState.KEPT))}
-        places += [place + 1 for place, who in enumerate(seats) if who in holders]
+    for pack, size, _ in rows:
+        known = database.execute("SELECT number, state, supplier FROM pieces WHERE pack=?", (pack,)).fetchall()
+        holders = {bytes(who) for _, state, who in known if state == PieceState.KEPT and who is not None}
+        unknown = set(range(size)) - {number for number, *_ in known}
+        places += [place + 1 for place, who in enumerate(seats) if who and (who in holders or place in unknown)]
     return max(places, default=0)
