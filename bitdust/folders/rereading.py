@@ -43,6 +43,8 @@ class Rereading:
         self._folders = folders
         self._done: set[Folder] = set()
         self._credit = 0
+        self._damaged: list[tuple[Folder, int]] = []
+        """What was found and not reported, as reading it took too long."""
         self._machine: LocalTester | None = None
 
     def start(self) -> None:
@@ -54,6 +56,7 @@ class Rereading:
         machine, self._machine = self._machine, None
         if machine is not None:
             machine.send("shutdown")
+        self._damaged = []
         self._done.clear()
 
     def _next(self) -> Folder | None:
@@ -71,7 +74,15 @@ class Rereading:
         return Deferred.fromCoroutine(self._walk()) if self._credit > 0 else succeed(Portion())
 
     async def _walk(self) -> Portion:
-        portion = Portion()
+        portion = Portion(damaged=self._damaged)
+        try:
+            await self._fill(portion)
+        finally:
+            self._credit -= portion.size
+        self._damaged = []
+        return portion
+
+    async def _fill(self, portion: Portion) -> None:
         while portion.size < self._credit and (folder := self._next()) is not None:
             most = min(AT_ONCE, self._credit - portion.size)
             read = await outcome(folder.store.run(folder.store.reread, most))
@@ -84,14 +95,13 @@ class Rereading:
                 portion.damaged.append((folder, read.value.damaged))
             if not read.value.others_follow:
                 self._done.add(folder)
-        self._credit -= portion.size
-        return portion
 
     def report(self, tested: Portion) -> None:
         """For the owner of the disk; and they are fetched again."""
         for folder, count in tested.damaged:
             self._around.events.send("folder-chunks-damaged", {"dir": str(folder.config.dir), "chunks": count})
-            folder.look_for_chunks()
+            if folder.is_meeting:
+                folder.look_for_chunks()
 
     def rewind(self) -> None:
         self._done.clear()

@@ -7,6 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
+from twisted.internet.defer import CancelledError, Deferred
+
 from bitdust.automats.local_tester import RATE, STEP
 from bitdust.folders import walk
 from bitdust.folders.rereading import Rereading
@@ -211,6 +213,17 @@ class RereadingTests(KeeperCase):
         self.assertEqual(self.told, [
             ("folder-chunks-damaged", {"dir": str(self.others[0].root), "chunks": 1}), "second"])  # fmt: skip
         self.assertFalse(self.rereading.has_next())
+
+    def test_what_takes_too_long(self) -> None:
+        """What was found before a portion is given up, since a thread is busy, is reported with the next one."""
+        damage(self.keeper, self.some[0][7][0])
+        with mock.patch.object(self.others[0].store, "run", lambda *work: Deferred()):
+            reading = self.rereading.test_next()
+            reading.addErrback(lambda failure: failure.trap(CancelledError)).cancel()
+        self.portion()
+        self.assertEqual(self.told[1:], ["keeper"])
+        self.portion()
+        self.assertEqual(self.told[1:], ["keeper"])
 
     def test_one_is_broken(self) -> None:
         """One that cannot be walked over now keeps no other one from it, and is walked over next time."""
