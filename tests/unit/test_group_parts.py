@@ -512,7 +512,7 @@ class SlowTests(SynchronousTestCase):
 
     def test_short_entries_without_end(self) -> None:
         """What is remembered of a part, however short its entries are and however often its giver fails to answer, is
-        no more than a part may be, and so it is of all parts of one giver."""
+        no more than a part may be, and so it is of all parts of one giver; after a day it is forgotten."""
         for name, size in (("MOST_PART", 30_000), ("MOST_BEGUN", 90_000), ("MOST_BEGUN_BY_ALL", 180_000)):
             self.patch(parts, name, size)
         net = Net(self, 2)
@@ -541,6 +541,12 @@ class SlowTests(SynchronousTestCase):
             self.assertEqual(sizes, {who: begun.size for who, begun in by_holder.items()})
             self.assertLessEqual(sum(begun.weight for begun in own._begun.values()), 180_000)
         self.assertTrue(own._begun)
+        net.clock.advance(parts.BEGUN_FOR - 60)
+        net.now(own.read([], fetch))
+        self.assertTrue(own._begun)
+        net.clock.advance(120)
+        net.now(own.read([], fetch))
+        self.assertEqual(own._begun, {})
 
     def read_slowly(self, beside: int = 0, between: bool = False) -> None:
         net = Net(self, 2)

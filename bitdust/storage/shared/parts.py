@@ -43,6 +43,8 @@ MOST_BEGUN = 3 * MOST_PART
 """Bytes of memory for parts of one holder that were read in part, which are remembered for later readings: enough for
 one of the shortest entries."""
 MOST_BEGUN_BY_ALL = 2 * MOST_BEGUN
+BEGUN_FOR = 86_400.0
+"""Seconds for which it is remembered: who has given it may be gone, or its writer."""
 Fetch = Callable[[bytes, LogName, int], "Deferred[list[bytes]]"]
 Together = Callable[[bytes, Sequence[tuple[LogName, int]]], "Deferred[list[list[bytes]]]"]
 
@@ -68,6 +70,8 @@ class Begun:
 
     entries: list[Entry] = field(factory=list)
     size: int = 0
+    left: float = 0.0
+    """When it was left off, in seconds of the reactor's clock."""
 
     @property
     def weight(self) -> int:
@@ -138,8 +142,7 @@ class Parts:
         With ``together`` parts of which little is new are asked for at once, before all that this did not bring.
         """
         self._cut = set()
-        for place in [one for one, found in self._begun.items() if self._is_here(one[1], found.entries[-1])]:
-            del self._begun[place]
+        self._begun = {place: begun for place, begun in self._begun.items() if self._is_wanted(place[1], begun)}
         by_device: dict[bytes, list[SeenHead]] = {}
         for one in heads:
             if one.proven:
@@ -245,14 +248,15 @@ class Parts:
         is_next = follows and start.after in (None, (start.first - 1, begun.entries[0].previous))
         return begun if is_next else Begun()
 
-    def _is_here(self, device: bytes, entry: Entry) -> bool:
-        return self._catalog.end(self._key, device).sequence >= entry.sequence
+    def _is_wanted(self, device: bytes, begun: Begun) -> bool:
+        is_here = self._catalog.end(self._key, device).sequence >= begun.entries[-1].sequence
+        return not is_here and self._waits.now() - begun.left < BEGUN_FOR
 
     def _leave_off(self, seen: SeenHead, begun: Begun) -> None:
         """What one holder gives takes the room of no other one's: it may never lead to anything. Of its own parts that
         one stays of which most is here, as it comes to its end first."""
         if begun.entries:
-            self._begun[seen.holder, seen.head.device] = begun
+            self._begun[seen.holder, seen.head.device] = evolve(begun, left=self._waits.now())
         of_holder = [place for place in self._begun if place[0] == seen.holder]
         self._forget(sorted(of_holder, key=lambda place: self._begun[place].weight), MOST_BEGUN)
         self._forget(list(self._begun), MOST_BEGUN_BY_ALL)
