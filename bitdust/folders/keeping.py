@@ -133,10 +133,10 @@ class Keeping:
 
     async def _bring_all(self) -> None:
         """After a disk was full one chunk goes before the others: where it cannot be kept, nothing more has come for
-        nothing."""
+        nothing. Where nobody has it twice as many are asked for, until one has come."""
         count = sys.maxsize if self.full is None else 1
         while await self._once(count):
-            count = sys.maxsize
+            count = sys.maxsize if self._has_come else 2 * count
 
     async def _through(self, portions: Iterator[None]) -> int:
         """Do all portions, between which others may use the folder's thread; how many there were."""

@@ -191,6 +191,30 @@ class FullDiskTests(KeeperCase):
         self.all_here(self.some + more)
         self.assertFalse(self.is_full())
 
+    def test_the_system_says_so_and_nobody_has_the_first(self) -> None:
+        """So it is where nobody has those that are asked for first: few more are asked for before one can be kept."""
+        several = sorted(chunks(40))
+        nowhere, more = several[:3], several[3:]
+        other = self.other(more)
+        self.name(self.some, nowhere, more)
+        add = self.keeper.store.blind.segments.add
+
+        def full(chunks: list[Chunk]) -> None:
+            raise OSError(errno.EDQUOT, "the quota is used up")
+
+        self.patch(self.keeper.store.blind.segments, "add", full)
+        self.keeper.keep(other)
+        for _ in range(3):
+            other.fetched.clear()
+            self.run_again()
+            self.assertTrue(self.is_full())
+            come = [one for one in other.fetched if one in dict(more)]
+            self.assertIn(len(come), range(1, 5))
+        self.patch(self.keeper.store.blind.segments, "add", add)
+        self.run_again()
+        self.assertEqual(self.here(more), [True] * len(more))
+        self.assertTrue(self.keeper.keeping.is_behind)
+
     def test_the_journal_has_no_room(self) -> None:
         """A database that cannot be written because the disk is full says the same as a file; one that fails does not.
         """
