@@ -215,11 +215,12 @@ def suppliers(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
         hint = "see why: bitdust service info employer; there must be nodes that give space in your network"
         return [bad("suppliers", "no supplier is hired", hint)]
     revoked = [called(row) for row in hired if str(row.get("reason", "")).endswith(REVOKED)]
-    if revoked and not online:
+    if revoked and not online and len(revoked) * 2 >= places:  # one of them may lie, and hide what else is the matter
         return [bad("suppliers", f"{REVOKED}, as they say: {few(revoked)}", RECOVER)]
     if len(online) * 2 < places:
         hint = "your files cannot be read until more are back; ask them: bitdust supplier ping"
-        return [bad("suppliers", f"{len(online)} of {places} are online; away: {few(away)}", hint)]
+        said = f"; {REVOKED}, as some say: {few(revoked)}" if revoked else ""
+        return [bad("suppliers", f"{len(online)} of {places} are online; away: {few(away)}{said}", hint)]
     if len(online) < places:
         text = f"{len(online)} of {places} are online" + (f"; away: {few(away)}" if away else "; places are vacant")
         hint = "files can be read; a supplier that stays away can be replaced: bitdust supplier replace POSITION"

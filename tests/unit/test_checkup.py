@@ -33,6 +33,7 @@ from bitdust.storage.catalog.database import open_catalog
 from bitdust.storage.log.held_up import HeldUp
 from bitdust.storage.log.other_life import Reunion
 from bitdust.suppliers.departures import Why
+from bitdust.wire.errors import REVOKED
 from bitdust.wire.names import IDURL, new_version
 from bitdust.wire.sizes import in_words
 from tests.vectors.keys import master
@@ -303,6 +304,19 @@ class JudgingTests(CheckupCase):
         self.assertEqual(self.verdicts(judging.suppliers([on, vacant])), ["warn"])
         self.assertEqual(self.verdicts(judging.suppliers([on, off, off, off])), ["bad"])
         self.assertEqual(self.verdicts(judging.suppliers([vacant, vacant])), ["bad"])
+
+    def test_who_says_that_this_device_was_revoked(self) -> None:
+        """The word of half of the suppliers counts, while none is online; that of fewer is told, and hides nothing."""
+        off = self.supplier("OFFLINE")
+        says = off | {"reason": f"refused: {REVOKED}"}
+        risk = bad("risk", "no further supplier may be lost", "look")
+        (found,) = judging.suppliers([says, says, off, off])
+        self.assertEqual(judging.without_consequences([found, risk]), [found])
+        (found,) = judging.suppliers([says, off, off, off])
+        self.assertIn("as some say: b@a", found.found)
+        self.assertEqual(judging.without_consequences([found, risk]), [found, risk])
+        (found,) = judging.suppliers([says, says, self.supplier("CONNECTED"), off])
+        self.assertEqual(judging.without_consequences([found, risk]), [found, risk])
 
     def test_who_is_to_be_replaced(self) -> None:
         """Who goes is named, and why, whether all are there or somebody is away."""
