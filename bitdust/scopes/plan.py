@@ -10,6 +10,8 @@ from bitdust.scopes.reservations import Limits, Resource, Role
 PEOPLE = (Role.DEVICE, Role.SUPPLIER, Role.FRIEND, Role.CUSTOMER)
 WHOLE = 4 * MIB
 """Bytes of the largest payload that a stranger may bring to be gathered."""
+READS_OF_A_STRANGER = 2
+"""At once: whoever has more to read of a node that does not know it waits for its turn, or is refused."""
 
 
 @frozen
@@ -80,7 +82,7 @@ def _peers(budget: Budget) -> dict[Role, Limits]:
         Resource.MEMORY: MIB,
         Resource.PAYLOADS: WHOLE,
         Resource.WRITES: 2,
-        Resource.READS: 2,
+        Resource.READS: READS_OF_A_STRANGER,
     }
     known = {
         Resource.SESSIONS: 16,

@@ -3,17 +3,20 @@
 from pathlib import Path
 
 from attrs import evolve
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.spare_votes import spares_in_order
 from bitdust.customers.healing.book import MOST_ENDED, HealingBook, Sighting, WriteFile
+from bitdust.customers.healing.reading import MemberReader
 from bitdust.customers.keepsakes import IDENTITY
 from bitdust.outcome import outcomes
+from bitdust.scopes.plan import READS_OF_A_STRANGER
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.healing import SpareClaim, Terms
 from bitdust.wire.packet import Command
 from tests.unit.healing_kit import AFTER, House, Village
+from tests.unit.kit import Reply
 from tests.unit.supplier_kit import DAY, MIB, Person, now
 from tests.unit.test_healing import VillageCase
 
@@ -311,6 +314,34 @@ class RateTests(VillageCase):
         for _ in range(20):
             village.pass_time(60, 5)
         self.assertEqual(self.pieces_of(spare, village), {(pack, 0) for pack in village.packs})
+
+    def test_no_more_at_once_than_strangers_get(self) -> None:
+        """A spare asks each member for as many pieces at once as that gives to people it does not know, and for the
+        next one when one has come: nobody tells it to come again, which would cost a second each time."""
+        self.assertEqual(READS_OF_A_STRANGER, 2)
+        village, spare = self.healed()
+        waiting: list[tuple[bytes, Deferred]] = []
+
+        def send(to, command, fields, **more):
+            waiting.append((to, Deferred()))
+            return waiting[-1][1]
+
+        self.patch(spare.outbox, "send", send)
+        reader = MemberReader(spare, spare.councils, village.owner.fingerprint)
+        one, other = (village.member(number).fingerprint for number in (1, 2))
+        pack = next(iter(village.packs.values()))
+        asking = [Deferred.fromCoroutine(reader.piece(who, pack.id, 1)) for who in (one, one, one, one, other)]
+        self.assertEqual([who for who, _ in waiting], [one, one, other])
+        asking[2].addErrback(lambda failure: failure.trap(CancelledError))
+        asking[2].cancel()
+        waiting[0][1].callback(Reply({"record": pack.signed.to_bytes()}, pack.pieces[1]))
+        self.assertEqual(self.successResultOf(asking[0])[1], pack.pieces[1])
+        waiting[1][1].errback(BitDustError("not-found", "it is not here"))
+        self.failureResultOf(asking[1], BitDustError)
+        self.assertEqual([who for who, _ in waiting], [one, one, other, one])
+        for answer in (waiting[2][1], waiting[3][1]):
+            answer.callback(Reply({"record": pack.signed.to_bytes()}, pack.pieces[1]))
+        self.assertEqual([len(self.successResultOf(asked)) for asked in asking[3:]], [2, 2])
 
     def test_offers_count_too(self) -> None:
         """Whether there is room for a place is said to one peer a few times a minute, to strangers as well."""

@@ -1,11 +1,11 @@
 """Reading from members under a certificate."""
 
-from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from attrs import frozen
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.task import deferLater
 
 from bitdust.crypt.device import check_record
@@ -15,6 +15,7 @@ from bitdust.customers.logs import ReceivedEntry
 from bitdust.formats.log_entry import MAX_ENTRY, MAX_HEADS
 from bitdust.formats.orders import MAX_RING
 from bitdust.outcome import outcome, outcomes
+from bitdust.scopes.plan import READS_OF_A_STRANGER
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError, decode
 from bitdust.wire.errors import BitDustError
@@ -74,6 +75,8 @@ class MemberReader:
         self.place = place
         self._seats = bench.seats()
         self._barren = 0
+        # A refusal for too many at once costs a second, and a piece comes in a tenth of one.
+        self._turns: defaultdict[bytes, DeferredSemaphore] = defaultdict(lambda: DeferredSemaphore(READS_OF_A_STRANGER))
         self.members = [who for who, seat in self._seats.items() if seat != place]
 
     def signed_by_owner(self, signed: Signed, *, revoked: bool = True) -> bool:
@@ -106,6 +109,10 @@ class MemberReader:
                 raise asked.error
             await deferLater(self._clock, BUSY_SECONDS)
         raise BitDustError("busy", "a member was busy for two minutes")
+
+    async def _in_turn(self, member: bytes, ask: "Callable[[], Coroutine[Any, Any, Any]]") -> Any:
+        """Not more of one member at once than it gives."""
+        return await self._turns[member].run(lambda: Deferred.fromCoroutine(ask()))
 
     async def page(self, after: bytes, most: int) -> tuple[dict[bytes, Holders], bytes, bool]:
         """Packs behind ``after`` with who has which piece, up to where all members have listed; whether more follow.
@@ -162,7 +169,7 @@ class MemberReader:
         that give it.
         """
         fields = {"kind": "piece", "pack": pack, "index": number, "offset": 0, "length": 0}
-        reply = await self._ask(member, Command.RETRIEVE, fields, MAX_PAYLOAD)
+        reply = await self._in_turn(member, lambda: self._ask(member, Command.RETRIEVE, fields, MAX_PAYLOAD))
         data = reply.fields.get("record")
         signed = Signed.from_bytes(data if isinstance(data, bytes) else b"", PackRecord.KIND)
         record = PackRecord.from_body(signed.body)
