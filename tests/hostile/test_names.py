@@ -65,7 +65,7 @@ class ShownTests(SynchronousTestCase):
                "taken": 0, "unfilled": 100}  # fmt: skip
         node = SimpleNamespace(
             driver=SimpleNamespace(is_on=lambda service: True),
-            customers=SimpleNamespace(list=lambda verbose: [row]),
+            customers=SimpleNamespace(list=lambda verbose: [row], unread=()),
             space=SimpleNamespace(donated=lambda: {"donated": 100}),
         )
         (finding,) = running._customers(node)
