@@ -190,6 +190,7 @@ class Core:
 
     def _ring_united(self, is_other_life: bool) -> None:
         """What could not be opened before is read now."""
+        self.left_out.unopened.clear()
         if is_other_life:
             self.other_life.found()
         self.log_replicas.others_wrote()

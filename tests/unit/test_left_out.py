@@ -96,8 +96,6 @@ class GrowingTests(LeftOutCase):
         del lost[1]
         self.bring_back(lost)
         self.core.inventory.refresh()
-        self.node.pass_time(0.5)
-        self.assertFalse(self.placement.is_resized(None))
         self.until_moved(4, 20)
         self.node.pass_time(70)
         self.assertEqual((self.nowhere()["packs"], self.placement.left_out()), (0, 0))
@@ -242,12 +240,32 @@ class AwayTests(LeftOutCase):
         self.assertEqual((self.placement.left_out(), self.placement.is_resized(None)), (4, True))
         self.restored("b")
         self.back(2, 3)
-        self.node.pass_time(5)
+        self.until_moved(2, 20)
+        self.node.pass_time(70)
         self.assertEqual(self.nowhere()["packs"], 0)
-        self.until_moved(2)
-        self.node.pass_time(60)
         self.with_only(0)
         self.with_only(1)
+
+    def test_what_nobody_can_open(self) -> None:
+        """A pack that is sealed under anything is left out as well; with its secret it moves after the next start."""
+        self.upload("a", "b")
+        pack = self.pack_of("a")
+        epoch = "SELECT epoch FROM packs WHERE pack=?"
+        wrong = f"UPDATE packs SET epoch=epoch+1000 WHERE pack=x'{pack.hex()}'"
+        right = wrong.replace("+", "-")
+        self.node.wait(self.core.catalog.change(lambda database: database.execute(wrong)))
+        self.assertGreater(self.core.catalog.read.execute(epoch, (pack,)).fetchone()[0], 999)
+        self.resize(4)
+        self.node.pass_time(200)
+        self.assertEqual((self.nowhere()["packs"], self.nowhere()["left_out"]), (1, 0))
+        self.days(31)
+        self.assertEqual((self.placement.left_out(), self.placement.is_resized(None)), (2, True))
+        self.again()
+        self.assertEqual((self.placement.left_out(), self.nowhere()["left_out"]), (2, 1))
+        self.node.wait(self.core.catalog.change(lambda database: database.execute(right)))
+        self.again()
+        self.until_moved(4)
+        self.with_only(2, 3)
 
     def away(self, *numbers: int) -> None:
         for number in numbers:
@@ -271,7 +289,7 @@ class JudgingTests(SynchronousTestCase):
         family = Family(b"c" * 32, 1, 2, 4, START, SEATS, **more)
         named = [frozenset(SEATS[int(one)] for one in some) for some in (there, known)]
         judged = Asked(family, *named).judge(size, pieces)
-        return (judged.counts, judged.is_hopeless) if judged is not None else None
+        return (judged.counts, judged.is_hopeless) if not judged.is_there else None
 
     def test_pieces(self) -> None:
         """What is acknowledged, waits here, or was not asked for may give it back."""

@@ -1,15 +1,16 @@
 """Packs of another size that can be had from nowhere: after a month a change of the number of suppliers goes on without
 them.
 
-A pack is nowhere while those who are there, and this disk, do not have enough of it. For how long that is so is counted
-in time in which this node runs, and enough of the suppliers that should have the pack are there and have listed what
-they hold. Nothing of such a pack is let go: whoever may have a piece of it stays a supplier of before, away
-or not, and is asked for it. When it can be had again it moves like any other, and its month begins anew.
+A pack is nowhere while those who are there, and this disk, do not have enough of it. So is one that nobody can open: a
+guest may have sealed it under anything. For how long that is so is counted in time in which this node runs, and enough
+of the suppliers that should have the pack are there and have listed what they hold. Nothing of such a pack is let go:
+whoever may have a piece of it stays a supplier of before, away or not, and is asked for it. When it can be had again it
+moves like any other; if that is before the month is over, another loss begins a month of its own.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable
-from itertools import groupby
+from collections.abc import Callable, Collection, Iterable
+from itertools import chain, groupby
 from typing import Any
 
 from attrs import field, frozen
@@ -36,8 +37,9 @@ Piece = tuple[int, int, bytes | None]
 
 @frozen
 class Judged:
-    """A pack that cannot be had now: whether that ``counts``, and whether nobody who is away could give it either."""
+    """Whether a pack can be had now; whether it ``counts`` where it cannot; whether the absent would not do either."""
 
+    is_there: bool
     counts: bool
     is_hopeless: bool
 
@@ -55,18 +57,17 @@ class Asked:
     def _all(self) -> frozenset[bytes]:
         return frozenset(self.family.holders)
 
-    def judge(self, size: int, pieces: Iterable[Piece]) -> Judged | None:
-        """A pack for so many suppliers; None where it can be had from those who are there, and from this disk."""
+    def judge(self, size: int, pieces: Iterable[Piece]) -> Judged:
+        """A pack for so many suppliers."""
         scheme, known = Scheme.for_family(size), {number: (state, who) for number, state, who in pieces}
         who_has = [self._who_may_have(place, known.get(place)) for place in range(size)]
-        if sum(who is None or who in self.there for who, is_one in who_has if is_one) >= scheme.k:
-            return None
+        is_there = sum(who is None or who in self.there for who, is_one in who_has if is_one) >= scheme.k
         lacking = [place for place, (who, is_one) in enumerate(who_has) if not is_one]
         leavers = {who for place in lacking for who in self.family.leavers(place)}
         is_hopeless = size - len(lacking) < scheme.k and leavers <= self.known
         seats = [who for who in self.family.seats[:size] if who is not None]
         reached = sum(who in self.there and who in self.known for who in seats)
-        return Judged(reached >= max(1, min(scheme.k, self.family.k, len(seats))), is_hopeless)
+        return Judged(is_there, reached >= max(1, min(scheme.k, self.family.k, len(seats))), is_hopeless)
 
     def _who_may_have(self, place: int, piece: tuple[int, bytes | None] | None) -> tuple[bytes | None, bool]:
         """Who may have a piece, None for this disk; and whether anybody may."""
@@ -83,7 +84,8 @@ class LeftOut:
 
     ``has_listed`` says of a supplier whether it has listed all its pieces in this run, ``hears_all`` whether nobody is
     waited for who may have pieces that are not known here. ``packs`` are nowhere; one of which enough may be at
-    suppliers that are away is so after a while.
+    suppliers that are away is so after a while. What was had in this run and could not be opened is ``unopened``; of
+    those that are left out ``again`` names those that can be had now.
     """
 
     def __init__(
@@ -109,6 +111,8 @@ class LeftOut:
         self._written: dict[bytes, int] = {}
         self._remote_paths: list[str] = []
         self.packs: dict[bytes, float] = {}
+        self.unopened: set[bytes] = set()
+        self.again: list[bytes] = []
 
     def open(self) -> None:
         """Go on with what earlier runs have counted."""
@@ -137,24 +141,30 @@ class LeftOut:
         if not self._hears_all() or asked.there.isdisjoint(asked.known):
             self._said = frozenset()
             return
-        found = await self._catalog.read_in_thread(lambda database: nowhere(database, asked))
+        left_out = {pack for pack, seconds in self._counted.items() if seconds >= MONTH}
+        also = left_out | self.unopened
+        found = await self._catalog.read_in_thread(lambda database: judged_packs(database, asked, also))
         self._took = self._clock.seconds() - now
-        said = frozenset(pack for pack, judged in found.items() if judged.counts)
-        passed = min(max(0.0, now - last), LONGEST_STEP) if last is not None else 0.0
-        counted = said & self._said
-        self._said = said
-        self._counted = {
-            pack: self._counted.get(pack, 0.0) + (passed if pack in counted else 0.0)
-            for pack, judged in found.items()
-            if judged.counts or pack in self._counted
-        }
+        self.again = [pack for pack in left_out - self.unopened if pack in found and found[pack].is_there]
+        self._count(found, min(max(0.0, now - last), LONGEST_STEP) if last is not None else 0.0)
         await self._note(
             {
                 pack: seconds
                 for pack, seconds in self._counted.items()
-                if seconds >= A_WHILE or pack in self._written or found[pack].is_hopeless
+                if seconds >= A_WHILE or pack in self._written or pack in self.unopened or found[pack].is_hopeless
             }
         )
+
+    def _count(self, found: dict[bytes, Judged], passed: float) -> None:
+        said = frozenset(
+            pack for pack, one in found.items() if one.counts and (pack in self.unopened or not one.is_there)
+        )
+        counted, self._said = said & self._said, said
+        self._counted = {
+            pack: self._counted.get(pack, 0.0) + (passed if pack in counted else 0.0)
+            for pack in found
+            if pack in said or pack in self._counted
+        }
 
     async def _note(self, packs: dict[bytes, float]) -> None:
         is_other, self.packs, written = packs.keys() != self.packs.keys(), packs, self._written
@@ -175,23 +185,27 @@ class LeftOut:
         self._written = rows
 
 
-def nowhere(database: sqlite3.Connection, asked: Asked) -> dict[bytes, Judged]:
-    """Packs of another size than the family's that cannot be had now; for a thread."""
+def judged_packs(database: sqlite3.Connection, asked: Asked, also: Collection[bytes] = ()) -> dict[bytes, Judged]:
+    """Packs of another size than the family's that cannot be had now, and ``also`` these; for a thread."""
     n, there = asked.family.n, [*asked.there]
+    other = (
+        "SELECT p.pack, p.n, s.number, s.state, s.supplier FROM packs p LEFT JOIN pieces s ON s.pack=p.pack"
+        " WHERE p.state=? AND (p.n<? OR p.n>?) AND p.logged=1"
+        " AND p.pack NOT IN (SELECT pack FROM recodings) AND p.pack NOT IN (SELECT new FROM recodings)"
+    )
     is_few = (
         "(SELECT count(*) FROM pieces h WHERE h.pack=p.pack AND (h.state=? OR (h.state=? AND h.supplier IN"
         f" ({', '.join('?' * len(there))}))))<(p.n+1)/2"
     )
-    rows = database.execute(
-        "SELECT p.pack, p.n, s.number, s.state, s.supplier FROM packs p LEFT JOIN pieces s ON s.pack=p.pack"
-        f" WHERE p.state=? AND (p.n<? OR p.n>?) AND p.logged=1 AND {is_few}"
-        " AND p.pack NOT IN (SELECT pack FROM recodings) AND p.pack NOT IN (SELECT new FROM recodings) ORDER BY p.pack",
-        (PackState.HELD, n, n, PieceState.WAITING, PieceState.KEPT, *there),
+    values = (PackState.HELD, n, n)
+    few = database.execute(
+        f"{other} AND {is_few} ORDER BY p.pack", (*values, PieceState.WAITING, PieceState.KEPT, *there)
     )
+    named = (row for pack in also for row in database.execute(f"{other} AND p.pack=?", (*values, pack)).fetchall())
     found: dict[bytes, Judged] = {}
-    for (pack, size), group in groupby(rows, key=lambda row: (bytes(row[0]), row[1])):
+    for (pack, size), group in groupby(chain(few, named), key=lambda row: (bytes(row[0]), row[1])):
         pieces = [(number, state, bytes(who) if who else None) for _, _, number, state, who in group]
         judged = asked.judge(size, [piece for piece in pieces if piece[0] is not None])
-        if judged is not None:
+        if not judged.is_there or pack in also:
             found[pack] = judged
     return found

@@ -45,6 +45,8 @@ TRY_AGAIN = 60.0
 """Seconds after which a pack that could not be had is tried again."""
 TAKE_OVER = 1200.0
 """Seconds without progress after which another device than the one that changed the family moves packs."""
+UNOPENED = ("bad-seal", "bad-piece", "key-not-found")
+"""Codes of a pack that could be had, and not be opened."""
 REPORT, CLEAN = 5.0, 20.0
 """Seconds between two reports of progress, and between two orders to delete what has moved."""
 
@@ -198,7 +200,8 @@ class Reencoder:
             self._fewer_at = now
         self._by_others, self.left = by_others, found.left
         if self._is_my_turn():
-            self._waiting.extend(pack for pack in found.packs if pack not in self._moving)
+            again = [pack for pack in self._left_out.again if pack not in left_out]
+            self._waiting.extend(pack for pack in (*found.packs, *again) if pack not in self._moving)
         if not self._waiting:  # those that failed are tried again behind all others, however many they are
             self._failed = {pack: since for pack, since in self._failed.items() if now - since < TRY_AGAIN}
 
@@ -248,6 +251,8 @@ class Reencoder:
         """It is tried again later."""
         self._failed[pack] = self._clock.seconds()
         error = getattr(reason, "value", reason)
+        if getattr(error, "code", "") in UNOPENED:
+            self._left_out.unopened.add(pack)
         self.reason = str(error or "a supplier does not answer")
         self.log.warn("pack {pack} cannot be moved now: {e}", pack=pack.hex()[:16], e=self.reason)
 
