@@ -56,6 +56,8 @@ class Scrubber:
         self._last: PieceName | None = None
         self._worked = self._saved = self._uptime()
         self._credit = 0
+        self._found: list[TestedPiece] = []
+        """What was found to be lost and is not reported, as reading the portion took too long."""
         self.tested = 0
         self.damaged = 0
         self.lost: Signal[[list[PieceName]]] = Signal()
@@ -97,7 +99,19 @@ class Scrubber:
         return Deferred.fromCoroutine(self._walk())
 
     async def _walk(self) -> Portion:
-        portion = Portion()
+        portion = Portion(lost=self._found)
+        try:
+            await self._fill(portion)
+        finally:
+            self._credit -= portion.size
+        self._found = []
+        if self._uptime() - self._saved > SAVE_AFTER:
+            self._saved = self._uptime()
+            saving = self._run_in_thread(write_safely, self._path, self._position())
+            saving.addErrback(lambda failure: self.log.warn("the walk cannot be noted: {why}", why=failure.value))
+        return portion
+
+    async def _fill(self, portion: Portion) -> None:
         while portion.size < self._credit and portion.pieces < MOST_PIECES and self._store.is_open:
             name = self._store.piece_after(self._last)
             if name is None:
@@ -109,12 +123,6 @@ class Scrubber:
                 self.log.info("piece {name} could not be read again: {why}", name=name.pack.hex(), why=tested.error)
                 continue
             self._count(portion, tested.value)
-        self._credit -= portion.size
-        if self._uptime() - self._saved > SAVE_AFTER:
-            self._saved = self._uptime()
-            saving = self._run_in_thread(write_safely, self._path, self._position())
-            saving.addErrback(lambda failure: self.log.warn("the walk cannot be noted: {why}", why=failure.value))
-        return portion
 
     def _count(self, portion: Portion, tested: TestedPiece | None) -> None:
         self._worked = self._uptime()

@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 from types import SimpleNamespace
 
-from twisted.internet.defer import fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.trial.unittest import TestCase
 
 from bitdust.automats.local_tester import LocalTester
@@ -139,6 +139,20 @@ class FoundTests(ScrubCase):
         self.assertEqual(len(self.lost), 4)
         self.shop.put(ALICE, packs[3])
         self.assertEqual(self.condition(packs[3]), PieceCondition.KEPT)
+
+    def test_a_portion_that_takes_too_long(self) -> None:
+        """What was found before it is given up, since the disk does not answer, is reported with the next one: no other
+        walk hears of it."""
+        packs = self.put(3)
+        self.path(packs[0]).unlink()
+        test = self.shop.store.test
+        self.shop.store.test = lambda name: test(name) if name.pack == packs[0].id else Deferred()
+        testing = self.scrubber.test_next()
+        testing.addErrback(lambda failure: failure.trap(CancelledError)).cancel()
+        self.shop.store.test = test
+        self.portion()
+        self.portion()
+        self.assertEqual([name.pack for name in self.lost], [packs[0].id])
 
     def test_a_piece_that_cannot_be_tested(self) -> None:
         """Is left behind; the others of the portion are read, and the service is not well when none can be."""
