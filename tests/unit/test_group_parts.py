@@ -308,6 +308,23 @@ class LostFileTests(SynchronousTestCase):
             self.net.run(130)
             self.assertEqual((self.carl.log.end_of(self.dave.device.id), erin.of(self.dave)), (1, [b"before"]))
 
+    def test_a_keeper_that_is_behind(self) -> None:
+        """Who keeps the beginning alone, and is heard alone later, says nothing of what another one has listed."""
+        self.net.away = {self.bob.fingerprint}
+        self.dave.say(b"more")
+        self.net.run(20)
+        self.lose()
+        with mock.patch.object(self.carl, "answer", partial(cut_off(Member.answer), self.carl)):
+            self.net.away = set()
+            self.net.run(20)
+            self.assertEqual((self.dave.log.end(), self.lacks()), (1, True))
+            self.net.away = {self.carl.fingerprint}
+            self.net.run(20)
+            self.assertTrue(self.lacks())
+        self.net.away = set()
+        self.net.run(20)
+        self.assertEqual((self.dave.log.end(), self.lacks()), (2, False))
+
     def test_it_never_comes(self) -> None:
         """Whoever lists it and never gives it keeps nobody silent for more than a day."""
         self.lose()
@@ -318,6 +335,37 @@ class LostFileTests(SynchronousTestCase):
             self.assertTrue(self.lacks())
             self.net.clock.advance(400)
             self.assertFalse(self.lacks())
+
+
+class OtherLogsTests(SynchronousTestCase):
+    """Suppliers list to their owner all logs that they keep, of other groups and of its catalog too."""
+
+    def test_they_say_nothing_of_this_one(self) -> None:
+        """What a keeper holds of a group is not less, nor more, for what it lists of others."""
+        net = Net(self, 2)
+        alice, bob = net.add("alice", False), net.add("bob")
+        for text in (b"one", b"two"):
+            alice.say(text)
+        net.run(20)
+        self.assertEqual(alice.log.holders_of(2), 1)
+        listed, other = bob.log.heads, Head(alice.fingerprint, alice.device.id, 1, bytes(32), 0, None, None, b"o" * 16)
+
+        def show(*heads: bytes) -> None:
+            bob.log.heads = lambda: list(heads)  # type: ignore[method-assign]
+            self.net_read(net, alice)
+
+        self.patch(alice.log, "place", lambda: None)
+        for sequence in (1, 500):
+            signed = alice.person.sign(evolve(other, sequence=sequence)).to_bytes()
+            show(*listed(), signed)
+            self.assertEqual(alice.log.holders_of(2), 1)
+            show(signed)
+            self.assertEqual(alice.log.holders_of(1), 0)
+            show(*listed())
+
+    def net_read(self, net: Net, member: Member) -> None:
+        member.read()
+        net.clock.pump([0.25] * 12)
 
 
 class AnotherHistoryTests(SynchronousTestCase):

@@ -100,8 +100,8 @@ class MemberLog:
         self._is_there = holders.is_online
         self._seconds = around.world.clock.seconds
         self._mine_listed: int | None = None
-        """Up to which entry those list this device's part who keep it; None before half of them were heard, or one that
-        lists it."""
+        """Up to which entry anybody who keeps this device's part has listed it; None before half of them were heard, or
+        one that lists it. Who is heard later may be behind."""
         self._behind_since: float | None = None
         self._wall = around.world.wall
         self._short = Shortening(self.catalog, access, self._key, lambda: around.me.device.id, self._held)
@@ -234,9 +234,9 @@ class MemberLog:
             raise self._failure(failed)
 
     def _note_mine(self, heads: Iterable[SeenHead], is_enough: bool) -> None:
-        mine = self._me.device.id
-        listed = [one.end for one in heads if one.head.device == mine and one.proven]
-        self._mine_listed = max(listed, default=0 if is_enough else self._mine_listed)
+        listed = [one.end for one in heads if one.head.device == self._me.device.id and one.proven]
+        known = [*listed, self._mine_listed, 0 if is_enough else None]
+        self._mine_listed = max((end for end in known if end is not None), default=None)
         if not self._is_mine_behind():
             self._behind_since = None
         elif self._behind_since is None:
@@ -290,13 +290,13 @@ class MemberLog:
 
     async def _heads_of(self, requests: LogRequests, keeper: bytes) -> list[SeenHead]:
         """Those that a keeper has and that are not known here: most are, and checking signatures takes time. What it
-        does not list it has lost, whatever it has acknowledged."""
+        does not list of this log, among all that suppliers list to their owner, it has lost."""
         found, listed, holdings = list[SeenHead | None](), dict[bytes, int](), self._part.holdings
-        before, access = holdings.of(keeper), None
+        before, access, scopes = holdings.of(keeper), None, self._access.scopes(self._key)
         for data in await requests.signed_heads(keeper):
             known = self.parts.known(data)
             head = known or _head_of(data)
-            if head is None:
+            if head is None or head.scope not in scopes:
                 continue
             listed[head.device] = head.sequence
             if known is not None:
