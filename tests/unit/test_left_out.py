@@ -101,6 +101,20 @@ class GrowingTests(LeftOutCase):
         self.assertEqual((self.nowhere()["packs"], self.placement.left_out()), (0, 0))
         self.with_only(2, 3)
 
+    def test_a_disk_that_comes_back_while_others_are_waited_for(self) -> None:
+        """Nothing is counted then, and what can be had moves all the same."""
+        self.upload("a", "b")
+        lost = self.lose(self.pack_of("a"), 0, 1)
+        self.resize(4)
+        self.days(31)
+        self.assertEqual(self.placement.left_out(), 2)
+        self.node.is_aside = True
+        self.bring_back(lost)
+        self.core.inventory.refresh()
+        self.until_moved(4, 20)
+        self.node.pass_time(70)
+        self.assertEqual(self.nowhere()["packs"], 0)
+
     def test_one_that_comes_back_within_the_month(self) -> None:
         """It moves, and another loss begins a month of its own."""
         self.upload("a")

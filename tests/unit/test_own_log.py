@@ -71,6 +71,14 @@ class OwnLogTests(CatalogsCase):
         self.clock.advance(3600)
         self.assertEqual(self.compare(4), (False, 0, False))
 
+    def test_a_clock_that_is_set_back(self) -> None:
+        """It takes nothing off the time that has passed."""
+        self.clock.advance(365 * DAY)
+        self.assertTrue(self.compare(4)[0])
+        self.clock.rightNow -= 300 * DAY
+        self.assertTrue(self.compare(4)[0])
+        self.assertIn("for 30 days", self.own.why(KEY))
+
     def test_who_may_not_write(self) -> None:
         """Where the permission has ended heads are not proven: what is listed counts when it is renewed, and until then
         no time passes."""

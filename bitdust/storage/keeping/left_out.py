@@ -138,7 +138,8 @@ class LeftOut:
             return
         self._looked_at, self._there, self._is_news = now, there, False
         asked = Asked(family, there, frozenset(filter(self._has_listed, family.holders)))
-        if not self._hears_all() or asked.there.isdisjoint(asked.known):
+        hears_all = self._hears_all()
+        if asked.there.isdisjoint(asked.known) or not (hears_all or self._counted):
             self._said = frozenset()
             return
         left_out = {pack for pack, seconds in self._counted.items() if seconds >= MONTH}
@@ -146,7 +147,8 @@ class LeftOut:
         found = await self._catalog.read_in_thread(lambda database: judged_packs(database, asked, also))
         self._took = self._clock.seconds() - now
         self.again = [pack for pack in left_out - self.unopened if pack in found and found[pack].is_there]
-        self._count(found, min(max(0.0, now - last), LONGEST_STEP) if last is not None else 0.0)
+        said = frozenset(pack for pack, one in found.items() if hears_all and self._is_said(pack, one))
+        self._count(found, said, min(max(0.0, now - last), LONGEST_STEP) if last is not None else 0.0)
         await self._note(
             {
                 pack: seconds
@@ -155,10 +157,10 @@ class LeftOut:
             }
         )
 
-    def _count(self, found: dict[bytes, Judged], passed: float) -> None:
-        said = frozenset(
-            pack for pack, one in found.items() if one.counts and (pack in self.unopened or not one.is_there)
-        )
+    def _is_said(self, pack: bytes, judged: Judged) -> bool:
+        return judged.counts and (pack in self.unopened or not judged.is_there)
+
+    def _count(self, found: Collection[bytes], said: frozenset[bytes], passed: float) -> None:
         counted, self._said = said & self._said, said
         self._counted = {
             pack: self._counted.get(pack, 0.0) + (passed if pack in counted else 0.0)

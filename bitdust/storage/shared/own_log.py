@@ -57,7 +57,7 @@ class OwnLog:
     async def compared(self, heard: Heard, family: Family | None) -> None:
         """Suppliers have said what they hold, and all that they gave is here: what is known is written down."""
         now = self._clock.seconds()
-        passed, self._compared = min(now - self._compared, MOST_BETWEEN), now
+        passed, self._compared = max(0.0, min(now - self._compared, MOST_BETWEEN)), now
         if not is_unread(self._catalog.read):
             return
         waited = int(meta(self._catalog.read, UNREAD) or b"0")
