@@ -33,6 +33,7 @@ class Placement:
         self._storage = storage
         self._judged: dict[tuple[int, bool], tuple[object, bool]] = {}
         self._whole: tuple[object, bool] | None = None
+        self._left_out: tuple[object, int] | None = None
 
     def has_data(self) -> bool:
         """Whether pieces of mine may be at suppliers; unknown counts as yes."""
@@ -177,9 +178,13 @@ class Placement:
         """At how many places, with those beyond the family, somebody may have pieces that a change of size has to go on
         without; 0 where there are none, and while others are to be moved."""
         core, family = self._core(), self._ports.family()
-        if core is None or family is None or not is_moved_all(core.catalog.read, family.n):
+        if core is None or family is None:
             return 0
-        return places_left_out(core.catalog.read, family.n, family.seats)
+        asked = (core.catalog, core.catalog.revision, family.n, family.seats)
+        if self._left_out is None or self._left_out[0] != asked:  # reads all packs, and is asked as often
+            is_moved = is_moved_all(core.catalog.read, family.n)
+            self._left_out = (asked, places_left_out(core.catalog.read, family.n, family.seats) if is_moved else 0)
+        return self._left_out[1]
 
     def _are_others_heard(self, core: Core, since: float) -> bool:
         """Whether all was read that others have written, where there are others a month after a moment."""

@@ -131,15 +131,21 @@ def places_left_out(database: sqlite3.Connection, n: int, seats: Sequence[bytes 
     Of what a guest has made, only those count who have a piece, or did not say so yet: it would else keep whomever it
     likes.
     """
-    rows = database.execute(
-        "SELECT p.pack, p.n, EXISTS (SELECT 1 FROM guest_packs g WHERE g.pack=p.pack) FROM packs p"
-        f" WHERE p.state=? AND (p.n<? OR p.n>?) AND {_LEFT_OUT}",
-        (PackState.HELD, n, n),
-    ).fetchall()
-    places = [n if is_guests else size for _, size, is_guests in rows]
-    for pack, size, _ in rows:
-        known = database.execute("SELECT number, state, supplier FROM pieces WHERE pack=?", (pack,)).fetchall()
-        holders = {bytes(who) for _, state, who in known if state == PieceState.KEPT and who is not None}
-        unknown = set(range(size)) - {number for number, *_ in known}
-        places += [place + 1 for place, who in enumerate(seats) if who and (who in holders or place in unknown)]
-    return max(places, default=0)
+    left_out = f"FROM packs p WHERE p.state=? AND (p.n<? OR p.n>?) AND {_LEFT_OUT}"
+    guests = "EXISTS (SELECT 1 FROM guest_packs g WHERE g.pack=p.pack)"
+    values = (PackState.HELD, n, n)
+    (own,) = database.execute(f"SELECT max(p.n) {left_out} AND NOT {guests}", values).fetchone()
+    (made,) = database.execute(f"SELECT max(p.n) {left_out} AND {guests}", values).fetchone()
+    if own is None and made is None:
+        return 0
+    held = f"SELECT DISTINCT supplier FROM pieces WHERE state=? AND pack IN (SELECT p.pack {left_out})"
+    holders = {bytes(who) for (who,) in database.execute(held, (PieceState.KEPT, *values)) if who is not None}
+    known = "SELECT 1 FROM pieces s WHERE s.pack=p.pack AND s.number=?"
+    unsaid = f"SELECT EXISTS (SELECT 1 {left_out} AND {guests} AND p.n>? AND NOT EXISTS ({known}))"
+
+    def may_have(place: int, who: bytes) -> bool:
+        is_unsaid = place < (made or 0) and database.execute(unsaid, (*values, place, place)).fetchone()[0]
+        return who in holders or bool(is_unsaid)
+
+    beyond = [place + 1 for place, who in enumerate(seats) if who is not None and may_have(place, who)]
+    return max([own or n, *beyond])
