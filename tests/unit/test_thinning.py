@@ -178,11 +178,12 @@ class ThinningTests(StoredFolder):
     def test_nothing_young_goes(self) -> None:
         """With one copy to keep, thirty versions of a day are all there a month later, and say why."""
         self.node.settings.set("services/backups/max-copies", 1)
-        for _ in range(6):
+        for _ in range(29):
             self.change("a")
-            self.node.clock.advance(3600)
+            self.node.clock.advance(2900)
+        self.node.clock.advance(28 * DAY)
         self.clean()
-        self.assertEqual(len(self.versions("folder/a")), 7)
+        self.assertEqual(len(self.versions("folder/a")), 30)
         self.assertEqual(self.versions("folder/a")[0]["kept"], ["undo"])
         self.assertEqual(self.versions("folder/a")[-1]["kept"][0], "current")
 
