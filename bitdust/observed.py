@@ -24,6 +24,12 @@ WORTH_WRITING = 3_600.0
 TABLE = "CREATE TABLE observed(wall INT NOT NULL, observed INT NOT NULL);\n"
 
 
+def time_between(before: float | None, now: float, most: float) -> float:
+    """Seconds that count from one look to the next by the reactor's clock, None before the first one: no more than
+    ``most``, as this machine may have slept, and none where that clock was set back."""
+    return max(0.0, min(now - before, most)) if before is not None else 0.0
+
+
 @frozen
 class Reading:
     """The wall clock at its latest, and observed time; seconds since the epoch."""

@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from bitdust.crypt.files import write_safely
+from bitdust.observed import time_between
 from bitdust.suppliers.by_node import read_by_node
 
 DAY = 86_400
@@ -64,9 +65,9 @@ class Absences:
     def observe(self, suppliers: Collection[bytes], there: Collection[bytes], counts: bool) -> None:
         """Who of my suppliers is there now; ``counts`` is False where this node may be the one that is away."""
         now, wall, before = self._clock.seconds(), int(self._wall()), self._known
-        passed = min(now - self._observed, LONGEST_STEP) if counts and self._observed is not None else 0.0
+        time = time_between(self._observed, now, LONGEST_STEP) if counts else 0.0
         self._observed = now
-        self._known = {who: self._next(before.get(who), who in there, int(passed), wall) for who in suppliers}
+        self._known = {who: self._next(before.get(who), who in there, int(time), wall) for who in suppliers}
         came = any(one.watched == 0 and before[who].watched for who, one in self._known.items() if who in before)
         if came or self._known.keys() != before.keys() or now - self._saved >= SAVE_SECONDS:
             self._save(now)

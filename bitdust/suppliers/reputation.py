@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from bitdust.crypt.files import write_safely
+from bitdust.observed import time_between
 from bitdust.suppliers.by_node import read_by_node
 from bitdust.suppliers.scoring import Conduct, choose
 
@@ -70,14 +71,14 @@ class Reputation:
     def observe(self, suppliers: Collection[bytes], there: Collection[bytes], counts: bool) -> None:
         """Who of my suppliers is there now; ``counts`` is False where this node may be the one that is away."""
         now = self._clock.seconds()
-        passed = int(min(now - self._observed, LONGEST_STEP)) if counts and self._observed is not None else 0
+        time = int(time_between(self._observed, now, LONGEST_STEP)) if counts else 0
         self._observed = now
-        for who in suppliers if passed else ():
+        for who in suppliers if time else ():
             known = self._known.get(who, Conduct())
             if who in there:
-                self._set(who, evolve(known, there=known.there + passed))
+                self._set(who, evolve(known, there=known.there + time))
             else:
-                self._set(who, evolve(known, away=known.away + passed))
+                self._set(who, evolve(known, away=known.away + time))
         if now - self._saved >= SAVE_SECONDS:
             self._saved = now
             self.save()

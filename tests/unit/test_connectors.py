@@ -3,6 +3,8 @@
 import json
 import time
 
+from twisted.internet.task import Clock
+
 from bitdust.suppliers.absences import Absences
 from bitdust.suppliers.contracts import ContractBook
 from bitdust.suppliers.finding import Answer
@@ -185,6 +187,16 @@ class DiskTests(FamilyCase):
         path.parent.mkdir()
         absences.observe([b"one", b"two"], [b"one"], True)
         self.assertEqual(set(json.loads(path.read_text())), {b"one".hex(), b"two".hex()})
+
+    def test_a_clock_that_is_set_back(self) -> None:
+        """It takes nothing off the time for which somebody was watched being away."""
+        path, clock = self.town.folder / "absences", Clock()
+        absences = Absences(path, clock, self.town.world.wall)
+        absences.observe([b"one"], [], True)
+        for step in (600, -365 * 86_400, 600):
+            clock.rightNow += step
+            absences.observe([b"one"], [], True)
+        self.assertEqual(absences._known[b"one"].watched, 1200)
 
     def test_a_full_disk_ends_no_contract(self) -> None:
         """A contract that cannot be written counts until the next start, which asks the supplier for it again."""

@@ -112,6 +112,19 @@ class HealingTests(VillageCase):
         self.assertEqual(mine.councils.book.of(customer).seen[gone], before)
         self.assertFalse(mine.councils.is_gone(customer, gone))
 
+    def test_a_clock_that_is_set_back(self) -> None:
+        """It takes nothing off the time for which a member was watched."""
+        village = self.settle()
+        mine, customer, gone = village.member(1), village.owner.fingerprint, village.member(0).fingerprint
+        village.member(0).is_up = False
+        village.pass_time(DAY)
+        watch, seen = mine.councils, mine.councils.book.of(customer).seen
+        before = seen[gone].watched
+        mine.clock.rightNow -= 365 * DAY
+        watch.note_silent(customer, gone, AFTER)
+        self.assertEqual(seen[gone].watched, before)
+        mine.clock.rightNow += 365 * DAY
+
     def test_a_partition_heals_without_a_false_spare(self) -> None:
         """Half of a family is no majority: nobody calls anybody gone, however long they do not meet."""
         village = self.settle()

@@ -71,6 +71,13 @@ class ReputationTests(SynchronousTestCase):
         self.known.save()
         self.assertEqual((self.open().of(A), self.open().of(B)), (first, second))
 
+    def test_a_clock_that_is_set_back(self) -> None:
+        """It takes nothing off the time that was seen."""
+        for step in (0, 60, -365 * 86_400, 60):
+            self.clock.rightNow += step
+            self.known.observe([A, B], [A], True)
+        self.assertEqual((self.known.of(A).there, self.known.of(B).away), (120, 120))
+
     def test_bounded_and_never_in_the_way(self) -> None:
         """So many nodes are kept, those seen last; a damaged file, and a disk that takes nothing, stop nobody."""
         for number in range(MOST + 10):

@@ -18,6 +18,7 @@ from bitdust.customers.healing.dossiers import Dossiers, Shown
 from bitdust.customers.records import Counts
 from bitdust.customers.store import SupplierStore
 from bitdust.identity.document import WITHOUT_END
+from bitdust.observed import time_between
 from bitdust.peers.presence import Presence
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
@@ -250,11 +251,11 @@ class Councils:
         now, wall = self._clock.seconds(), int(self._wall())
         looked = self._looked.setdefault(customer, {})
         before, looked[who] = looked.get(who, now), now
-        passed = int(min(now - before, 3 * after / STEPS)) if self._meets_majority(customer, after) else 0
+        time = int(time_between(before, now, 3 * after / STEPS)) if self._meets_majority(customer, after) else 0
         known = self.book.of(customer).seen.get(who, Sighting(wall))
-        self.book.of(customer).seen[who] = Sighting(min(known.seen, wall), known.watched + passed)
+        self.book.of(customer).seen[who] = Sighting(min(known.seen, wall), known.watched + time)
         # Some of it may be forgotten: then the member is only waited for a little longer.
-        if known.watched // (after / SURE) != (known.watched + passed) // (after / SURE):
+        if known.watched // (after / SURE) != (known.watched + time) // (after / SURE):
             self.book.note(customer)
 
     def _meets_majority(self, customer: bytes, after: float) -> bool:

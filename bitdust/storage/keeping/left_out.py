@@ -15,6 +15,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from bitdust.observed import time_between
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PackState, PieceState
 from bitdust.storage.keeping.reencode_rows import MONTH
@@ -148,7 +149,7 @@ class LeftOut:
         self._took = self._clock.seconds() - now
         self.again = [pack for pack in left_out - self.unopened if pack in found and found[pack].is_there]
         said = frozenset(pack for pack, one in found.items() if hears_all and self._is_said(pack, one))
-        self._count(found, said, min(max(0.0, now - last), LONGEST_STEP) if last is not None else 0.0)
+        self._count(found, said, time_between(last, now, LONGEST_STEP))
         await self._note(
             {
                 pack: seconds

@@ -11,6 +11,7 @@ from functools import partial
 
 from twisted.internet.interfaces import IReactorTime
 
+from bitdust.observed import time_between
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import RECOVERING, meta, set_meta
 from bitdust.storage.log.compared import GUEST_WAIT
@@ -57,7 +58,7 @@ class OwnLog:
     async def compared(self, heard: Heard, family: Family | None) -> None:
         """Suppliers have said what they hold, and all that they gave is here: what is known is written down."""
         now = self._clock.seconds()
-        passed, self._compared = max(0.0, min(now - self._compared, MOST_BETWEEN)), now
+        passed, self._compared = time_between(self._compared, now, MOST_BETWEEN), now
         if not is_unread(self._catalog.read):
             return
         waited = int(meta(self._catalog.read, UNREAD) or b"0")
