@@ -148,12 +148,13 @@ class FormerFamily:
 
     def _may_lack_one(self) -> bool:
         """Whether the person starts over without a family, or with one while suppliers of the key file, who may have
-        another, were not heard; or this node came to one that another device had hired who started over, and who knew
-        not the families of all devices before it: the search went with its home."""
-        family = self._family.current
-        if family is None or self._me.awaits(STARTED_OVER):
-            return self._me.awaits(STARTED_OVER) and (family is None or bool(self._finding.unheard(family)))
-        is_new_here = self._family.inherited and not self._me.awaits(FAMILY)
+        another, were not heard; or with one that another device had hired who started over, and who knew not the
+        families of all devices before it: the search went with its home. So it is where this node came to such a one.
+        """
+        family, starts_over = self._family.current, self._me.awaits(STARTED_OVER)
+        if family is None or starts_over and self._finding.unheard(family):
+            return starts_over
+        is_new_here = starts_over or self._family.inherited and not self._me.awaits(FAMILY)
         return is_new_here and bool(self._me.document.passed_over(family.roots or ()))
 
     def _note(self) -> None:

@@ -229,6 +229,13 @@ class InheritedTests(FormerFamilyCase):
             self.town.clock.advance(DAY)
         self.assertFalse(self.is_searching)
 
+    def test_another_one_starts_over_with_it(self) -> None:
+        """So it is where the person waits for nothing any more when it is found, though it is no news then."""
+        self.me.awaited.add(STARTED_OVER)
+        self.come_to(1)
+        self.town.family.settle()
+        self.assertTrue(self.is_searching)
+
     def test_one_that_is_not_found(self) -> None:
         """Where nothing is found the search goes on."""
         self.come_to(1)
