@@ -79,7 +79,13 @@ class WaitingTests(SynchronousTestCase):
         with mock.patch.dict(apply._APPLY, {"label": mock.Mock(side_effect=TypeError("nobody has thought of this"))}):
             again = Node(node.home, around, node.clock).start()
             again.pass_time(60)
+            around.suppliers[3].mode = "fine"
+            again.storage.core.suppliers_changed()
+            again.pass_time(600)
+            self.assertEqual(again.storage.core.spool.names(), waiting)
             self.assertEqual([row["path"] for row in again.rows()], ["folder"])
+            around.suppliers[3].mode = "away"
+            again.storage.core.suppliers_changed()
             again.stop()
         again = Node(node.home, around, node.clock).start()
         self.addCleanup(stop_quietly, again)

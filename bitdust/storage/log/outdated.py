@@ -60,10 +60,10 @@ def start_over(database: sqlite3.Connection) -> None:
     database.execute("COMMIT")
 
 
-def come_back(database: sqlite3.Connection, is_mine_read: bool = True) -> None:
+def come_back(database: sqlite3.Connection, is_said_read: bool = True) -> None:
     """Inside a transaction, when all is known again: pieces of packs that are no more go, the others count again. Those
-    of packs that are not known stay while not all is read that this device has said: they may be of what follows."""
-    if is_mine_read:
+    of packs that are not known stay while not all is read that this home has said: they may be of what follows."""
+    if is_said_read:
         database.execute("DELETE FROM pieces WHERE pack NOT IN (SELECT pack FROM packs)")
         database.execute("DELETE FROM meta WHERE name=?", (UNSORTED,))
     else:

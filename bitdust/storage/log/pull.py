@@ -139,6 +139,17 @@ class LogPull:
         """Whether nobody lists more of a device's logs than is here."""
         return all(highest(heard.heads[one.key], device) <= one.end(device).sequence for one in logs)
 
+    def _is_said_read(self, logs: Iterable[KeyLog], heard: Heard) -> bool:
+        """The same of all devices of the owner's, but for what was given up: this home may have been another one of
+        them before, as its device is another one as soon as anybody lists more of its log than is here."""
+        access, lost = self._writer.logs, losses(self._catalog.read)
+        return all(
+            seen.head.sequence <= max(one.end(device).sequence, lost.get((one.key, device), 0))
+            for one in logs
+            for seen in heard.heads[one.key]
+            if access.device(device := seen.head.device) is not None
+        )
+
     async def _ask(self, logs: Sequence[KeyLog]) -> Heard:
         answers = await ask_online(self._ports, lambda supplier: self._heads(supplier, logs))
         heard, by_scope = Heard(heads={one.key: [] for one in logs}), self._by_scope(logs)
@@ -318,9 +329,7 @@ class LogPull:
                     one.holdings.learn(seen.holder, seen)
         rows = [row for one in logs for row in one.holdings.rows()]
         moment, named = int(self._world.wall()), {one.id for one in self._me.document.devices}
-        observed = int(self._calendar.observed)
-
-        is_mine_read = self._is_read(self._me.device.id, logs, heard)
+        observed, is_said_read = int(self._calendar.observed), self._is_said_read(logs, heard)
 
         def note(database: sqlite3.Connection) -> None:
             note_holdings(database, rows)
@@ -328,8 +337,8 @@ class LogPull:
             database.execute("DELETE FROM meta WHERE name=?", (RECOVERING,))
             if is_merged:
                 note_compared(database, moment, self.lacking, named)
-            if was_recovering or is_mine_read and is_unsorted(database):
-                come_back(database, is_mine_read)
+            if was_recovering or is_said_read and is_unsorted(database):
+                come_back(database, is_said_read)
             if entries and not was_recovering:
                 set_meta(database, OTHERS_WROTE, b"%d" % observed)
 
