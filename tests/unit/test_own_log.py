@@ -56,6 +56,16 @@ class OwnLogTests(CatalogsCase):
         self.assertEqual(self.compare(0, silent=3), (True, 1, True))
         self.assertEqual(self.compare(0, silent=2), (False, 0, False))
 
+    def test_what_was_said_as_another_device(self) -> None:
+        """Of what this home has said before as a former device pieces wait, until that is here or was never safe; it
+        writes meanwhile."""
+        former, place = MINE, (SHARE, b"newer" + b"me!")
+        self.own = OwnLog(self.clock, self.catalog, place, lambda: True, lambda head: head.device == former)
+        self.assertEqual(self.compare(3), (False, 1, False))
+        self.assertEqual(self.compare(3), (False, 1, False))
+        self.assertEqual(self.compare(0, silent=3), (False, 1, False))
+        self.assertEqual(self.compare(2), (False, 0, False))
+
     def test_after_a_month(self) -> None:
         """Nobody waits for ever: thirty days in which it was asked for are enough, and a pause counts for an hour."""
         self.assertTrue(self.compare(4)[0])

@@ -43,6 +43,7 @@ from bitdust.storage.shared.pen import GuestLogs, Pen, no_pen
 from bitdust.storage.shared.writing import Writing
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.records import Head
 
 FOLDER = "catalogs"
 _END = re.compile(r"\.db(-\w+)?$")
@@ -148,7 +149,7 @@ class SharedCatalog:
         self.ranges = Ranges(parts, whose)
         self._logs = GuestLogs(around.me, (shared.alias, shared.key_id), shared.access, shared.pen)
         place = (shared.alias, around.me.device.id)
-        self.own_log = OwnLog(world.clock, self.catalog, place, self._logs.may_write)
+        self.own_log = OwnLog(world.clock, self.catalog, place, self._logs.may_write, self._is_mine)
         self._around, self._names_of = around, whose.names_of
         self.changes = Changes(world.clock)
         self.writing = self._new_writing()
@@ -284,6 +285,11 @@ class SharedCatalog:
         family = self.shared.holders.family()
         missing = (heard.may_be_safe(family, key, one.device, one.first) for one in merged.missing)
         return bool(merged.held_up) or any(missing)
+
+    def _is_mine(self, head: Head) -> bool:
+        """Whether it is of a device of the person that this node is."""
+        guest = self._logs.guest(head.scope, head.device)
+        return guest is not None and self._around.me.fingerprint in guest.holders
 
     def _of_key(self, key: str, heads: Iterable[SeenHead]) -> list[SeenHead]:
         return [seen for seen in heads if seen.head.scope in self._logs.scopes(key)]

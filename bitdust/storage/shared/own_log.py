@@ -15,9 +15,9 @@ from bitdust.observed import time_between
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import RECOVERING, meta, set_meta
 from bitdust.storage.log.compared import GUEST_WAIT
-from bitdust.storage.log.outdated import come_back
+from bitdust.storage.log.outdated import come_back, is_unsorted
 from bitdust.storage.log.seen import Heard
-from bitdust.wire.records import Family
+from bitdust.wire.records import Family, Head
 
 UNREAD = "own-log-unread"
 """For how many seconds it was asked for, while it is not known."""
@@ -31,11 +31,18 @@ def is_unread(database: sqlite3.Connection) -> bool:
 
 
 class OwnLog:
-    """I know whether the log of a device under a key is here; ``may_write`` says whether the owner lets it write."""
+    """I know whether the log of a device under a key is here; ``may_write`` says whether the owner lets it write, and
+    ``is_person`` whether a head is of the same person's: this home may have been another device of these before."""
 
     def __init__(
-        self, clock: IReactorTime, catalog: Catalog, place: tuple[str, bytes], may_write: Callable[[], bool]
+        self,
+        clock: IReactorTime,
+        catalog: Catalog,
+        place: tuple[str, bytes],
+        may_write: Callable[[], bool],
+        is_person: Callable[[Head], bool] = lambda head: False,
     ) -> None:
+        self._is_person = is_person
         self._clock = clock
         self._catalog = catalog
         self._key, self._device = place
@@ -59,16 +66,27 @@ class OwnLog:
         """Suppliers have said what they hold, and all that they gave is here: what is known is written down."""
         now = self._clock.seconds()
         passed, self._compared = time_between(self._compared, now, MOST_BETWEEN), now
+        is_said_read = not self._lacks_others(heard, family)
         if not is_unread(self._catalog.read):
+            if is_said_read and is_unsorted(self._catalog.read) and not self._is_lacking(heard, family):
+                await self._catalog.change(come_back)
             return
         waited = int(meta(self._catalog.read, UNREAD) or b"0")
         if self._is_lacking(heard, family):
             asked = passed if self._may_write() and meta(self._catalog.read, RECOVERING) is None else 0
             waited += int(asked)
-            is_known = waited >= GUEST_WAIT
+            is_known = is_said_read = waited >= GUEST_WAIT
         else:
             is_known = True
-        await self._catalog.change(partial(_note, waited=None if is_known else waited))
+        left = None if is_known else waited
+        await self._catalog.change(partial(_note, waited=left, is_said_read=is_said_read))
+
+    def _lacks_others(self, heard: Heard, family: Family | None) -> bool:
+        """Whether something lacks of what this person has said as other devices."""
+        heads = [seen.head for seen in heard.heads.get(self._key, ())]
+        devices = {head.device for head in heads if head.device != self._device and self._is_person(head)}
+        ends = {device: self._catalog.end(self._key, device).sequence for device in devices}
+        return any(heard.may_be_safe(family, self._key, device, end + 1) for device, end in ends.items())
 
     def _is_lacking(self, heard: Heard, family: Family | None) -> bool:
         """Who may not write is shown no proof of heads: then each that is listed may be one."""
@@ -78,9 +96,9 @@ class OwnLog:
         return (listed and not self._may_write()) or heard.may_be_safe(family, self._key, self._device, end + 1)
 
 
-def _note(database: sqlite3.Connection, waited: int | None) -> None:
+def _note(database: sqlite3.Connection, waited: int | None, is_said_read: bool) -> None:
     database.execute("DELETE FROM meta WHERE name IN (?, ?)", (RECOVERING, UNREAD))
     if waited is None:
-        come_back(database)
+        come_back(database, is_said_read)
     else:
         set_meta(database, UNREAD, b"%d" % waited)
