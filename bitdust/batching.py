@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Generic, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, gatherResults, maybeDeferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
@@ -61,6 +61,10 @@ class InTurn:
     async def _run(self, about: object, call: Callable[[], Awaitable[T]]) -> T:
         async with self.of(about):
             return await call()
+
+    def settled(self) -> "Deferred[Any]":
+        """Fires when all that was begun until now has ended."""
+        return gatherResults([self.run(about, lambda: succeed(None)) for about in [*self._waiting]])
 
 
 class Batcher(Generic[T]):

@@ -91,7 +91,8 @@ class Folders:
         self._limits.stop()
         self._removed.close()
         folders, self._open = list(self._open.values()), {}
-        return gatherResults([self._end(folder) for folder in folders], consumeErrors=True)
+        ends = [self._turns.settled(), *(self._end(folder) for folder in folders)]  # some were removed just before
+        return gatherResults(ends, consumeErrors=True)
 
     def _end(self, folder: Folder) -> "Deferred[Any]":
         self.copies.end(folder)

@@ -39,6 +39,26 @@ class AddedAgainTests(FolderCase):
         self.grid.until(lambda: folder.machine.state == "IN_SYNC", SOON, "it is in sync")
         self.assertEqual(opened, [folder.store])
 
+    def test_the_service_is_started_again_meanwhile(self) -> None:
+        """It has not stopped before the former one has ended, and begins the new one after that."""
+        secret = secrets.make("D", lambda size: bytes(range(size)))
+        alice = self.person("alice")
+        self.share(alice, secret)
+        folders, gate = alice.rooms.folders, Deferred[None]()
+        (former,) = folders.open_folders()
+        self.patch(former.store, "close", lambda: gate)
+        folders.remove(secret.text)
+        folders.add(self.root(alice), secret)
+        closing = folders.close()
+        self.grid.run(2, 0.5)
+        self.assertFalse(closing.called)
+        gate.callback(None)
+        self.grid.until(lambda: closing.called, SOON, "the end")
+        self.assertEqual(folders.open_folders(), [])
+        folders.open()
+        (folder,) = folders.open_folders()
+        self.grid.until(lambda: folder.machine.state == "IN_SYNC", SOON, "it is in sync")
+
     def test_removed_once_more(self) -> None:
         """What is removed while it waits is not begun."""
         secret = secrets.make("D", lambda size: bytes(range(size)))
