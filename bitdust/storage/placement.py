@@ -10,6 +10,7 @@ from bitdust.storage.keeping.reencode_rows import is_moved_all, places_left_out
 from bitdust.storage.log.compared import Compared
 from bitdust.storage.ports import Ports
 from bitdust.surroundings import Connected
+from bitdust.wire.records import Family
 
 
 class HasCore(Protocol):
@@ -33,7 +34,7 @@ class Placement:
         self._storage = storage
         self._judged: dict[tuple[int, bool], tuple[object, bool]] = {}
         self._whole: tuple[object, bool] | None = None
-        self._left_out: tuple[object, int] | None = None
+        self._left_out: tuple[object, int | None] | None = None
 
     def has_data(self) -> bool:
         """Whether pieces of mine may be at suppliers; unknown counts as yes."""
@@ -172,18 +173,23 @@ class Placement:
         if core is None or family is None:
             return not self.has_data()
         heard = since is None or self._are_others_heard(core, since)
-        return heard and core.log_replicas.is_safe() and is_moved_all(core.catalog.read, family.n)
+        return heard and core.log_replicas.is_safe() and self._kept_places(core.catalog, family) is not None
 
     def left_out(self) -> int:
         """At how many places, with those beyond the family, somebody may have pieces that a change of size has to go on
         without; 0 where there are none, and while others are to be moved."""
         core, family = self._core(), self._ports.family()
-        if core is None or family is None:
-            return 0
-        asked = (core.catalog, core.catalog.revision, family.n, family.seats)
-        if self._left_out is None or self._left_out[0] != asked:  # reads all packs, and is asked as often
-            is_moved = is_moved_all(core.catalog.read, family.n)
-            self._left_out = (asked, places_left_out(core.catalog.read, family.n, family.seats) if is_moved else 0)
+        return (self._kept_places(core.catalog, family) or 0) if core is not None and family is not None else 0
+
+    def _kept_places(self, catalog: Catalog, family: Family) -> int | None:
+        """The same; None while others are to be moved. Reads all packs, and is asked as often.
+
+        Both are said of one state of the catalog: a thread may write between two questions, and who is kept for nothing
+        in one state is not let go because all has moved in the next one."""
+        asked = (catalog, catalog.revision, family.n, family.seats)
+        if self._left_out is None or self._left_out[0] != asked:
+            is_moved = is_moved_all(catalog.read, family.n)
+            self._left_out = (asked, places_left_out(catalog.read, family.n, family.seats) if is_moved else None)
         return self._left_out[1]
 
     def _are_others_heard(self, core: Core, since: float) -> bool:

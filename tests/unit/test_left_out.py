@@ -83,6 +83,21 @@ class GrowingTests(LeftOutCase):
         self.assertTrue(self.placement.is_resized(None))
         self.restored("b")
 
+    def test_the_month_is_over_between_two_questions(self) -> None:
+        """Nobody hears that all has moved, and that nobody is kept, of two states of the catalog: a thread may write
+        while it is asked."""
+        self.upload("a", "b")
+        self.lose(self.pack_of("a"), 0, 1)
+        self.resize(4)
+        self.days(29)
+        self.assertEqual((self.placement.left_out(), self.placement.is_resized(None)), (0, False))
+        with sqlite3.connect(self.node.home / "catalog.db") as database:
+            database.execute("UPDATE nowhere SET seconds=?", (MONTH,))
+        database.close()
+        self.assertIn((self.placement.is_resized(None), self.placement.left_out()), ((True, 2), (False, 0)))
+        self.node.wait(self.core.catalog.change(lambda database: None))
+        self.assertEqual((self.placement.left_out(), self.placement.is_resized(None)), (2, True))
+
     def test_a_disk_that_comes_back(self) -> None:
         """The change is over; whoever comes back after the month has its pieces asked for, and they move."""
         self.upload("a", "b")
