@@ -171,6 +171,24 @@ class GrowingTests(LeftOutCase):
         self.days(4)
         self.assertEqual(self.placement.left_out(), 2)
 
+    def test_a_clock_that_is_set_forward_during_a_look(self) -> None:
+        """A look took no longer for that, and is not the last one for months."""
+        self.upload("a", "b")
+        self.lose(self.pack_of("a"), 0, 1)
+        self.resize(4)
+        self.node.pass_time(200)
+        judged, jumps = left_out.judged_packs, [10 * DAY]
+
+        def judging(*arguments):
+            self.node.clock.rightNow += jumps.pop() if jumps else 0
+            return judged(*arguments)
+
+        self.patch(left_out, "judged_packs", judging)
+        self.node.pass_time(200)
+        self.assertEqual(jumps, [])
+        self.days(31)
+        self.assertEqual(self.nowhere()["left_out"], 1)
+
     def test_what_was_counted_is_kept(self) -> None:
         """A node that is stopped every day goes on counting, and knows after a restart what is left out."""
         self.upload("a", "b")

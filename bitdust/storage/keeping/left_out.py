@@ -146,7 +146,7 @@ class LeftOut:
         left_out = {pack for pack, seconds in self._counted.items() if seconds >= MONTH}
         also = left_out | self.unopened
         found = await self._catalog.read_in_thread(lambda database: judged_packs(database, asked, also))
-        self._took = self._clock.seconds() - now
+        self._took = time_between(now, self._clock.seconds(), LOOK)
         self.again = [pack for pack in left_out - self.unopened if pack in found and found[pack].is_there]
         said = frozenset(pack for pack, one in found.items() if hears_all and self._is_said(pack, one))
         self._count(found, said, time_between(last, now, LONGEST_STEP))
