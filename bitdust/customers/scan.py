@@ -60,18 +60,12 @@ class ScanReport:
 class _OnDisk:
     sizes: dict[tuple[bytes, int], int] = field(factory=dict)
     partial: set[tuple[bytes, int]] = field(factory=set)
-    unread: set[Path] = field(factory=set)
-    """Folders of which the disk does not say what is in them."""
     untold: set[Path] = field(factory=set)
-    """These, and files in others of which it does not tell anything."""
+    """Folders of which the disk does not say what is in them, and files in others of which it tells nothing."""
 
-    def is_unread(self, path: Path) -> bool:
-        """Whether nobody knows what is there."""
-        return not self.unread.isdisjoint(path.parents)
-
-    def is_untold(self, path: Path) -> bool:
-        """Whether nobody knows of a file whether it is there."""
-        return not self.untold.isdisjoint((path, *path.parents))
+    def is_untold(self, *paths: Path) -> bool:
+        """Whether nobody knows of one of these files whether it is there."""
+        return any(not self.untold.isdisjoint((path, *path.parents)) for path in paths)
 
 
 def piece_is_whole(disk: Disk, path: Path, size: int, root: bytes) -> bool:
@@ -160,17 +154,18 @@ class _Scan:
         with self._one_transaction():
             for pack, number, size, state in rows:
                 name = PieceName(customer, pack, number)
-                if not on_disk.is_unread(name.path(self._folder)):
-                    self._check(name, size, PieceCondition(state), on_disk)
-                elif on_disk.is_untold(name.path(self._folder)):
+                if on_disk.is_untold(name.path(self._folder), name.partial(self._folder)):
                     self._doubt(name, PieceCondition(state))
+                    on_disk.sizes.pop((pack, number), None)
+                else:
+                    self._check(name, size, PieceCondition(state), on_disk)
         for pack, number in on_disk.partial:
-            partial = PieceName(customer, pack, number).partial(self._folder)
-            if not on_disk.is_unread(partial) and not self._has_removed(partial):
+            name = PieceName(customer, pack, number)
+            partial = name.partial(self._folder)
+            if not on_disk.is_untold(name.path(self._folder)) and not self._has_removed(partial):
                 self._report.unknown.append(str(partial.relative_to(self._folder)))
-        strangers = [PieceName(customer, pack, number).path(self._folder) for pack, number in sorted(on_disk.sizes)]
-        known = (path for path in strangers if not on_disk.is_unread(path))
-        self._report.unknown += [str(path.relative_to(self._folder)) for path in known]
+        strangers = (PieceName(customer, pack, number).path(self._folder) for pack, number in sorted(on_disk.sizes))
+        self._report.unknown += [str(path.relative_to(self._folder)) for path in strangers]
 
     def _files_of(self, customer: bytes) -> _OnDisk:
         found, home = _OnDisk(), self._folder / customer.hex()
@@ -192,7 +187,6 @@ class _Scan:
             return []
         except OSError as error:
             self._cannot_read(folder, error)
-            found.unread.add(folder)
             found.untold.add(folder)
             return []
 
@@ -203,7 +197,6 @@ class _Scan:
             size = entry.stat(follow_symlinks=False).st_size if is_piece else 0
         except OSError as error:
             self._cannot_read(path, error)
-            found.unread.add(path.parent)
             found.untold.add(path)
             return
         if match is None or not is_piece or path.parent.name != entry.name[:2]:

@@ -352,6 +352,35 @@ class DiskErrorTests(ShopCase):
         _, report = self.reopen()
         self.assertEqual((report.repaired, report.unread), (1, []))
 
+    def test_files_beside_one_of_which_nothing_can_be_told(self) -> None:
+        """They are looked at: one that is gone does not count for that, nor one whose newer bytes nobody can look at,
+        and those are not removed."""
+        names = [PieceName(ALICE.fingerprint, PACK.id, number) for number in range(3)]
+        for number in range(3):
+            self.shop.put(ALICE, PACK, number)
+        names[1].path(self.folder).unlink()
+        names[2].path(self.folder).rename(names[2].partial(self.folder))
+        scanned, silent = os.scandir, {names[0].path(self.folder).name, names[2].partial(self.folder).name}
+
+        class Told:
+            def __init__(self, entry: "os.DirEntry[str]") -> None:
+                self.name, self.path, self.is_dir, self.stat = entry.name, entry.path, entry.is_dir, entry.stat
+                self._is_file = entry.is_file
+
+            def is_file(self, **how: bool) -> bool:
+                if self.name in silent:
+                    raise OSError(errno.EIO, "Input/output error")
+                return self._is_file(**how)
+
+        def scandir(folder: Path) -> list[Told]:
+            return [Told(entry) for entry in scanned(folder)]
+
+        with mock.patch("bitdust.customers.scan.os.scandir", scandir):
+            _, report = self.reopen()
+        self.assertEqual((report.missing, report.damaged, report.removed), ([names[1]], [names[0], names[2]], 0))
+        _, report = self.reopen()
+        self.assertEqual((report.repaired, report.missing, report.unread), (2, [names[1]], []))
+
     def test_a_folder_that_cannot_be_synced(self) -> None:
         """What was to go from it may come back: it is removed once more at the next start."""
         self.shop.put(ALICE, OTHER)
