@@ -1,7 +1,7 @@
 """One supplier's audits: which pieces are asked for, and what came of a round."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from attrs import define, field
@@ -230,12 +230,12 @@ class Audit:
 def sample(database: sqlite3.Connection, supplier: bytes, count: int, entropy: Entropy) -> list[Sought]:
     """So many different pieces that a supplier should have, at random; all of them where there are not more."""
     found: dict[PieceRef, Sought] = {}
-    if len(few := list(_rows(database, supplier, b"", count + 1))) <= count:
-        return chosen_of(few, count, entropy)
+    if len(few := _rows(database, supplier, b"", count + 1)) <= count:
+        return chosen_of([_sought(*row) for row in few], count, entropy)
     for _ in range(4 * count):
-        rows = list(_rows(database, supplier, entropy(16), WINDOW))
+        rows = _rows(database, supplier, entropy(16), WINDOW)
         rows += _rows(database, supplier, b"", WINDOW - len(rows)) if len(rows) < WINDOW else []
-        one = rows[int.from_bytes(entropy(4), "big") % len(rows)]
+        one = _sought(*rows[int.from_bytes(entropy(4), "big") % len(rows)])
         found[one.piece] = one
         if len(found) == count:
             break
@@ -253,7 +253,11 @@ def chosen_of(pieces: list[Sought], count: int, entropy: Entropy) -> list[Sought
     return sorted(pieces, key=lambda one: entropy(8))[:count]
 
 
-def _rows(database: sqlite3.Connection, supplier: bytes, place: bytes, most: int) -> Iterator[Sought]:
+def _rows(database: sqlite3.Connection, supplier: bytes, place: bytes, most: int) -> list[tuple[bytes, int, int, int]]:
+    """Pack id, number of the piece, the pack's size, and into how many pieces it is cut."""
     values = (supplier, PieceState.KEPT, PackState.HELD, place, most)
-    for pack, number, size, n in database.execute(_CHOOSE, values):
-        yield Sought(PieceRef(bytes(pack), number), Scheme.for_family(n).piece_size(size))
+    return database.execute(_CHOOSE, values).fetchall()
+
+
+def _sought(pack: bytes, number: int, size: int, n: int) -> Sought:
+    return Sought(PieceRef(bytes(pack), number), Scheme.for_family(n).piece_size(size))
