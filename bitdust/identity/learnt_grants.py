@@ -59,8 +59,15 @@ class LearntGrants:
 
     def forget(self, device: bytes) -> None:
         """It is of no interest any more what that one has brought. Raises `OSError`."""
+        self._leave_out(lambda one: one.device == device.hex())
+
+    def confirm(self, alias: str, grant: bytes) -> None:
+        """The person has given it here as well, whoever brought it. Raises `OSError`."""
+        self._leave_out(lambda one: (one.alias, one.grant) == (alias, grant.hex()))
+
+    def _leave_out(self, is_one: Callable[[Learnt], bool]) -> None:
         known = self._read()
-        left = [one for one in known if one.device != device.hex()]
+        left = [one for one in known if not is_one(one)]
         if left != known:
             self._write(left)
 

@@ -14,7 +14,8 @@ from bitdust.wire.errors import BitDustError
 class Distrust:
     """I take back, from `start` to `stop`, what this node has learnt of such a device in the month before.
 
-    What was granted earlier stays: its person had the time to see it, and a device is revoked for other reasons too.
+    What was granted earlier stays: its person had the time to see it, and a device is revoked for other reasons too. So
+    does what the person has given here as well.
     """
 
     log = Logger()
@@ -26,6 +27,7 @@ class Distrust:
         self._withdrawals = withdrawals
         self._seen = -1
         self._remove: Callable[[], None] = lambda: None
+        donations.granted.connect(self._confirmed)
 
     def start(self) -> None:
         """Look now, and with each document of mine."""
@@ -49,6 +51,12 @@ class Distrust:
             self.log.warn("what a revoked device granted is taken back later: {why}", why=error)
             return
         self._seen = document.revision
+
+    def _confirmed(self, alias: str, grant: bytes) -> None:
+        try:
+            self._learnt.confirm(alias, grant)
+        except OSError as error:
+            self.log.warn("a grant counts on as one that another device made alone: {why}", why=error)
 
     def _take_back(self, device: bytes) -> None:
         gone = False

@@ -64,6 +64,8 @@ class Donations:
         """A device of somebody who may write is known now."""
         self.changed: Signal[[str]] = Signal()
         """Somebody was let into a key with this alias, or shut out."""
+        self.granted: Signal[[str, bytes]] = Signal()
+        """Alias of a key and name of a grant, when the person gives it at this node."""
         self._timer: IDelayedCall | None = None
         self._again = AskAgain(around.world.clock, self._may_bring, self._bring_again)
         """Where a device did not take what another one has just taken, by the name of the grant."""
@@ -116,11 +118,11 @@ class Donations:
             ring.ensure_secret(alias, self._around.world.entropy, self._me.device_number)
             known = self._kept(alias, Grant(b"", holder, rights, quota, now, ends or now + LATEST))
             ident = known.id if known is not None else self._around.world.entropy(16)
-            # Of two states of one grant the later one wins: this one, though the clock was ahead when the other was
-            # made.
+            # Of two states of one grant the later one wins: this one, though the clock was ahead for the other.
             begun, before = (max(now, known.since + 1), known.ends) if known is not None else (now, 0)
             ends = ends or max(begun + LONGEST, before)
             ring.grant(alias, Grant(ident, holder, rights, quota, max(begun, self._last(alias)), ends))
+        self.granted.emit(alias, ident)
         self._around.events.send("share-granted", self._shown(alias, holder))
         self.changed.emit(alias)
         self.refresh()
@@ -158,10 +160,8 @@ class Donations:
         return self._family.signed
 
     def take_back(self, alias: str, holder: bytes) -> None:
-        """Somebody may not read what is new any more: suppliers are told, and a new secret is made.
-
-        What the person has already stays readable for it. Raises `BitDustError` ``not-found``.
-        """
+        """Somebody may not read what is new any more: suppliers are told, and a new secret is made. What the person has
+        already stays readable for it. Raises `BitDustError` ``not-found``."""
         grants = [one for one in self.grants(alias) if one.holder == holder]
         if not grants:
             raise BitDustError("not-found", "this person was not let in")

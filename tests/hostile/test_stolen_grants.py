@@ -12,6 +12,7 @@ from bitdust.identity import learnt_grants
 from bitdust.identity.devices import with_revoked
 from bitdust.identity.learnt_grants import DAYS, LearntGrants
 from bitdust.shares.distrust import Distrust
+from bitdust.signal import Signal
 from bitdust.wire.capability import Right
 from tests.unit.test_other_devices import OtherDeviceCase
 
@@ -29,6 +30,7 @@ class Rooms:
     def __init__(self, ring: KeyRing) -> None:
         self.ring = ring
         self.told = 0
+        self.granted = Signal()
 
     def grants(self, alias: str) -> list[Grant]:
         return [one for one in self.ring.keys[alias].grants if not one.revoked]
@@ -94,6 +96,18 @@ class GrantsTests(OtherDeviceCase):
         self.assertEqual(self.left(), {b"\1", b"\2"})
         self.revoke()
         self.assertEqual(self.left(), {b"\1"})
+        self.distrust.stop()
+
+    def test_what_the_owner_gives_as_well(self) -> None:
+        """Whom a device had let in first, and the owner does at another one, stays let in; a disk that is full then
+        does not keep the owner from it."""
+        self.distrust.start()
+        self.let_in(grant(2, holder=b"a" * 32), grant(3, holder=b"b" * 32), grant(4, holder=b"c" * 32))
+        self.rooms.granted.emit(ALIAS, grant(2).id)
+        with mock.patch.object(learnt_grants, "write_safely", side_effect=OSError(28, "full")):
+            self.rooms.granted.emit(ALIAS, grant(4).id)
+        self.revoke()
+        self.assertEqual(self.left(), {b"\1", b"\2"})
         self.distrust.stop()
 
     def test_what_it_gave_more(self) -> None:

@@ -250,6 +250,16 @@ class PublishedTests(DonationsCase):
         self.donations.take_back(ALIAS, HOLDER.public)
         self.assertEqual(self.donations.grants(ALIAS), [])
 
+    def test_given_once_more(self) -> None:
+        """It is reported by name what the person gives at this node, also where another device had given it before."""
+        self.donations.start()
+        given: list[tuple[str, bytes]] = []
+        self.donations.granted.connect(lambda *named: given.append(named))
+        ends = int(self.node.world.wall()) + DAY
+        self.ring.grant(ALIAS, Grant(b"1" * 16, HOLDER.public, READER, 0, 1, ends))
+        self.donations.grant(ALIAS, HOLDER.public, READER, 0, None)
+        self.assertEqual(given, [(ALIAS, b"1" * 16)])
+
     def test_a_key_whose_secrets_are_all_retired(self) -> None:
         """Who is let in gets another secret, which no revoked device knows; without suppliers none is made."""
         self.donations.start()
