@@ -244,7 +244,7 @@ class Reunions(Lives):
             raise Finding(f"not known: {self.unknown()}; {self.judge.unsettled_at(self.owner, self.owner.home)}")
         self.field.note("all is known")
         self.judge.check_all(self.owner, self.owner.home)
-        if self.random.random() < 0.3:
+        if self.random.random() < 0.3 and len(self.field.suppliers) > self.owner.n:
             self.owner.resize()
         Faults(self.field, 0).mend_all()
         self.field.pass_time(60)
