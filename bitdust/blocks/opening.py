@@ -28,6 +28,7 @@ from bitdust.blocks.packs import PackReader, PackWriter, Place, Unreadable, foun
 from bitdust.blocks.pinning import change
 from bitdust.blocks.unsynced import write_again
 from bitdust.blocks.values import Mode, Pin, Root
+from bitdust.disk.commit import roll_back
 from bitdust.disk.disk import Disk
 from bitdust.disk.removing import has_removed
 from bitdust.ipld.cid import Cid
@@ -223,8 +224,7 @@ class Opening:
             self._index.tally(database)
             database.execute("COMMIT")
         except BaseException:
-            if database.in_transaction:
-                database.execute("ROLLBACK")
+            roll_back(database)
             raise
         return count
 

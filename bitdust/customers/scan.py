@@ -35,6 +35,7 @@ from bitdust.customers.database import HAS_FILE, PieceCondition
 from bitdust.customers.deletion import forget_garbage
 from bitdust.customers.intake import mark_piece
 from bitdust.customers.names import PieceName, record_of
+from bitdust.disk.commit import roll_back
 from bitdust.disk.disk import Disk
 from bitdust.disk.removing import has_removed
 
@@ -134,7 +135,7 @@ class _Scan:
         try:
             yield
         except BaseException:
-            self._database.execute("ROLLBACK")
+            roll_back(self._database)
             raise
         self._database.execute("COMMIT")
 

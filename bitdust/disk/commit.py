@@ -150,13 +150,13 @@ def _transaction(
             step(outcome, database)
         database.execute("COMMIT")
     except _GivenUp:
-        _roll_back(database)
+        roll_back(database)
     except sqlite3.Error as error:
-        _roll_back(database)
+        roll_back(database)
         for outcome in outcomes:
             outcome.error = outcome.error or outcome.describe(error)
     except BaseException:
-        _roll_back(database)
+        roll_back(database)
         raise
 
 
@@ -177,7 +177,8 @@ def _apply_alone(outcome: _Outcome, database: sqlite3.Connection) -> None:
         raise _GivenUp
 
 
-def _roll_back(database: sqlite3.Connection) -> None:
+def roll_back(database: sqlite3.Connection) -> None:
+    """End a transaction, where SQLite has not ended it by itself."""
     if database.in_transaction:
         database.execute("ROLLBACK")
 
