@@ -11,6 +11,7 @@ from typing import Any
 from twisted.logger import Logger
 
 from bitdust.crypt.files import write_safely
+from bitdust.suppliers.by_node import read_by_node
 
 DAY = 86_400
 MAX_FILE = 64 * 1024
@@ -30,15 +31,7 @@ class Silences:
 
     def load(self) -> None:
         """Read what earlier runs have counted."""
-        try:
-            with self._path.open("rb") as stream:
-                known: Any = json.loads(stream.read(MAX_FILE))
-            self._known = {bytes.fromhex(who): (int(days), int(moment)) for who, (days, moment) in known.items()}
-        except FileNotFoundError:
-            self._known = {}
-        except (OSError, ValueError, TypeError, AttributeError) as error:
-            self.log.warn("{path} cannot be read: {error}", path=self._path, error=error)
-            self._known = {}
+        self._known = read_by_node(self._path, MAX_FILE, _read)
         self._saved = dict(self._known)
 
     def days(self, spare: bytes) -> int:
@@ -68,3 +61,9 @@ class Silences:
             self._saved = dict(self._known)
         except OSError as error:
             self.log.warn("who does not answer cannot be noted: {error}", error=error)
+
+
+def _read(entry: Any) -> tuple[int, int]:
+    """Raises `ValueError`, `TypeError`."""
+    days, moment = entry
+    return int(days), int(moment)
