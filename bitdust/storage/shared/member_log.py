@@ -224,9 +224,9 @@ class MemberLog:
         self.place()
         failed = [answer.error for answer in answers if answer.error is not None]
         heard = len(answers) - len(failed)
-        if heard and 2 * heard >= len(self._others()):
+        if is_enough := bool(heard) and 2 * heard >= len(self._others()):
             self._ends_read |= revoked - {one.head.device for one in heads if one.proven and not self._has_read(one)}
-        self._note_mine(heads, bool(heard) and 2 * heard >= len(self._others()))
+        self._note_mine(heads, is_enough)
         refused = [who for who, answer in zip(asked, answers, strict=True) if answer.code == NOT_ALLOWED]
         if len(answers) == len(failed) and self._is_final(refused):
             raise next(error for error in failed if getattr(error, "code", "") == NOT_ALLOWED)
