@@ -5,18 +5,26 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from bitdust.folders import secrets
+from bitdust.folders.folder import Folder
+from bitdust.folders.secrets import Secret
 from bitdust.folders.store import Store
+from bitdust.testing.grid import GridNode
 from tests.grid.test_folders import SOON, FolderCase
 
 
 class AddedAgainTests(FolderCase):
-    def test_while_the_former_one_works(self) -> None:
-        """Nobody works on its journal and files twice at a time: it begins when what was begun before has ended."""
+    def begin(self) -> tuple[GridNode, Secret, Folder]:
+        """Somebody with one folder."""
         secret = secrets.make("D", lambda size: bytes(range(size)))
         alice = self.person("alice")
         self.share(alice, secret)
+        (former,) = alice.rooms.folders.open_folders()
+        return alice, secret, former
+
+    def test_while_the_former_one_works(self) -> None:
+        """Nobody works on its journal and files twice at a time: it begins when what was begun before has ended."""
+        alice, secret, former = self.begin()
         folders, opened, gate = alice.rooms.folders, list[Store](), Deferred[None]()
-        (former,) = folders.open_folders()
         close, real = former.store.close, Store.open
 
         async def closing() -> Any:
@@ -41,11 +49,8 @@ class AddedAgainTests(FolderCase):
 
     def test_the_service_is_started_again_meanwhile(self) -> None:
         """It has not stopped before the former one has ended, and begins the new one after that."""
-        secret = secrets.make("D", lambda size: bytes(range(size)))
-        alice = self.person("alice")
-        self.share(alice, secret)
+        alice, secret, former = self.begin()
         folders, gate = alice.rooms.folders, Deferred[None]()
-        (former,) = folders.open_folders()
         self.patch(former.store, "close", lambda: gate)
         folders.remove(secret.text)
         folders.add(self.root(alice), secret)
@@ -61,11 +66,8 @@ class AddedAgainTests(FolderCase):
 
     def test_removed_once_more(self) -> None:
         """What is removed while it waits is not begun."""
-        secret = secrets.make("D", lambda size: bytes(range(size)))
-        alice = self.person("alice")
-        self.share(alice, secret)
+        alice, secret, former = self.begin()
         folders, gate = alice.rooms.folders, Deferred[None]()
-        (former,) = folders.open_folders()
         self.patch(former.store, "close", lambda: gate)
         folders.remove(secret.text)
         adding = folders.add(self.root(alice), secret)
