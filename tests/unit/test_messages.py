@@ -497,6 +497,25 @@ class MailboxTests(MailboxCase):
         self.send(self.alice, self.bob, "round")
         self.assertEqual(self.bob.texts, ["round"])
 
+    def test_fetched_before_both_have_it(self) -> None:
+        """What a device has said that it fetched is brought to it no more, also where a mailbox takes it afterwards."""
+        desk = self.add("alice", DeviceKey(b"d" * 32))
+        self.alice.me.replace_document(self.office.documents[self.alice.me.fingerprint])
+        desk.crash()
+        self.office.apart.add(frozenset((self.alice, self.bob)))
+
+        def met_meanwhile(sender, recipient, kind) -> str:
+            if kind == DEPOSIT and recipient is self.keepers[1]:
+                self.assertEqual(self.bob.texts, ["first"])
+                self.office.apart.clear()
+                self.office.meet(self.alice, self.bob)
+            return PASSES
+
+        self.office.judge = met_meanwhile
+        self.assertEqual(self.successResultOf(self.send(self.alice, self.bob, "first").arrived), STORED)
+        (row,) = self.alice.messages.letters.desk.rows.values()
+        self.assertEqual(list(row.targets), [(self.alice.me.fingerprint, desk.me.device.id)])
+
     def test_one_time_prekeys(self) -> None:
         """Each is handed out once; when none is left sessions begin without; the owner brings more."""
         store = self.keepers[0].mailboxes.store

@@ -169,7 +169,8 @@ class Desk:
                 self.drop(device, row.number)
                 self.has_arrived(device, row.number, False)
                 continue
-            row.targets[device] = (True, True)
+            if device in row.targets:  # a mailbox that was faster may have given it to the device meanwhile
+                row.targets[device] = (True, True)
             theirs = [kept for (person, _), (_, kept) in row.targets.items() if person == row.person]
             if all(theirs):
                 self._fire(row.number, KEPT)
