@@ -20,6 +20,8 @@ class Circle:
         self.key = ""
         self.members: list[Person] = [creator]
         """Those who were let in, and were not shut out."""
+        self.let_in: dict[str, str] = {}
+        """At which home of the creator each of them was."""
         self.outside: dict[str, set[str]] = {}
         """Who was shut out, and what they must never read."""
         self.former: set[object] = set()
@@ -71,6 +73,7 @@ class Circle:
         self.note(f"{person.name} is let in: {code or 'and knows it'}")
         if code in ("", "no-answer"):
             self.members.append(person)
+            self.let_in[person.name] = home.name
             self.outside.pop(person.name, None)
             if self.random.random() < 0.8:
                 self.join(person)
@@ -110,12 +113,20 @@ class Circle:
         self.note(f"{person.name} is shut out: {code or 'done'}")
         if code and code != "crashed":
             return
+        self._leave_out(person)
+        if not code:
+            self.outside[person.name] = set()
+
+    def distrust(self, lost: ChaosNode) -> None:
+        """A home of the creator is revoked: where it alone let somebody in the others may take that back."""
+        for person in [one for one in self.members if self.let_in.get(one.name) == lost.name]:
+            self._leave_out(person)
+
+    def _leave_out(self, person: Person) -> None:
         self.members.remove(person)
         for said in self.talk.said.values():
             said.is_kept &= said.sender is not person
             said.is_contested |= said.sender is person
-        if not code:
-            self.outside[person.name] = set()
 
     def say(self) -> None:
         """Somebody says something, once or some times."""

@@ -21,6 +21,8 @@ class Commons:
         self.alias = ""
         self.access: dict[str, str] = {}
         """Whom the owner has let in, and whether to read or to write."""
+        self.let_in: dict[str, str] = {}
+        """At which of the owner's homes that was said last."""
         self.files: dict[str, bytes] = {}
         self.stored: set[str] = set()
         """Of these files the ones whose upload was reported as done."""
@@ -65,7 +67,7 @@ class Commons:
         code, _ = self.owner.call(home, "share_grant", key_id=self.key_at(home), **given)
         self.note(f"{person.name} may {access}: {code or 'and knows it'}")
         if code in ("", "no-answer"):
-            self.access[person.name] = access
+            self.access[person.name], self.let_in[person.name] = access, home.name
             self.outside.pop(person.name, None)
 
     def revoke(self) -> None:
@@ -81,6 +83,11 @@ class Commons:
             del self.access[person.name]
         if not code:
             self.outside[person.name] = set()
+
+    def distrust(self, lost: ChaosNode) -> None:
+        """A home of the owner is revoked: whom it let in last may be let in no more."""
+        for name in [one for one in self.access if self.let_in[one] == lost.name]:
+            del self.access[name]
 
     def put(self) -> None:
         """The owner stores something, or somebody who may write does."""

@@ -162,6 +162,10 @@ class People(Run):
         lost = person.revoke_device()
         if lost is not None:
             self.forget(lost.name, True)
+            for given in [one for one in self.circles if one.creator is person]:
+                given.distrust(lost)
+            if self.commons is not None and self.commons.owner is person:
+                self.commons.distrust(lost)
             if lost.is_up and self.random.random() < 0.7:
                 self.thieves.take(person, lost, secrets)
             elif lost.is_up:
