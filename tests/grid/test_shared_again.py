@@ -25,7 +25,7 @@ class ReadAgainTests(WritingCase):
         entries = LogRequests.entries
 
         def given(requests: LogRequests, supplier: bytes, log: Any, first: int) -> "Deferred[list[bytes]]":
-            if log.device == self.device and requests._access._me.fingerprint in self.hidden_from:
+            if log.device == self.device and requests.access._me.fingerprint in self.hidden_from:
                 return fail(BitDustError("no-answer", "not now"))
             return entries(requests, supplier, log, first)
 

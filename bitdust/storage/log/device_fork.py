@@ -1,13 +1,14 @@
 """Two nodes wrote under one device key, because a home was copied: the one that was not heard takes another key.
 
-What it said has path ids that the other one may have given out as well. So its entries are taken back, the items that
-they made get path ids of the new device, and everything is said once more under its key. That a fork was found is
-written down first: a node that is killed on the way goes on at its next start. The person is told, who may not have
-made that copy.
+Entries that one supplier took from the one and others from the other one are said again too: nothing that is written
+behind the last entry that both have could ever be safe. What it said has path ids that the other one may have given out
+as well. So its entries are taken back, the items that they made get path ids of the new device, and everything is said
+once more under its key. That a fork was found is written down first: a node that is killed on the way goes on at its
+next start. The person is told, who may not have made that copy.
 """
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from attrs import frozen
@@ -19,7 +20,11 @@ from bitdust.identity.me import Me
 from bitdust.storage.catalog.database import meta, set_meta
 from bitdust.storage.catalog.paths import next_path_id
 from bitdust.storage.log.access import LogAccess
+from bitdust.storage.log.parting import Parting
+from bitdust.storage.log.replica import KeyLog
+from bitdust.storage.log.requests import LogRequests
 from bitdust.storage.log.writer import LogWriter
+from bitdust.storage.ports import Ports
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import decode, encode
 
@@ -43,12 +48,14 @@ class Copied:
 class DeviceFork:
     """I move what nobody has heard of this node to a device key of its own."""
 
-    def __init__(self, around: Connected, writer: LogWriter, take_new_device: Callable[[], None]) -> None:
+    def __init__(self, around: Connected, writer: LogWriter, ports: Ports) -> None:
         self._me: Me = around.me
         self._events = around.events
         self._wall = around.world.wall
         self._writer = writer
-        self._take_new_device = take_new_device
+        self._ports = ports
+        self._parting = Parting(around.me, writer.catalog, LogRequests(writer.logs, ports), ports.family)
+        self._is_comparing = False
 
     @property
     def is_open(self) -> bool:
@@ -62,7 +69,34 @@ class DeviceFork:
         value: Any = decode(data, 100) if data is not None else None
         return Copied(value[0], value[1], self.is_open) if value is not None else None
 
-    def found(self, device: bytes, heard: Mapping[str, int]) -> "Deferred[Any]":
+    async def look(self, logs: Iterable[KeyLog], is_shown: bool = False) -> bool:
+        """Compare what suppliers show of this device's logs with what is here; whether another node has written under
+        its key, which ``is_shown`` says is known: then that is written down, and gone on with."""
+        device = self._me.device.id
+        if self._is_comparing or self.is_open:
+            return False
+        self._is_comparing = True
+        try:
+            heard = {one: await self._shared(one) for one in logs}
+        finally:
+            self._is_comparing = False
+        is_found = is_shown or any(shared is not None for shared in heard.values())
+        if not is_found or self.is_open or device != self._me.device.id:
+            return False
+        for one in heard:
+            one.holdings.forget_head(device)
+        known = {one.key: one.holdings.highest(device) if shared is None else shared for one, shared in heard.items()}
+        await self._found(device, known)
+        return True
+
+    async def _shared(self, one: KeyLog) -> int | None:
+        """The last entry of a log that this node and all who show another one behind it have; None for nobody."""
+        family = self._ports.family()
+        online = [who for who in family.holders if self._ports.is_online(who)] if family is not None else []
+        found = [await self._parting.last_shared(one.key, who) for who in online]
+        return min((shared for shared in found if shared is not None), default=None)
+
+    def _found(self, device: bytes, heard: Mapping[str, int]) -> "Deferred[Any]":
         """Another node has written under this device's key; ``heard`` says by key up to which entry I was heard."""
         note = encode({"device": device, "heard": [[key, sequence] for key, sequence in sorted(heard.items())]})
         told = encode([device, int(self._wall())])
@@ -79,7 +113,7 @@ class DeviceFork:
         note: Any = decode(meta(self._writer.catalog.read, FORKED) or b"", 64 * 1024)
         device, heard = note["device"], dict(note["heard"])
         if self._me.device.id == device:
-            self._take_new_device()
+            self._ports.device_is_taken()
         number, logs = self._me.device_number, self._writer.logs
 
         def again(database: sqlite3.Connection) -> list[Op]:

@@ -61,7 +61,7 @@ class LogReplicas:
         self._pull = LogPull(around, writer, ports, calendar)
         self.others, self.held_up, self.not_given = self._pull.others, self._pull.held_up, self._pull.not_given
         self._heads = HeadPublisher(around, ports, lambda one: self.safe_end(one.key, self._me.device.id))
-        self._fork = DeviceFork(around, writer, ports.device_is_taken)
+        self._fork = DeviceFork(around, writer, ports)
         self.reason = ""
         self._ends_heard: frozenset[bytes] = frozenset()
         self._ends_read: frozenset[bytes] = frozenset()
@@ -107,7 +107,7 @@ class LogReplicas:
         opens_at = self._opens_at
         one = KeyLog(self._around, key, self._writer, self._ports, self.riders, lambda who: opens_at(who, key))
         one.holdings.load()
-        one.forked.connect(self._forked)
+        one.forked.connect(self._compare_own)
         replicas = Replicas(self._around.registry, f"log {key}", one, self._ports.is_online)
         replicas.acknowledged.connect(lambda supplier: self._acknowledged([one]))
         self._logs[key], self._replicas[key] = one, replicas
@@ -359,6 +359,8 @@ class LogReplicas:
             pulled = await self._pull.run(self._follow_keys())
         except BitDustError as error:
             self._ends_heard |= revoked if error.code == INCOMPLETE else frozenset()
+            for device in self._pull.lacking:
+                self._compare_own(device, is_shown=False)
             raise
         if pulled is Pulled.MERGED:
             self._ends_heard |= revoked
@@ -378,14 +380,11 @@ class LogReplicas:
         """Another program that uses a copy of this home, the last one that was found."""
         return self._fork.copied if self._catalog.is_open else None
 
-    def _forked(self, device: bytes) -> None:
-        """Take a device key of my own, and say under it what I said under the old one and nobody heard."""
-        if device != self._me.device.id or self._fork.is_open:
-            return
-        heard = {key: one.holdings.highest(device) for key, one in self._logs.items()}
-        for one in self._logs.values():
-            one.holdings.forget_head(device)
-        self._fork.found(device, heard).addBoth(self._parted)
+    def _compare_own(self, device: bytes, is_shown: bool = True) -> None:
+        """Take a device key of my own where another program writes under it, as is known perhaps."""
+        if device == self._me.device.id:
+            looking = Deferred.fromCoroutine(self._fork.look(list(self._logs.values()), is_shown))
+            looking.addCallbacks(lambda is_found: self._parted(None) if is_found else None, self._parted)
 
     def _part(self) -> None:
         """Go on with a fork that is open, where the RSA key is here: a new device key is its word."""

@@ -48,7 +48,7 @@ class LogRequests:
     """I ask for heads and entries of one owner's logs."""
 
     def __init__(self, access: LogAccess, ports: HasOutbox) -> None:
-        self._access = access
+        self.access = access
         self._ports = ports
 
     def _ask(self, supplier: bytes, fields: Mapping[str, Any], most: int) -> "Deferred[Any]":
@@ -57,8 +57,8 @@ class LogRequests:
     async def heads(self, supplier: bytes) -> list[SeenHead]:
         """Heads of all logs that may be read there; what is no head of the owner's is left out, and so are those of
         devices that nobody names, beyond `MOST_STRANGERS`."""
-        found = [read_head(data, self._access, supplier) for data in await self.signed_heads(supplier)]
-        return without_crowd([seen for seen in found if seen is not None], self._access)
+        found = [read_head(data, self.access, supplier) for data in await self.signed_heads(supplier)]
+        return without_crowd([seen for seen in found if seen is not None], self.access)
 
     async def signed_heads(self, supplier: bytes) -> list[bytes]:
         """The same as the supplier gives them; nothing is checked."""

@@ -48,7 +48,7 @@ class Copies:
 
     async def _is_signed(self, supplier: bytes, log: LogName, key: bytes, entry: LogEnd, opens: Opens) -> bool:
         listed = await outcome(Deferred.fromCoroutine(self._requests.signed_heads(supplier)))
-        heads = list(_signed_by(listed.value or [], log, key, supplier))
+        heads = list(signed_by(listed.value or [], log, key, supplier))
         highest = max(heads, key=lambda seen: seen.end, default=None)
         if highest is None or highest.end < entry.sequence:
             return False
@@ -79,7 +79,8 @@ def _opens(link: Link, opens: Opens) -> bool:
     return link.entry is not None and opens(link.entry)
 
 
-def _signed_by(listed: Iterable[bytes], log: LogName, key: bytes, holder: bytes) -> Iterator[SeenHead]:
+def signed_by(listed: Iterable[bytes], log: LogName, key: bytes, holder: bytes) -> Iterator[SeenHead]:
+    """Heads of a log that a supplier lists, as far as the log's own device has signed them with this public ``key``."""
     for data in listed:
         try:
             signed = Signed.from_bytes(data, Head.KIND, 4096)
