@@ -20,7 +20,7 @@ from bitdust.log.start import start_logging
 from bitdust.node import RESTART, Node
 from bitdust.notify import ServiceManager
 from bitdust.wire.errors import BitDustError
-from bitdust.world import real_world
+from bitdust.world import real_world, running_time
 
 LAST_RESORT = 0.7
 """Seconds more for threads that still read or write; nothing that they would leave behind counts before its end."""
@@ -32,6 +32,8 @@ def main(home: Path, foreground: bool) -> int:
 
     share_one_heap()
     real: Any = reactor
+    # Twisted takes the machine's clock, which is set: back, and all timers wait for it; ahead, and all things are old.
+    real.seconds = running_time
     measured = measure()
     try:
         node = Node(

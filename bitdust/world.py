@@ -45,6 +45,8 @@ IPV6_INTERFACES = Path("/proc/net/if_inet6")
 GLOBAL_SCOPE = "00"
 PACKET = 2048
 """Bytes of a datagram that are read at most."""
+_RUNNING: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""That of Linux; elsewhere the other one goes on while the machine sleeps."""
 
 
 class Network(Protocol):
@@ -215,6 +217,11 @@ def interface_addresses() -> list[str]:
         rows = [line.split() for line in IPV6_INTERFACES.read_text().splitlines()]
         found += [socket.inet_ntop(socket.AF_INET6, bytes.fromhex(row[0])) for row in rows if row[3] == GLOBAL_SCOPE]
     return [address for address in found if not ipaddress.ip_address(address).is_loopback]
+
+
+def running_time() -> float:
+    """Seconds that pass whatever the clock of this machine is set to, those in which it sleeps among them."""
+    return time.clock_gettime(_RUNNING)
 
 
 def real_world(reactor: Any, home: Path) -> World:

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from twisted.internet.defer import maybeDeferred
 from twisted.python.failure import Failure
-from twisted.web.http import datetimeToString
+from twisted.web.http import combinedLogFormatter, datetimeToLogString, datetimeToString
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
@@ -18,9 +18,16 @@ class Pages(Site):
     """What answers for a server at its port, with the time of its world: others compare their clocks with that."""
 
     def __init__(self, server: IdentityServer, world: World) -> None:
-        super().__init__(Root(server), reactor=cast(Any, world.clock))  # type: ignore[no-untyped-call]
+        super().__init__(  # type: ignore[no-untyped-call]
+            Root(server), reactor=cast(Any, world.clock), logFormatter=cast(Any, self._logged)
+        )
         self.requestFactory = LimitedRequest
         self.wall = world.wall
+
+    def _logged(self, timestamp: str, request: Request) -> str:
+        """What the log says of a request; ``timestamp`` is by the reactor's clock, which has no date."""
+        line: str = combinedLogFormatter(datetimeToLogString(self.wall()), cast(Any, request))
+        return line
 
 
 class LimitedRequest(Request):
