@@ -13,7 +13,8 @@ start finishes them (`bitdust.customers.scan`).
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,16 @@ def _apply_alone(outcome: _Outcome, database: sqlite3.Connection) -> None:
     outcome.result = outcome.attempt(outcome.job.apply, database)
     if outcome.error is not None:
         raise _GivenUp
+
+
+@contextmanager
+def one_state(database: sqlite3.Connection) -> Iterator[None]:
+    """What is read within is of one state, whatever others write meanwhile: each statement has else its own."""
+    database.execute("BEGIN")
+    try:
+        yield
+    finally:
+        roll_back(database)
 
 
 def roll_back(database: sqlite3.Connection) -> None:

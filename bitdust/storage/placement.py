@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from bitdust.disk.commit import one_state
 from bitdust.storage.catalog import figures
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.core import Core
@@ -188,8 +189,9 @@ class Placement:
         in one state is not let go because all has moved in the next one."""
         asked = (catalog, catalog.revision, family.n, family.seats)
         if self._left_out is None or self._left_out[0] != asked:
-            is_moved = is_moved_all(catalog.read, family.n)
-            self._left_out = (asked, places_left_out(catalog.read, family.n, family.seats) if is_moved else None)
+            with one_state(catalog.read):
+                is_moved = is_moved_all(catalog.read, family.n)
+                self._left_out = (asked, places_left_out(catalog.read, family.n, family.seats) if is_moved else None)
         return self._left_out[1]
 
     def _are_others_heard(self, core: Core, since: float) -> bool:

@@ -2,6 +2,7 @@
 month, and they move when a disk comes back."""
 
 import sqlite3
+from contextlib import closing
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -97,6 +98,27 @@ class GrowingTests(LeftOutCase):
         self.assertIn((self.placement.is_resized(None), self.placement.left_out()), ((True, 2), (False, 0)))
         self.node.wait(self.core.catalog.change(lambda database: None))
         self.assertEqual((self.placement.left_out(), self.placement.is_resized(None)), (2, True))
+
+    def test_it_is_let_go_of_between_two_statements(self) -> None:
+        """All is said of one state of the catalog, however many statements it takes, whatever is written meanwhile."""
+        self.upload("a", "b")
+        self.lose(self.pack_of("a"), 0, 1)
+        self.resize(4)
+        self.days(31)
+        read, revision = self.core.catalog.read, self.core.catalog.revision
+
+        def forget(statement: str) -> None:
+            if "max(p.n)" in statement:
+                read.set_trace_callback(None)
+                with closing(sqlite3.connect(self.node.home / "catalog.db")) as database, database:
+                    database.execute("DELETE FROM nowhere")
+
+        self.core.catalog.revision += 1
+        read.set_trace_callback(forget)
+        self.assertEqual((self.placement.is_resized(None), self.placement.left_out()), (True, 2))
+        self.core.catalog.revision += 1
+        self.assertEqual((self.placement.is_resized(None), self.placement.left_out()), (False, 0))
+        self.assertGreater(self.core.catalog.revision, revision)
 
     def test_a_disk_that_comes_back(self) -> None:
         """The change is over; whoever comes back after the month has its pieces asked for, and they move."""
