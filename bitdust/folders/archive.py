@@ -68,11 +68,11 @@ class Archive:
         self._tree.exchange(place, path)
         self.keep(place, path)
 
-    def clean(self, days: int) -> list[str]:
+    def clean(self, days: int, now: float) -> list[str]:
         """Remove what is older; the places that are empty now. 0 days keep everything."""
         if not days:
             return []
-        oldest, removed = int((self._wall() - days * DAY) * 1000), []
+        oldest, removed = int((now - days * DAY) * 1000), []
         for place in self._all():
             stamp = original_name(name(place))[1]
             if stamp and stamp < oldest:

@@ -16,6 +16,7 @@ kept        a sealed chunk that a keeper holds: where its data is in a segment; 
 segments    how long a segment is, as far as its records were committed: see `bitdust.folders.segments`
 peers       up to which number of which life a device's heads are known here
 changes     who made which path what, the newest
+observed    how late it is by what was seen to pass, see `bitdust.observed`
 ==========  ========================================================================================================
 
 A power cut may take back the last transactions, never break the file: what is lost of the folder's own changes is found
@@ -27,10 +28,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bitdust import observed
 from bitdust.disk.disk import own_disk_error
 from bitdust.wire.errors import BitDustError
 
-FORMAT = 3
+FORMAT = 4
 JOURNAL = "journal.db"
 _SEGMENTS = """
 CREATE INDEX kept_by_segment ON kept(segment, offset, size);
@@ -65,13 +67,13 @@ CREATE TABLE peers(device BLOB PRIMARY KEY, epoch BLOB NOT NULL, seq INTEGER NOT
     name TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE changes(number INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL, what TEXT NOT NULL,
     writer BLOB NOT NULL, time INTEGER NOT NULL, size INTEGER NOT NULL);
-"""
+{observed.TABLE}"""
 _UPGRADES = {
     2: f"""
 ALTER TABLE kept ADD COLUMN segment INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE kept ADD COLUMN offset INTEGER NOT NULL DEFAULT 0;
-{_SEGMENTS}
-"""
+{_SEGMENTS}{observed.TABLE}""",
+    3: observed.TABLE,
 }
 """By the format that they begin with: nobody else may have what such a journal has, so it is changed in its place."""
 

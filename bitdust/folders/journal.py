@@ -357,14 +357,14 @@ class Journal:
     def _is_peer(self, device: bytes) -> bool:
         return self.database.execute("SELECT 1 FROM peers WHERE device=?", (device,)).fetchone() is not None
 
-    def forget_deletions(self, days: int) -> int:
+    def forget_deletions(self, days: int, now: int) -> int:
         """Forget what was deleted so many days ago, as far as all devices know it that were here since; how many.
 
         Who comes back later is not told again, and tells nothing of its file before that is changed there.
         """
         if not days or not self.keys.secret.may_read:
             return 0
-        since = int(self._wall()) - days * DAY
+        since = now - days * DAY
         with self.change() as database:
             devices = database.execute("SELECT device FROM peers WHERE synced>=?", (since,)).fetchall()
             known = [int.from_bytes(self.fact(f"told {device.hex()}"), "big") for (device,) in devices]

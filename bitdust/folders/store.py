@@ -29,6 +29,7 @@ from bitdust.folders.tree import TEMPORARY, Tree
 from bitdust.folders.walk import Read, Walk
 from bitdust.folders.wishes import Wishes
 from bitdust.folders.writing import Writer
+from bitdust.observed import ObservedTime
 from bitdust.world import World
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ class Store:
         self.ident = keys.proof("mark")[:16].hex().encode()
         self.tree = Tree(root)
         self.journal = Journal(home / JOURNAL, keys, world.wall, world.entropy)
-        self.archive = Archive(self.tree, world.wall)
+        self._late = late = ObservedTime(world)
+        # A version that is put there while the clock is years behind is as new as any.
+        self.archive = Archive(self.tree, lambda: max(world.wall(), late.stamp()))
         self.writer = Writer(self.tree, self.archive)
         self._percent = 0
         self.reserve = Reserve(lambda: self._percent)
@@ -84,6 +87,8 @@ class Store:
         self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.serving.reader is None:
             self.journal.open()
+            with self.journal.change() as database:
+                self._late.load(database)
             self.serving.reader = read_only(self._home / JOURNAL)
         if not self._marked.exists():
             self.tree.mark(self.ident)
@@ -109,14 +114,15 @@ class Store:
         self._percent = wishes.reserve
         with self.journal.change():
             self.journal.note("selective", b"\1" if wishes.is_selective else b"")
+            self._late.writer()(self.journal.database)
         if not 0 <= self._wall() - self._cleaned < CLEAN_EVERY:
             self._cleaned = self._wall()
             self.clean(wishes.archive_days)
-            self.journal.forget_deletions(wishes.deletion_days)
+            self.journal.forget_deletions(wishes.deletion_days, self._late.now())
 
     def clean(self, days: int) -> None:
         """Remove what has been in the archive for so many days; 0: nothing."""
-        gone = self.archive.clean(days)
+        gone = self.archive.clean(days, self._late.now())
         if gone:
             with self.journal.change():
                 for place in gone:

@@ -34,7 +34,7 @@ def read(keeper: Replica, name: bytes) -> bytes | None:
 def to_format_2(keeper: Replica, kept: list[tuple[bytes, int]]) -> None:
     """A keeper's journal is as a former version has left it; chunks have names and sizes there."""
     with keeper.store.journal.change() as database:
-        for change in ("DROP TABLE segments", "DROP TABLE kept", "PRAGMA user_version=2",
+        for change in ("DROP TABLE segments", "DROP TABLE kept", "DROP TABLE observed", "PRAGMA user_version=2",
                        "CREATE TABLE kept(name BLOB PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID"):  # fmt: skip
             database.execute(change)
         database.executemany("INSERT INTO kept VALUES(?, ?)", kept)

@@ -9,6 +9,7 @@ from unittest import mock
 
 from bitdust.folders import blind, tidying
 from bitdust.folders.blind import FORMER, former_place, spot_of
+from bitdust.folders.database import FORMAT
 from bitdust.folders.segments import HEAD, LONGEST, MAGIC, name_of
 from tests.unit.folder_kit import Replica, damage, encrypted_secret, kept_at
 from tests.unit.keeper_kit import FULL, Chunk, KeeperCase, chunks, read, to_format_2, unreadable
@@ -242,7 +243,7 @@ class FormerTests(KeeperCase):
         """A journal of format 2 is changed in its place: records, chunks and epoch are there, and nothing is aside."""
         epoch = self.keeper.store.journal.epoch
         self.to_former(self.chunks)
-        self.assertEqual(self.database.execute("PRAGMA user_version").fetchone(), (3,))
+        self.assertEqual(self.database.execute("PRAGMA user_version").fetchone(), (FORMAT,))
         self.assertEqual(self.keeper.store.journal.epoch, epoch)
         self.assertEqual(list(self.keeper.store.journal._path.parent.glob("*-journal.db*")), [])
         self.all_here(self.chunks)

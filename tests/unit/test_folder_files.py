@@ -360,7 +360,7 @@ class IgnoreAndArchiveTests(ReplicaCase):
         (old,), (gone,) = bob.store.archive.versions("a"), bob.store.archive.versions("b")
         self.assertEqual((old.size, gone.size), (5, 6))
         bob.ahead = 31 * 86_400
-        self.assertEqual(len(bob.store.archive.clean(30)), 2)
+        self.assertEqual(len(bob.store.archive.clean(30, bob.world.wall())), 2)
         self.assertEqual(bob.store.archive.versions("a"), [])
         bob.store.archive.is_on = False
         alice.write("a", "fourth")

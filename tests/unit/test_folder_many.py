@@ -11,6 +11,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.folders import packing, scanning
+from bitdust.folders.database import FORMAT
 from bitdust.folders.keys import NAME
 from bitdust.folders.packing import pack, unpack
 from bitdust.folders.placing import place_all
@@ -258,10 +259,24 @@ class ManyTests(SynchronousTestCase):
         self.alice.open()
         journal = self.alice.store.journal
         self.assertEqual([journal.last, journal.epoch, journal.digest(), self.alice.tree()], before)
-        self.assertEqual(journal.database.execute("PRAGMA user_version").fetchone(), (3,))
+        self.assertEqual(journal.database.execute("PRAGMA user_version").fetchone(), (FORMAT,))
         self.assertEqual(list((self.base / "alice").glob("*-journal.db*")), [])
         self.alice.write("folder/new", b"new")
         settle(self.alice, self.bob)
+        self.assertEqual(self.bob.tree(), self.alice.tree())
+
+    def test_a_journal_of_format_3(self) -> None:
+        """A journal of format 3, which did not say how late it is, is changed in its place too."""
+        self.write(3)
+        database = self.alice.store.journal.database
+        database.execute("DROP TABLE observed")
+        database.execute("PRAGMA user_version=3")
+        self.alice.close()
+        self.alice.open()
+        database = self.alice.store.journal.database
+        self.assertEqual(database.execute("PRAGMA user_version").fetchone(), (FORMAT,))
+        self.assertEqual(database.execute("SELECT count(*) FROM observed").fetchone(), (1,))
+        self.bob.sync(self.alice)
         self.assertEqual(self.bob.tree(), self.alice.tree())
 
     def test_a_journal_of_a_former_format(self) -> None:

@@ -29,10 +29,11 @@ class DeletionTests(ReplicaCase):
         settle(alice, bob)
         told(alice, bob)
         path = alice.store.keys.path_id(b"a")
-        self.assertEqual(alice.store.journal.forget_deletions(30), 0)
+        self.assertEqual(alice.store.journal.forget_deletions(30, int(alice.world.wall())), 0)
         alice.ahead = 31 * DAY
-        self.assertEqual(alice.store.journal.forget_deletions(0), 0)
-        self.assertEqual((alice.store.journal.forget_deletions(30), alice.store.journal.heads(path)), (1, []))
+        self.assertEqual(alice.store.journal.forget_deletions(0, 0), 0)
+        self.assertEqual(alice.store.journal.forget_deletions(30, int(alice.world.wall())), 1)
+        self.assertEqual(alice.store.journal.heads(path), [])
         settle_both(alice, bob)
         self.assertEqual((alice.tree(), bob.tree()), ({"b": b"second"}, {"b": b"second"}))
         alice.write("a", "a new one")
@@ -48,12 +49,12 @@ class DeletionTests(ReplicaCase):
         alice.ahead = 20 * DAY
         alice.store.journal.note_peer(b"bob".ljust(8, b"\0"), bob.store.journal.epoch, bob.store.journal.last, "bob")
         alice.ahead = 31 * DAY
-        self.assertEqual(alice.store.journal.forget_deletions(30), 0)
+        self.assertEqual(alice.store.journal.forget_deletions(30, int(alice.world.wall())), 0)
         settle(alice, bob)
         told(alice, bob)
         self.assertEqual(bob.tree(), {})
         alice.ahead = 62 * DAY
-        self.assertEqual(alice.store.journal.forget_deletions(30), 1)
+        self.assertEqual(alice.store.journal.forget_deletions(30, int(alice.world.wall())), 1)
 
     def test_who_was_away_for_longer(self) -> None:
         """Whoever comes back when it is forgotten keeps its file for itself: it comes back nowhere, until it is changed
@@ -63,7 +64,7 @@ class DeletionTests(ReplicaCase):
         alice.remove("a")
         alice.scan()
         alice.ahead = 40 * DAY
-        self.assertEqual(alice.store.journal.forget_deletions(30), 1)
+        self.assertEqual(alice.store.journal.forget_deletions(30, int(alice.world.wall())), 1)
         settle_both(alice, bob)
         self.assertEqual((alice.tree(), bob.tree()["a"]), ({"b": b"second"}, b"first"))
         bob.write("a", "changed there")
@@ -108,6 +109,30 @@ class WishTests(ReplicaCase):
         self.settings.set("services/folder-sync/trash-days", 1)
         self.follow(bob)
         self.assertEqual(bob.store.archive.versions("a"), [])
+
+    def test_a_clock_that_was_set_wrong(self) -> None:
+        """What was replaced lately stays in the archive, and what was deleted is known, while a clock is a year ahead;
+        so does what was replaced while it was years behind."""
+        alice, bob = self.pair(a="first", b="x")
+        self.follow(bob)
+        alice.write("a", "second")
+        alice.remove("b")
+        settle(alice, bob)
+        bob.ahead = 365 * DAY
+        self.follow(bob)
+        self.assertEqual([len(bob.store.archive.versions(name)) for name in "ab"], [1, 1])
+        self.assertEqual(len(bob.store.journal.heads(bob.store.keys.path_id(b"b"))), 1)
+        bob.ahead = -3650 * DAY
+        alice.write("a", "third")
+        settle(alice, bob)
+        bob.ahead = 0
+        bob.clock.advance(DAY)
+        self.follow(bob)
+        self.assertEqual(len(bob.store.archive.versions("a")), 2)
+        for _ in range(31):
+            bob.clock.advance(DAY)
+            self.follow(bob)
+        self.assertEqual([len(bob.store.archive.versions(name)) for name in "ab"], [0, 0])
 
     def test_once_an_hour(self) -> None:
         """What is old is looked for once an hour, and again when the clock was put back."""
