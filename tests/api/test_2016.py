@@ -14,7 +14,7 @@ from bitdust.budget import Budget
 from bitdust.customers.store import SupplierStore
 from bitdust.space import MeasuredFolders, Space
 from bitdust.storage.log.access import OwnLogs
-from bitdust.storage.log.device_fork import take_back
+from bitdust.storage.log.renewal import take_back
 from bitdust.storage.upload import jobs as uploads
 from bitdust.transport.outbox import NoAnswer
 from bitdust.wire.errors import BitDustError

@@ -565,8 +565,8 @@ class ForkTests(LogCase):
         """Killed with a new key and nothing said under it, the copy says it at its next start, and takes no third."""
         original, copy = self.copied()
         fork = copy.storage.core.log_replicas._fork
-        writer = fork._writer
-        fork._writer = SimpleNamespace(catalog=writer.catalog, logs=writer.logs, write=lambda *_: Deferred())
+        writer = fork.renewal._writer
+        fork.renewal._writer = SimpleNamespace(catalog=writer.catalog, logs=writer.logs, write=lambda *_: Deferred())
         copy.create("five")
         copy.pass_time(5)
         self.assertEqual((copy.taken, fork.is_open), (1, True))

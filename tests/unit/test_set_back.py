@@ -1,7 +1,9 @@
 """A home that is set back to an old copy of its disk, and written to before its suppliers are heard."""
 
 import shutil
+from unittest import mock
 
+from bitdust.crypt.keyring import MASTER, RingKey
 from tests.unit.storage_kit import Node, stop_quietly
 from tests.unit.test_log_replicas import LogCase
 
@@ -21,12 +23,15 @@ class SetBackTests(LogCase):
         node.storage.core.log_replicas.suppliers_changed()
         node.pass_time(300)
 
-    def set_back(self, before: int, after: int, away: tuple[int, ...] = (), first: tuple[int, ...] = ()) -> None:
-        """So many items were made behind the old copy, some suppliers being away, and so many by it; some are heard
-        before the others."""
+    def old_copy(self) -> None:
         self.node.pass_time(100)
         self.node.stop()
         shutil.copytree(self.node.home, self.base / "copy")
+
+    def set_back(self, before: int, after: int, away: tuple[int, ...] = (), first: tuple[int, ...] = ()) -> None:
+        """So many items were made behind the old copy, some suppliers being away, and so many by it; some are heard
+        before the others."""
+        self.old_copy()
         self.switch("away", *away)
         original = self.start(self.node.home)
         for number in range(before):
@@ -68,3 +73,50 @@ class SetBackTests(LogCase):
             self.setUp()
             self.set_back(before, after, (3,), (3,))
             self.doCleanups()
+
+    def test_another_log_than_the_one_that_was_written_before(self) -> None:
+        """Where suppliers hold more of one log the home takes another key; what waits in its other logs is said again.
+        """
+        self.node.me.key_ring.add(RingKey("photos"))
+        self.node.me.ensure_secret("photos")
+        self.node.storage.core.key_ring_replicas.keys_changed()
+        photo = f"photos${self.node.me.global_id}:photo-"
+        self.node.create(f"{photo}0")
+        self.old_copy()
+        original = self.start(self.node.home)
+        original.create("before")
+        original.pass_time(100)
+        original.kill()
+        self.switch("away", *range(4))
+        copy = self.start(self.base / "copy")
+        copy.create(f"{photo}1")
+        copy.pass_time(10)
+        with mock.patch.object(copy.storage.core.log_replicas, "place"):
+            self.go_on(copy, *range(4))
+        self.assertEqual(copy.taken, 1)
+        copy.pass_time(600)
+        names = ["before", "one", "photo-0", "photo-1", "three", "two"]
+        self.assertEqual(sorted(row["path"] for row in copy.rows()), names)
+        replicas, device = copy.storage.core.log_replicas, copy.me.device.id
+        self.assertEqual(replicas.safe_sequence("photos", device), 1)
+        for _ in range(2):
+            copy.stop()
+            copy = self.start(copy.home)
+            copy.pass_time(600)
+            self.assertEqual(copy.storage.core.catalog.end("photos", device).sequence, 1)
+
+    def test_a_key_that_was_taken_for_another_log(self) -> None:
+        """A home that has taken another key says again what it said under the former one and nobody heard, once."""
+        self.node.pass_time(100)
+        self.switch("away", *range(4))
+        self.node.create("late")
+        self.node.me.renew_device(revoke=False)
+        self.go_on(self.node, *range(4))
+        self.node.pass_time(300)
+        node, device = self.node, self.node.me.device.id
+        for _ in range(2):
+            self.assertEqual(sorted(row["path"] for row in node.rows()), ["late", "one", "three", "two"])
+            self.assertEqual(node.storage.core.log_replicas.safe_sequence(MASTER, device), 1)
+            node.stop()
+            node = self.start(node.home)
+            node.pass_time(600)

@@ -8,29 +8,24 @@ next start. The person is told, who may not have made that copy.
 """
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
 
-from bitdust.formats.log_entry import Entry
-from bitdust.formats.operations import Op
 from bitdust.identity.me import Me
 from bitdust.storage.catalog.database import meta, set_meta
-from bitdust.storage.catalog.paths import next_path_id
-from bitdust.storage.log.access import LogAccess
-from bitdust.storage.log.parting import Parting
+from bitdust.storage.log.renewal import Renewal
 from bitdust.storage.log.replica import KeyLog
-from bitdust.storage.log.requests import LogRequests
 from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.ports import Ports
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import decode, encode
+from bitdust.wire.errors import BitDustError
 
 FORKED, COPIED = "device-forked", "device-copied"
-_NOTHING_NEW = ("snapshot", "earlier")
-_TABLES = ("items", "versions", "version_packs", "gone", "seen", "labels")
+TAKEN = "device-taken"
 
 
 @frozen
@@ -54,7 +49,7 @@ class DeviceFork:
         self._wall = around.world.wall
         self._writer = writer
         self._ports = ports
-        self._parting = Parting(around.me, writer.catalog, LogRequests(writer.logs, ports), ports.family)
+        self.renewal = Renewal(around.me, writer, ports, lambda: around.me.device_number)
         self._is_comparing = False
 
     @property
@@ -69,32 +64,39 @@ class DeviceFork:
         value: Any = decode(data, 100) if data is not None else None
         return Copied(value[0], value[1], self.is_open) if value is not None else None
 
-    async def look(self, logs: Iterable[KeyLog], is_shown: bool = False) -> bool:
-        """Compare what suppliers show of this device's logs with what is here; whether another node has written under
-        its key, which ``is_shown`` says is known: then that is written down, and gone on with."""
-        device = self._me.device.id
-        if self._is_comparing or self.is_open:
+    @property
+    def writer(self) -> bytes:
+        """The device as which this home has written: one of before, while not all is said again that it wrote."""
+        return self.renewal.former or self._me.device.id
+
+    async def check(self, logs: Iterable[KeyLog], lists_more: Callable[[bytes], bool]) -> None:
+        """Raises ``device-taken`` where somebody ``lists_more`` of a device of this home than is here, and nobody has
+        heard all that is here: who reads that first has two items of one path id."""
+        device = self.writer
+        if self.is_open or not (device != self._me.device.id or lists_more(device)):
+            return
+        for one in logs:
+            end = one.end(device).sequence
+            if end and end > (await self.renewal.heard(one, device))[0]:
+                raise BitDustError(TAKEN, "what this node has written is said again, under a device key of its own")
+
+    async def look(self, logs: Iterable[KeyLog], device: bytes, is_shown: bool) -> bool:
+        """Compare what suppliers show of the logs of a ``device`` of this home with what is here; whether another node
+        has written under its key, which ``is_shown`` says is known: then that is written down, and gone on with."""
+        if self._is_comparing or self.is_open or device != self.writer:
             return False
         self._is_comparing = True
         try:
-            heard = {one: await self._shared(one) for one in logs}
+            heard = {one: await self.renewal.heard(one, device) for one in logs}
         finally:
             self._is_comparing = False
-        is_found = is_shown or any(shared is not None for shared in heard.values())
-        if not is_found or self.is_open or device != self._me.device.id:
+        is_found = is_shown or any(is_parted for _, is_parted in heard.values())
+        if not is_found or self.is_open or device != self.writer:
             return False
         for one in heard:
             one.holdings.forget_head(device)
-        known = {one.key: one.holdings.highest(device) if shared is None else shared for one, shared in heard.items()}
-        await self._found(device, known)
+        await self._found(device, {one.key: last for one, (last, _) in heard.items()})
         return True
-
-    async def _shared(self, one: KeyLog) -> int | None:
-        """The last entry of a log that this node and all who show another one behind it have; None for nobody."""
-        family = self._ports.family()
-        online = [who for who in family.holders if self._ports.is_online(who)] if family is not None else []
-        found = [await self._parting.last_shared(one.key, who) for who in online]
-        return min((shared for shared in found if shared is not None), default=None)
 
     def _found(self, device: bytes, heard: Mapping[str, int]) -> "Deferred[Any]":
         """Another node has written under this device's key; ``heard`` says by key up to which entry I was heard."""
@@ -103,9 +105,11 @@ class DeviceFork:
 
         def write(database: sqlite3.Connection) -> None:
             set_meta(database, FORKED, note)
-            set_meta(database, COPIED, told)
+            if device == self._me.device.id:
+                set_meta(database, COPIED, told)
 
-        self._events.send("device-copied", {"device_id": device.hex()})
+        if device == self._me.device.id:
+            self._events.send("device-copied", {"device_id": device.hex()})
         return self._writer.catalog.change(write).addCallback(lambda _: self.resume())
 
     def resume(self) -> "Deferred[Any]":
@@ -114,58 +118,13 @@ class DeviceFork:
         device, heard = note["device"], dict(note["heard"])
         if self._me.device.id == device:
             self._ports.device_is_taken()
-        number, logs = self._me.device_number, self._writer.logs
 
-        def again(database: sqlite3.Connection) -> list[Op]:
-            return take_back(database, logs, device, heard, number)
+        def done(database: sqlite3.Connection) -> None:
+            database.execute("DELETE FROM meta WHERE name=?", (FORKED,))
 
-        return self._writer.write(again, lambda database: database.execute("DELETE FROM meta WHERE name=?", (FORKED,)))
+        return self.renewal.say_again(device, heard, done)
 
-
-def take_back(
-    database: sqlite3.Connection, access: LogAccess, device: bytes, heard: Mapping[str, int], number: int
-) -> list[Op]:
-    """Inside a transaction: forget a device's entries that nobody heard; what they said, as device ``number``."""
-    ops: list[Op] = []
-    for key in access.readable_keys():
-        behind = (key, device, heard.get(key, 0))
-        rows = database.execute(
-            "SELECT entry FROM entries WHERE key=? AND device=? AND sequence>? ORDER BY sequence", behind
-        ).fetchall()
-        database.execute("DELETE FROM entries WHERE key=? AND device=? AND sequence>?", behind)
-        for (data,) in rows:
-            entry = Entry.parse(bytes(data))
-            content = entry.open(access.secrets(key, entry.epoch))
-            ops += (op for op in content.ops if op["op"] not in _NOTHING_NEW)
-    names = _new_names(database, ops, number)
-    return [_renamed(op, names) for op in ops]
-
-
-def _new_names(database: sqlite3.Connection, ops: list[Op], number: int) -> dict[str, str]:
-    """Path ids of the items that these operations make, old to new; their rows go, and running jobs follow."""
-    names: dict[str, str] = {}
-    for op in ops:
-        if op["op"] == "item" and op["path"] not in names:
-            parent = names.get(op["parent"]) or str(op["parent"])
-            names[op["path"]] = next_path_id(database, parent, number)
-    for old, new in names.items():
-        for table in _TABLES:
-            database.execute(f"DELETE FROM {table} WHERE path=?", (old,))
-        for table in ("uploads", "local_paths"):
-            database.execute(f"UPDATE {table} SET path=? WHERE path=?", (new, old))
-    return names
-
-
-def _renamed(op: Op, names: dict[str, str]) -> Op:
-    changed: dict[str, Any] = {field: names.get(op[field], op[field]) for field in ("path", "parent") if field in op}
-    if "names" in op and op["op"] == "tombstone":
-        changed["names"] = [_renamed_version(name, names) for name in op["names"]]
-    return op | changed
-
-
-def _renamed_version(name: str, names: dict[str, str]) -> str:
-    """A path id, perhaps with ``/version`` behind it."""
-    if name in names:
-        return names[name]
-    path, slash, version = name.rpartition("/")
-    return f"{names[path]}{slash}{version}" if path in names else name
+    async def compared(self, logs: Iterable[KeyLog]) -> None:
+        """All that suppliers hold is known: what nobody heard of a former device of this home is said again."""
+        if not self.is_open:
+            await self.renewal.run(logs)

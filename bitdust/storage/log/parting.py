@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
+from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from bitdust.formats.log_entry import LogName, chain_of
@@ -16,8 +17,18 @@ from bitdust.wire.encoding import WireError
 from bitdust.wire.records import Family
 
 
+@frozen
+class Shared:
+    """The last entry of a log that a supplier has as it is here, None where both have forgotten how their logs begin;
+    ``is_parted``: it shows another one behind that."""
+
+    last: int | None
+    is_parted: bool = False
+
+
 class Parting:
-    """I compare what is here of this device's logs with what a supplier shows. ``family`` gives my newest family."""
+    """I compare what is here of the log of a device of mine with what a supplier shows. ``family`` gives the newest
+    family of the log's owner."""
 
     def __init__(self, me: Me, catalog: Catalog, requests: LogRequests, family: Callable[[], Family | None]) -> None:
         self._me = me
@@ -25,22 +36,22 @@ class Parting:
         self._requests = requests
         self._copies = Copies(requests, family)
 
-    async def last_shared(self, key: str, supplier: bytes) -> int | None:
-        """The last entry that both have, where a supplier shows another one behind that than is here. None where one
-        goes on from the other, and where that cannot be seen: both have forgotten how their logs begin."""
-        device = self._me.device
-        scope, mine = self._catalog.scope(key, device.id), self._catalog.end(key, device.id)
-        log = LogName(self._requests.access.owner, scope, device.id)
+    async def compare(self, key: str, device: bytes, supplier: bytes) -> Shared | None:
+        """None where nothing can be said: it lists nothing that this device has signed, or does not give it."""
+        known = self._me.document.device(device)
+        log = LogName(self._requests.access.owner, self._catalog.scope(key, device), device)
         listed = await outcome(Deferred.fromCoroutine(self._requests.signed_heads(supplier)))
-        ends = [seen.end for seen in signed_by(listed.value or [], log, device.public, supplier)]
-        last = min(mine.sequence, max(ends, default=0))
+        if known is None or listed.error is not None:
+            return None
+        ends = [seen.end for seen in signed_by(listed.value, log, known.key, supplier)]
+        last = min(self._catalog.end(key, device).sequence, max(ends, default=0))
         theirs = (await self._hashes(supplier, log, last)).get(last) if last else None
         if theirs is None or theirs == self._hash(key, log, last):
-            return None
+            return Shared(last) if theirs is not None else None
         opens = partial(can_open, self._requests.access, key)
-        if not await self._copies.are_shown(supplier, log, device.public, LogEnd(last, theirs), opens):
+        if not await self._copies.are_shown(supplier, log, known.key, LogEnd(last, theirs), opens):
             return None
-        return await self._shared_before(key, supplier, log, last)
+        return Shared(await self._shared_before(key, supplier, log, last), True)
 
     async def _shared_before(self, key: str, supplier: bytes, log: LogName, last: int) -> int | None:
         """In steps that grow: what was written twice is short, as a rule, and what was before that may be long."""

@@ -18,6 +18,7 @@ from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.database import RECOVERING, meta, set_meta
 from bitdust.storage.catalog.whereabouts import OTHERS_WROTE
 from bitdust.storage.log.compared import Compared, note_compared, unread
+from bitdust.storage.log.device_fork import DeviceFork
 from bitdust.storage.log.held_up import HeldLogs, HeldUp
 from bitdust.storage.log.missing import Missing, check_complete, losses, note_losses
 from bitdust.storage.log.others import OtherDevices
@@ -75,7 +76,10 @@ class LogPull:
 
     log = Logger()
 
-    def __init__(self, around: Connected, writer: LogWriter, ports: Ports, calendar: Calendar) -> None:
+    def __init__(
+        self, around: Connected, writer: LogWriter, ports: Ports, calendar: Calendar, fork: DeviceFork
+    ) -> None:
+        self._fork = fork
         self._world = around.world
         self._calendar = calendar
         self._compared = Compared(writer.catalog, calendar)
@@ -104,7 +108,8 @@ class LogPull:
         return TOO_LONG if self._is_reading else Pulled.TOO_FEW_HEARD.value
 
     async def run(self, logs: Sequence[KeyLog]) -> Pulled:
-        """Compare all logs. Raises `BitDustError` ``keys-not-ready``, `CatalogError` ``catalog-incomplete``."""
+        """Compare all logs. Raises `BitDustError` ``keys-not-ready``, ``device-taken``, `CatalogError`
+        ``catalog-incomplete``."""
         self._writer.logs.check_ready()
         self._is_reading = False
         heard = await self._ask(logs)
@@ -117,6 +122,7 @@ class LogPull:
         known = await self._add_known_heads(logs, heard) if not recovered or waits else []
         mine = self._me.device.id
         taken = not self._is_read(mine, logs, heard)
+        await self._fork.check(logs, lambda device: not self._is_read(device, logs, heard))
         readings = [(one.key, self._recovery(one), self._reader(one, heard)) for one in logs]
         if recovered and await self._is_outdated(readings, heard):
             if not waits:

@@ -1,6 +1,7 @@
 """My logs at my suppliers: one log for each key and device, pushed as it grows, pulled when there is something new."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -15,7 +16,7 @@ from bitdust.replication import Replicas, are_enough, keepers, members, needed
 from bitdust.signal import Disconnect, Signal
 from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.catalog import LogEnd
-from bitdust.storage.log.device_fork import Copied, DeviceFork
+from bitdust.storage.log.device_fork import TAKEN, Copied, DeviceFork
 from bitdust.storage.log.heads import HeadPublisher
 from bitdust.storage.log.missing import INCOMPLETE
 from bitdust.storage.log.outdated import note_outdated
@@ -58,10 +59,10 @@ class LogReplicas:
         self.riders = Riders(around.world.clock)
         self._logs: dict[str, KeyLog] = {}
         self._replicas: dict[str, Replicas] = {}
-        self._pull = LogPull(around, writer, ports, calendar)
+        self._fork = DeviceFork(around, writer, ports)
+        self._pull = LogPull(around, writer, ports, calendar, self._fork)
         self.others, self.held_up, self.not_given = self._pull.others, self._pull.held_up, self._pull.not_given
         self._heads = HeadPublisher(around, ports, lambda one: self.safe_end(one.key, self._me.device.id))
-        self._fork = DeviceFork(around, writer, ports)
         self.reason = ""
         self._ends_heard: frozenset[bytes] = frozenset()
         self._ends_read: frozenset[bytes] = frozenset()
@@ -81,6 +82,7 @@ class LogReplicas:
             self.machine = IndexSynchronizer(self._around.registry, self)
         self._forget_me = self._me.changed.connect(self._me_changed)
         self._follow_keys()
+        outcome(self._fork.renewal.begin())
         self._part()
         self.machine.send("start")
 
@@ -104,10 +106,9 @@ class LogReplicas:
         return [self._logs[key] for key in sort_keys(self._logs)]
 
     def _add(self, key: str) -> None:
-        opens_at = self._opens_at
-        one = KeyLog(self._around, key, self._writer, self._ports, self.riders, lambda who: opens_at(who, key))
+        one = KeyLog(self._around, key, self._writer, self._ports, self.riders, lambda who: self._opens_at(who, key))
         one.holdings.load()
-        one.forked.connect(self._compare_own)
+        one.forked.connect(partial(self._compare_own, is_shown=True))
         replicas = Replicas(self._around.registry, f"log {key}", one, self._ports.is_online)
         replicas.acknowledged.connect(lambda supplier: self._acknowledged([one]))
         self._logs[key], self._replicas[key] = one, replicas
@@ -359,12 +360,13 @@ class LogReplicas:
             pulled = await self._pull.run(self._follow_keys())
         except BitDustError as error:
             self._ends_heard |= revoked if error.code == INCOMPLETE else frozenset()
-            for device in self._pull.lacking:
-                self._compare_own(device, is_shown=False)
+            if error.code == TAKEN or self._fork.writer in self._pull.lacking:
+                self._compare_own(self._fork.writer, error.code == TAKEN)
             raise
         if pulled is Pulled.MERGED:
             self._ends_heard |= revoked
             self._ends_read |= revoked - self._pull.lacking
+            await outcome(Deferred.fromCoroutine(self._fork.compared(list(self._logs.values()))))
             self.merged.emit()
         return pulled
 
@@ -380,11 +382,10 @@ class LogReplicas:
         """Another program that uses a copy of this home, the last one that was found."""
         return self._fork.copied if self._catalog.is_open else None
 
-    def _compare_own(self, device: bytes, is_shown: bool = True) -> None:
+    def _compare_own(self, device: bytes, is_shown: bool) -> None:
         """Take a device key of my own where another program writes under it, as is known perhaps."""
-        if device == self._me.device.id:
-            looking = Deferred.fromCoroutine(self._fork.look(list(self._logs.values()), is_shown))
-            looking.addCallbacks(lambda is_found: self._parted(None) if is_found else None, self._parted)
+        looking = Deferred.fromCoroutine(self._fork.look(list(self._logs.values()), device, is_shown))
+        looking.addCallbacks(lambda is_found: self._parted(None) if is_found else None, self._parted)
 
     def _part(self) -> None:
         """Go on with a fork that is open, where the RSA key is here: a new device key is its word."""
