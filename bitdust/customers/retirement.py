@@ -24,6 +24,8 @@ from bitdust.wire.errors import BitDustError
 ENABLED = "services/supplier/enabled"
 DEFAULT_DAYS = 14
 MAX_FILE = 4096
+SURE_AFTER = 3600.0
+"""Seconds of uptime in which the time that was given must be over: a clock may jump, and be set right."""
 
 
 @frozen
@@ -49,6 +51,8 @@ class Retirement:
         self._settings = around.settings
         self._events = around.events
         self._wall = around.world.wall
+        self._uptime = around.world.clock.seconds
+        self._over_since: float | None = None
         self._path = path
         self._notice: Notice | None = None
         self._machine: SupplierRetirement | None = None
@@ -114,6 +118,7 @@ class Retirement:
         now = int(self._wall())
         since = self._notice.since if self._notice is not None else now
         self._write(Notice(since, now + int(days * DAY)))
+        self._over_since = None
         self._events.send("supplier-retiring", {"until": self.until})
         await self._follow()
 
@@ -175,7 +180,10 @@ class Retirement:
         notice = self._notice
         if notice is None or not self._store.is_open:
             return False
-        return self._wall() >= notice.until or not any(account.is_here for account in self._store.customers())
+        is_past, now = self._wall() >= notice.until, self._uptime()
+        self._over_since = (now if self._over_since is None else self._over_since) if is_past else None
+        is_sure = self._over_since is not None and now - self._over_since >= SURE_AFTER
+        return is_sure or not any(account.is_here for account in self._store.customers())
 
     def close(self) -> None:
         notice = self._notice

@@ -246,7 +246,7 @@ class RetiringTests(LeavingCase):
         self.grid.wait(leaver.rooms.customers.retirement.retire(0.01))
         self.grid.run(600)
         self.assertEqual(self.status(leaver)["state"], "notice")
-        self.grid.until(lambda: self.status(leaver)["state"] == "over", 600, "the end")
+        self.grid.until(lambda: self.status(leaver)["state"] == "over", 4200, "the end")
         self.grid.run(5)
         self.assertFalse(leaver.is_on("supplier"))
         kept = [path for path in (leaver.home / "customers").glob("*/*/*") if not path.parents[1].is_symlink()]

@@ -211,15 +211,31 @@ class RetirementTests(ShopCase):
         self.assertIn("supplier-retired", self.events.names())
 
     def test_it_ends_when_the_time_is_over_and_erases_nothing(self) -> None:
-        """After the days that were given the service stops; the pieces stay; a longer time opens it again."""
+        """An hour after the days that were given the service stops; the pieces stay; a longer time opens it again."""
         now(self.retirement.retire(2))
         self.clock.advance(2 * DAY - 61)
+        self.clock.pump([60] * 60)
         self.assertTrue(self.settings.get("services/supplier/enabled"))
-        self.clock.pump([60] * 3)
+        self.clock.pump([60] * 4)
         self.assertFalse(self.settings.get("services/supplier/enabled"))
         self.assertEqual(len(files(self.folder)), 1)
         now(self.retirement.retire(5))
         self.assertEqual(self.retirement.status()["state"], "notice")
+
+    def test_a_clock_that_is_ahead_for_a_moment(self) -> None:
+        """It does not end the service: customers have the days that they were told."""
+        ahead = 0
+        self.shop.world.wall = lambda: START + self.clock.seconds() + ahead
+        now(self.retirement.retire(14))
+        ahead = 365 * DAY
+        self.clock.pump([60] * 50)
+        self.retirement.stop()
+        self.build()
+        self.clock.pump([60] * 50)
+        ahead = 0
+        self.clock.pump([60] * 20)
+        self.assertEqual(self.retirement.status()["state"], "notice")
+        self.assertTrue(self.settings.get("services/supplier/enabled"))
 
     def test_a_restart_goes_on(self) -> None:
         """The plan is on the disk before anybody is told; after a restart it holds, and staying is remembered too."""
