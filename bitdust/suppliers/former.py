@@ -243,8 +243,9 @@ class FormerFamily:
     def _invite(self) -> None:
         """Read those beside mine whom a device has named that was revoked since: first whom the key file's suppliers
         know, and most of them, then those that are known longest: a thief may go on making up others."""
-        hinted, before = set(self._finding.sources.hinted_suppliers), self._around.world.wall() - HELD_DAYS * DAY
-        guests, self._guests = self._guests, {}
+        hinted, now = set(self._finding.sources.hinted_suppliers), int(self._around.world.wall())
+        self._not_ahead(now)
+        guests, self._guests, before = self._guests, {}, now - HELD_DAYS * DAY
         due = [digest for digest in guests if 0 < self._doubtful.get(digest, 0) <= before]
 
         def vouched(digest: str) -> tuple[int, int, int, int]:
@@ -259,6 +260,15 @@ class FormerFamily:
                     self._write(self._since, self._suppliers[:MAX_SUPPLIERS], {**self._doubtful, digest: 0})
             except (BitDustError, OSError) as problem:
                 self.log.warn("a family record of before is no use: {why}", why=problem)
+
+    def _not_ahead(self, now: int) -> None:
+        """The days of what was noted by a clock that was ahead begin now, and not in times to come."""
+        begun = {digest: min(since, now) for digest, since in self._doubtful.items()}
+        if self._since is not None and begun != self._doubtful:
+            try:
+                self._write(self._since, self._suppliers[:MAX_SUPPLIERS], begun)
+            except OSError as error:
+                self.log.warn("when former families were found is noted later: {error}", error=error)
 
     def _tell(self, found: Family) -> None:
         suppliers = sum(1 for who in found.suppliers if who is not None)

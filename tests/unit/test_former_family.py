@@ -316,6 +316,18 @@ class RevokedTests(FormerFamilyCase):
         self.days(3)
         self.assertEqual(len(self.told()), 1)
 
+    def test_it_was_noted_by_a_clock_that_was_ahead(self) -> None:
+        """When that is set right the two days begin then, and not in times to come."""
+        clock, ahead = self.town.clock, 365 * DAY
+        self.town.world.wall = lambda: START + clock.seconds() + ahead
+        self.tell(self.signed_by_lost(7, self.members), *self.members)
+        self.days(1)
+        ahead = 0
+        self.days(2)
+        self.restart()
+        self.days(3)
+        self.assertEqual(len(self.told()), 1)
+
     def test_another_one_is_found_in_time(self) -> None:
         """A record of a device that counts is the one that is taken, and the search is over."""
         self.tell(self.signed_by_lost(900, [b"f" * 32, b"g" * 32, b"h" * 32, b"i" * 32]), None, self.members[3])
