@@ -73,6 +73,8 @@ class FormerFamily:
         self._since: float | None = None
         self._suppliers: list[bytes] = []
         self._has_found = False
+        self._joining: tuple[frozenset[bytes], int] | None = None
+        """Roots and revision of a record that is being joined: a crash may come before it is noted that it was."""
         self._candidates: dict[frozenset[bytes], Candidate] = {}
         self._doubtful: dict[str, int] = {}
         self._guests: dict[str, tuple[Signed, Family, set[bytes | None]]] = {}
@@ -125,12 +127,20 @@ class FormerFamily:
             self._since = float(noted["since"])
             self._suppliers = [bytes.fromhex(who) for who in noted["suppliers"]][:MAX_SUPPLIERS]
             self._doubtful = {str(digest): int(since) for digest, since in noted.get("doubtful", {}).items()}
-            self._has_found = bool(noted.get("found"))
+            self._has_found = bool(noted.get("found")) or self._is_joined(noted.get("joining"))
         except FileNotFoundError:
             self._since = None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             self.log.warn("{path} cannot be read: {error}", path=self._path, error=error)
             self._since, self._suppliers = self._around.world.wall(), []
+
+    def _is_joined(self, joining: Any) -> bool:
+        """Whether what was to be joined, as roots and revision, is in my record: there a crash came between both."""
+        family = self._family.current
+        if joining is None or family is None:
+            return False
+        roots, revision = joining
+        return {bytes.fromhex(root) for root in roots} <= {*(family.roots or ())} and revision < family.revision
 
     def _look(self) -> None:
         """Whether somebody has just started over without a family."""
@@ -165,6 +175,9 @@ class FormerFamily:
     def _write(self, since: float, suppliers: Iterable[bytes], doubtful: dict[str, int]) -> None:
         names = [who.hex() for who in suppliers]
         noted = {"since": since, "suppliers": names, "doubtful": doubtful, "found": self._has_found}
+        if self._joining is not None:
+            roots, revision = self._joining
+            noted["joining"] = [sorted(root.hex() for root in roots), revision]
         write_safely(self._path, json.dumps(noted).encode() + b"\n")
         self._doubtful = doubtful
 
@@ -291,6 +304,8 @@ class FormerFamily:
             return False
         del self._candidates[roots]
         try:
+            self._joining = (roots, candidate.family.revision)
+            self._write(self._since or 0.0, self._suppliers[:MAX_SUPPLIERS], self._doubtful)
             if not self._family.adopt(candidate.signed):
                 return False
             self._has_found = True

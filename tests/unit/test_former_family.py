@@ -19,6 +19,7 @@ from bitdust.suppliers.former import MOST_DOUBTFUL, NOTE, TERM
 from bitdust.suppliers.life import GUEST_DAYS, Life
 from bitdust.suppliers.other_lives import MOST, OtherLives
 from bitdust.wire.records import Family
+from bitdust.wire.signed import Signed
 from tests.unit.family_kit import Me, Town
 from tests.unit.supplier_kit import START, FakeDevice
 
@@ -96,6 +97,26 @@ class FormerFamilyTests(FormerFamilyCase):
         self.assertEqual(set(self.town.family.holders), {*mine, *self.members})
         self.assertEqual((self.told(), self.is_searching), ([{"revision": 7, "suppliers": 4}], False))
         self.restart()
+        self.assertFalse(self.is_searching)
+
+    def test_killed_when_it_has_just_joined(self) -> None:
+        """The search comes to its end at the next start, though nobody has written down that all is found."""
+        self.start_over()
+        self.found()
+        kept, adopt = list[bytes](), self.town.family.adopt
+
+        def adopting(signed: Signed) -> bool:
+            kept.append(self.note.read_bytes())
+            return adopt(signed)
+
+        with mock.patch.object(self.town.family, "adopt", adopting):
+            self.town.clock.advance(DAY)
+        self.assertTrue({*self.members} <= {*self.town.family.holders})
+        self.town.stop()
+        self.note.write_bytes(kept[-1])
+        self.town.living()
+        self.town.start()
+        self.town.clock.advance(2 * DAY)
         self.assertFalse(self.is_searching)
 
     def record(self, revision: int) -> Family:
