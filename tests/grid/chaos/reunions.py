@@ -53,7 +53,9 @@ class Reunions(Lives):
         self.records: list[Family | None] = []
         """What families there were, as each was when its life ended."""
         self.dishonest: set[bytes] = set()
-        self.has_revoked = self.has_forged = False
+        self.has_revoked = False
+        self.forged = 0
+        """How many families were made up."""
 
     def play(self) -> None:
         self.begin()
@@ -145,7 +147,7 @@ class Reunions(Lives):
             told = forgers.make_up(self.lost, before, [node.fingerprint for node in self.field.suppliers.values()])
             self.field.note(f"{self.lost.name} is stolen, and makes up {len(told)} families")
             forgers.begin(home, told)
-            self.has_forged = True
+            self.forged += len(told)
 
     def overlap(self) -> None:
         """Some of those cut off come into reach, before all of them do."""
@@ -248,11 +250,13 @@ class Reunions(Lives):
             self.owner.resize()
         Faults(self.field, 0).mend_all()
         self.field.pass_time(60)
-        if self.has_forged:
+        for _ in range(self.forged):  # they have their room one after the other where somebody of them is heard
             self.field.note("a month passes, for which those are waited for who were made up")
             for _ in range(GUEST_DAYS + 1):
                 self.field.advance(DAY)
                 self.field.pass_time(60)
+            if not any(home.rooms.suppliers.replacements.unread() for home in self.owner.homes):
+                break
         if any(home.rooms.suppliers.family.is_doubtful for home in self.owner.homes):
             self.field.note("two days pass")
             self.field.advance(HELD_DAYS * DAY)
