@@ -2,7 +2,7 @@
 
 from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
-from bitdust.storage.packs.erasure import Coder
+from bitdust.storage.packs.erasure import Coders
 from bitdust.wire.records import Scheme
 
 
@@ -16,10 +16,11 @@ class DataDisintegrationService(Service):
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
+        self._coders = Coders()  # making one takes longer than what it is asked here twice a minute
 
     def health(self) -> None:
         scheme = Scheme.for_family(self._rooms.around.settings.get("services/customer/suppliers-number"))
-        coder = Coder(scheme.k, scheme.n)
+        coder = self._coders.of(scheme)
         data = self._rooms.around.world.entropy(1000)
         pieces = coder.encode(data, scheme.segment)
         last = {index: pieces[index] for index in range(scheme.n - scheme.k, scheme.n)}
