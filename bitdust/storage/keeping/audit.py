@@ -230,7 +230,8 @@ class Audit:
 def sample(database: sqlite3.Connection, supplier: bytes, count: int, entropy: Entropy) -> list[Sought]:
     """So many different pieces that a supplier should have, at random; all of them where there are not more."""
     found: dict[PieceRef, Sought] = {}
-    if len(few := _rows(database, supplier, b"", count + 1)) <= count:
+    most = max(count, WINDOW)  # of so few each draw would read all again
+    if len(few := _rows(database, supplier, b"", most + 1)) <= most:
         return chosen_of([_sought(*row) for row in few], count, entropy)
     for _ in range(4 * count):
         rows = _rows(database, supplier, entropy(16), WINDOW)
