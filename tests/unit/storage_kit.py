@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -51,7 +52,7 @@ class Supplier:
     nothing), full or lying."""
 
     def __init__(self, folder: Path, number: int) -> None:
-        folder.parent.mkdir(parents=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
         self.shop = Shop(folder)
         self.shop.me.fingerprint = hashlib.sha256(b"supplier %d" % number).digest()
         self.shop.open()
@@ -364,6 +365,32 @@ def network(case, n: int = 4) -> tuple[Path, Neighbours, Node]:
     node.start()
     case.addCleanup(stop_quietly, node)
     return base, around, node
+
+
+class Stopped:
+    """A network that was stopped with all that it had stored, so that many tests begin with what one of them made."""
+
+    def __init__(self, case, base: Path, around: Neighbours, node: Node) -> None:
+        self._kept = Path(case.mktemp()).absolute()
+        self._time = node.clock.seconds()
+        node.stop()
+        around.close()
+        shutil.copytree(base, self._kept, symlinks=True)
+        self._heads = around.heads
+
+    def again(self, case) -> tuple[Path, Neighbours, Node]:
+        """See `network`; the time goes on as well."""
+        base = Path(case.mktemp())
+        shutil.copytree(self._kept, base, symlinks=True)
+        around = Neighbours(base)
+        around.heads.extend(self._heads)
+        case.addCleanup(around.close)
+        clock = GridClock()
+        clock.advance(self._time)
+        node = Node(base / "home", around, clock)
+        node.start()
+        case.addCleanup(stop_quietly, node)
+        return base, around, node
 
 
 def stop_quietly(node: Node) -> None:

@@ -19,7 +19,7 @@ from bitdust.storage.keeping.audit_times import FLOOR, LONGEST_WAY, Least, Speed
 from bitdust.storage.keeping.prover import Sought
 from bitdust.wire.packet import Command
 from bitdust.wire.records import PieceRef
-from tests.unit.storage_kit import Node, PeerFailed, Reply, Supplier, network, random_file
+from tests.unit.storage_kit import Node, PeerFailed, Reply, Stopped, Supplier, network, random_file
 
 HOUR, DAY = 3600.0, 86400.0
 SLOWLY = 3 * HOUR
@@ -89,11 +89,17 @@ class Disk:
 
 
 class TimesCase(SynchronousTestCase):
+    _uploaded: Stopped | None = None
+
     def setUp(self) -> None:
-        self.base, self.around, self.node = network(self)
-        self.node.settings.set("services/backups/block-size", 2 * PIECE)
-        random_file(self.base / "file", PACKS * 2 * PIECE)
-        self.node.upload(self.base / "file", "file")
+        if TimesCase._uploaded is None:
+            self.base, self.around, self.node = network(self)
+            self.node.settings.set("services/backups/block-size", 2 * PIECE)
+            random_file(self.base / "file", PACKS * 2 * PIECE)
+            self.node.upload(self.base / "file", "file")
+            self.run_for(1)
+            TimesCase._uploaded = Stopped(self, self.base, self.around, self.node)
+        self.base, self.around, self.node = TimesCase._uploaded.again(self)
         self.run_for(1)
 
     def run_for(self, seconds: float) -> None:
