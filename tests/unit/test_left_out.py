@@ -16,7 +16,7 @@ from tests.unit.supplier_kit import START
 from tests.unit.test_reencoding import ReencodingCase
 
 DAY = 86_400
-STEP = 6 * 3600.0
+STEP = 12 * 3600.0
 
 
 class LeftOutCase(ReencodingCase):
