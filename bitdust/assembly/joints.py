@@ -126,12 +126,19 @@ class PieceMaking:
 
 
 class DeviceRenewal:
-    """A copy of this home goes on under this device's key: this node takes one of its own."""
+    """A copy of this home goes on under this device's key: this node takes one of its own, as soon as its RSA key is
+    here, whose word that needs."""
 
     services = Wire(ServiceStarter)
 
     def __init__(self, around: Connected) -> None:
         self._me = around.me
+        around.me.copies.found.connect(self._look)
+        around.me.changed.connect(self._look)
+
+    def _look(self) -> None:
+        if self._me.present and self._me.held_master is not None and self._me.copies.why(self._me.device.id):
+            self.renew()
 
     def renew(self) -> None:
         """Take a new device key, and start again what speaks under it."""

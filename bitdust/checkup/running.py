@@ -181,11 +181,16 @@ def _open_ends(me: Me) -> list[Finding]:
 
 
 def _copied(node: Patient) -> list[Finding]:
-    found = node.storage.core.log_replicas.copied if node.storage.is_open else None
+    in_storage = node.storage.core.log_replicas.copied if node.storage.is_open else None
+    found = max((one for one in (in_storage, node.me.copies.last) if one is not None), key=_when, default=None)
     device = node.me.document.device(found.device) if found is not None else None
     if found is None or device is None or device.revoked is not None:
         return []
-    return judging.copied(device.number, found.is_open, node.world.wall() - found.time)
+    return judging.copied(device.number, found.device == node.me.device.id, node.world.wall() - found.time)
+
+
+def _when(one: Any) -> int:
+    return int(one.time)
 
 
 def _held_up(node: Patient) -> list[Finding]:

@@ -7,7 +7,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from bitdust.outcome import Outcome, outcome
-from bitdust.storage.shared.member_log import end_in_file
+from bitdust.storage.shared.log_files import end_in_file
 from bitdust.world import World
 
 AGAIN = 600.0

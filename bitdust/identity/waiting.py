@@ -4,6 +4,7 @@ from pathlib import Path
 
 from bitdust.events import Events
 from bitdust.identity.awaited import ALL, STARTED_OVER, write_awaited
+from bitdust.identity.copies import Copies
 from bitdust.signal import Signal
 
 
@@ -17,6 +18,7 @@ class Waiting:
         self.searched_because = ""
         """What a recovery waits for, in words; empty while there is none."""
         self.changed: Signal[[]] = Signal()
+        self.copies = Copies(folder, events)
 
     @property
     def is_recovering(self) -> bool:

@@ -90,7 +90,7 @@ class OpenShare(ABC):
 
     def why(self) -> str:
         """What stands in the way of using it, in words; nothing where that is nothing."""
-        return self.reason
+        return self.reason or self._around.me.copies.why(self._around.me.device.id)
 
     def holders(self) -> list[bytes]:
         """All who hold pieces or logs of it."""
@@ -214,7 +214,7 @@ class TheirShare(Guest):
         self.catalog.catalog.learnt.connect(self._learnt)
 
     def why(self) -> str:
-        return self.reason or self.catalog.own_log.why(self.key_id)
+        return super().why() or self.catalog.own_log.why(self.key_id)
 
     def _learnt(self, alias: str, device: bytes, ops: Sequence[Op]) -> None:
         """Others have brought something, or taken it back; all that there is at the first reading is no news."""

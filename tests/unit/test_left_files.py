@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.groups.left_files import AGAIN, LeftFiles
 from bitdust.storage.catalog.database import open_catalog, set_base
 from bitdust.storage.shared import member_log
-from bitdust.storage.shared.member_log import end_in_file
+from bitdust.storage.shared.log_files import end_in_file
 
 DEVICE, OTHER = b"d" * 16, b"o" * 16
 

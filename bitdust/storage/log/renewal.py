@@ -29,7 +29,7 @@ _TABLES = ("items", "versions", "version_packs", "gone", "seen", "labels")
 
 
 class Renewal:
-    """I say it again. ``number`` ends the names that this device makes; ``renewed`` is what an operation is then."""
+    """I say it again. ``number`` ends the names that this device makes."""
 
     def __init__(
         self,
@@ -37,13 +37,11 @@ class Renewal:
         writer: LogWriter,
         holders: Holders,
         number: Callable[[], int],
-        renewed: Callable[[Op], Op] = lambda op: op,
     ) -> None:
         self._me = me
         self._writer = writer
         self._holders = holders
         self._number = number
-        self._renewed = renewed
         self._parting = Parting(me, writer.catalog, LogRequests(writer.logs, holders), holders.family)
 
     def begin(self) -> "Deferred[Any]":
@@ -81,16 +79,19 @@ class Renewal:
         self, device: bytes, heard: Mapping[str, int], also: Callable[[sqlite3.Connection], Any] = lambda database: None
     ) -> "Deferred[int]":
         """What a former device has said behind what was ``heard`` of each key's log."""
-        mine, number, logs = self._me.device.id, self._number(), self._writer.logs
+        mine = self._me.device.id
 
         def again(database: sqlite3.Connection) -> list[Op]:
-            return [self._renewed(op) for op in take_back(database, logs, device, heard, number)]
+            return self._taken_back(database, device, heard)
 
         def done(database: sqlite3.Connection) -> None:
             set_meta(database, WRITER, mine)
             also(database)
 
         return self._writer.write(again, done)
+
+    def _taken_back(self, database: sqlite3.Connection, device: bytes, heard: Mapping[str, int]) -> list[Op]:
+        return take_back(database, self._writer.logs, device, heard, self._number())
 
 
 def take_back(

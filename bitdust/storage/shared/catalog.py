@@ -235,6 +235,8 @@ class SharedCatalog:
                 self.log.info("a supplier of {who} says nothing: {e}", who=self.shared.key_id, e=answer.error)
         heard.heads = {key: self._of_key(key, heads) for key in access.readable_keys()}
         self._learn(heard, before)  # what of mine is safe is asked before anything is read
+        if family is not None and len(heard.suppliers) >= family.k:
+            await self.writing.say_again()
         recoveries = {key: LogRecovery(self.catalog, access, key, requests.entries, self._noted) for key in heard.heads}
         for key, recovery in recoveries.items():
             is_outdated = await recovery.is_outdated(heard.heads[key], self._reader(heard, key))

@@ -6,7 +6,6 @@ can write for somebody else, leave something out, or change the order. It is a c
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import closing, suppress
 from pathlib import Path
 
 from attrs import frozen
@@ -18,8 +17,8 @@ from bitdust.formats.operations import Op
 from bitdust.outcome import Outcome, outcome, outcomes
 from bitdust.replication import Replicas, keepers
 from bitdust.signal import Signal
-from bitdust.storage.catalog.catalog import Catalog, begin_of, log_end
-from bitdust.storage.catalog.database import connect_to_read, meta, set_meta
+from bitdust.storage.catalog.catalog import Catalog, begin_of
+from bitdust.storage.catalog.database import meta, set_meta
 from bitdust.storage.log.proof import LONGEST_WAIT, Waits
 from bitdust.storage.log.requests import LogRequests
 from bitdust.storage.log.riders import Riders
@@ -29,10 +28,10 @@ from bitdust.storage.ports import PartHolders
 from bitdust.storage.shared.lacks import Lacks
 from bitdust.storage.shared.member_access import MemberAccess
 from bitdust.storage.shared.member_part import MemberPart
-from bitdust.storage.shared.parts import Parts
+from bitdust.storage.shared.member_renewal import MemberRenewal
+from bitdust.storage.shared.parts import Parts, listed_head
 from bitdust.storage.shared.shortening import READ, Shortening, forget, handed_on
 from bitdust.surroundings import Connected
-from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Head
 from bitdust.wire.signed import Signed
@@ -43,8 +42,6 @@ DROPPED = "dropped:"
 NOT_ALLOWED = "not-allowed"
 AT_ONCE = 200
 """Entries that are opened in one go."""
-PATIENCE = 10.0
-"""Seconds for which a file may be somebody else's that is to be read."""
 MOST_NAMELESS = 200
 MOST_GIVEN = 512
 """Entries of one answer."""
@@ -68,16 +65,6 @@ class Gap:
     last: int
 
 
-def end_in_file(path: Path, device: bytes) -> int | None:
-    """The last entry of a device's part in the file of a log that is closed; None where that cannot be read. Blocks."""
-    with suppress(sqlite3.Error), closing(connect_to_read(path, PATIENCE)) as database:
-        if database.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None:
-            return 0  # its process has died before it made the tables
-        rows = database.execute("SELECT DISTINCT key FROM entries UNION SELECT key FROM bases").fetchall()
-        return max((log_end(database, key, device).sequence for (key,) in rows), default=0)
-    return None
-
-
 class MemberLog:
     """I write, bring what was written to suppliers, and read what others wrote. ``grown`` reports both."""
 
@@ -96,8 +83,9 @@ class MemberLog:
         self._lacks = Lacks(around.world.clock)
         self._part.parts, self._part.brings_all, self._part.lacks = self.parts, holders.brings_all, self._lacks
         self._replicas = Replicas(around.registry, f"group {self._key}", self._part, holders.is_online)
+        self._renewal = MemberRenewal(around.me, self._writer, holders, lambda: around.me.device_number)
+        self._part.forked.connect(lambda device: around.me.copies.note(device, around.world.wall()))
         self._me = around.me
-        self._is_there = holders.is_online
         self._seconds = around.world.clock.seconds
         self._mine_listed: int | None = None
         """Up to which entry anybody who keeps this device's part has listed it; None before half of them were heard, or
@@ -133,6 +121,7 @@ class MemberLog:
         await self.catalog.open()
         self._part.holdings.load()
         self.parts.load()
+        await self._renewal.begin()
 
     async def close(self) -> None:
         """Stop everything; the file stays."""
@@ -149,7 +138,11 @@ class MemberLog:
 
     def _others(self) -> list[bytes]:
         """Those who keep it besides this node; another device of this person may be one of them."""
-        return [who for who in keepers(self._holders.family()) if who != self._me.fingerprint or self._is_there(who)]
+        return [
+            who
+            for who in keepers(self._holders.family())
+            if who != self._me.fingerprint or self._holders.is_online(who)
+        ]
 
     def write(self, op: Op) -> "Deferred[int]":
         """Say something; fires when it is on the disk here, and goes on its way. Raises ``busy``, disk errors."""
@@ -210,14 +203,12 @@ class MemberLog:
         seen = [one for answer in answers if answer.error is None for one in answer.value]
         scopes = self._access.scopes(self._key)
         heads = [one for one in seen if one.head.scope in scopes]
-        for one in heads:
-            if one.holder is not None:
-                self._part.holdings.learn(one.holder, one)
+        self._learn(heads)
+        if self._renewal.former is not None and 2 * sum(one.error is None for one in answers) >= len(self._others()):
+            await self._renew()
         before = self.entries()
         await self.parts.read(heads, requests.entries, requests.parts if self._holders.gives_together() else None)
-        for one in heads:
-            if one.holder is not None:
-                self._part.holdings.learn(one.holder, one)
+        self._learn(heads)
         if self.entries() > before:
             self.grown.emit(self._me.device.id)
         self._note_lacks(who for who, answer in zip(asked, answers, strict=True) if answer.error is None)
@@ -232,6 +223,17 @@ class MemberLog:
             raise next(error for error in failed if getattr(error, "code", "") == NOT_ALLOWED)
         if len(answers) - len(failed) < least:
             raise self._failure(failed)
+
+    def _learn(self, heads: Iterable[SeenHead]) -> None:
+        for one in heads:
+            if one.holder is not None:
+                self._part.holdings.learn(one.holder, one)
+
+    async def _renew(self) -> None:
+        """Before what another program has said under a former key of this device takes the place of that."""
+        renewed = await outcome(Deferred.fromCoroutine(self._renewal.run([self._part])))
+        self._read.clear()
+        self.log.info("what this node said as a former device: {why}", why=renewed.error or "said again")
 
     def _note_mine(self, heads: Iterable[SeenHead], is_enough: bool) -> None:
         listed = [one.end for one in heads if one.head.device == self._me.device.id and one.proven]
@@ -295,7 +297,7 @@ class MemberLog:
         before, access, scopes = holdings.of(keeper), None, self._access.scopes(self._key)
         for data in await requests.signed_heads(keeper):
             known = self.parts.known(data)
-            head = known or _head_of(data)
+            head = known or listed_head(data)
             if head is None or head.scope not in scopes:
                 continue
             listed[head.device] = head.sequence
@@ -391,10 +393,3 @@ class MemberLog:
         if device == self._me.device.id:
             return begin_of(database, self._key, device).first or 1
         return known.head.first or 1 if known is not None else 1
-
-
-def _head_of(signed: bytes) -> Head | None:
-    """What is listed; None for what is no head."""
-    with suppress(WireError):
-        return Head.from_body(Signed.from_bytes(signed, Head.KIND, 4096).body)
-    return None

@@ -6,6 +6,7 @@ lead to a head that the writing device has signed, and are kept together with th
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from attrs import evolve, field, frozen
@@ -356,3 +357,10 @@ def _follows(entry: Entry, end: LogEnd, head: Head) -> bool:
 def _conflict(end: LogEnd) -> BitDustError:
     text = "the entries do not follow the last one that is held"
     return BitDustError("conflict", text, sequence=end.sequence, hash=end.hash)
+
+
+def listed_head(signed: bytes) -> Head | None:
+    """What is listed; None for what is no head."""
+    with suppress(WireError):
+        return Head.from_body(Signed.from_bytes(signed, Head.KIND, 4096).body)
+    return None

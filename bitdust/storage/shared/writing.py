@@ -7,11 +7,13 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bitdust.automats.file_deletion import FileDeletion
 from bitdust.batching import ThreadQueue
 from bitdust.formats.operations import Op, tombstone_op
+from bitdust.outcome import outcome
 from bitdust.replication import Replicas, keepers, members, needed
 from bitdust.signal import Signal
 from bitdust.storage.catalog.calendar import Calendar
@@ -20,6 +22,7 @@ from bitdust.storage.catalog.new_items import Maker
 from bitdust.storage.catalog.paths import Item, Target, below, versions
 from bitdust.storage.deletions import DeletionAnswer
 from bitdust.storage.jobs import Row
+from bitdust.storage.log.renewal import Renewal
 from bitdust.storage.log.replica import KeyLog
 from bitdust.storage.log.riders import Riders
 from bitdust.storage.log.writer import LogWriter
@@ -75,6 +78,8 @@ class GuestPart(KeyLog):
 class Writing:
     """I bring files, and take back what I brought. `begin` first, `close` last; `check` says whether I may."""
 
+    log = Logger()
+
     def __init__(
         self, around: Connected, catalog: Catalog, spool: Spool, logs: GuestLogs, holders: PieceHolders
     ) -> None:
@@ -85,6 +90,7 @@ class Writing:
         world, clock = around.world, around.world.clock
         self._coding = ThreadQueue(world.run_in_thread)
         self.log_writer = LogWriter(world, catalog, logs)
+        self._renewal = Renewal(around.me, self.log_writer, holders, logs.number)
         riders = Riders(clock)
         self.part = GuestPart(around, logs.alias, self.log_writer, holders, riders, lambda supplier: True)
         self._replicas = Replicas(around.registry, f"share {logs.key_id}", self.part, holders.is_online)
@@ -109,6 +115,7 @@ class Writing:
         self.queues.piece_lost.connect(self._packs.piece_lost)
         self.queues.changed.connect(self._check)
         self.part.changed.connect(self._check)
+        self.part.forked.connect(lambda device: self._around.me.copies.note(device, self._around.world.wall()))
         self._packs.overdue.connect(self._close_open_packs)
         self.log_writer.written.connect(self._replicas.update)
         self._replicas.acknowledged.connect(lambda supplier: self._log_acknowledged())
@@ -152,10 +159,21 @@ class Writing:
             return
         self._calendar.load(self.catalog.read)
         self.part.holdings.load()
+        await self._renewal.begin()
+        if self._renewal.former is not None:
+            return
         await self._packs.open(copies)
         self._is_begun = True
         self.uploads.resume()
         self.suppliers_changed()
+
+    async def say_again(self) -> None:
+        """What nobody heard of a former device of this home, after a comparison, and before anything is read that
+        another program has said in its place. Until then nothing is begun: items get other path ids by that."""
+        if not self._is_begun and self.logs.may_write() and self._renewal.former is not None:
+            again = await outcome(Deferred.fromCoroutine(self._renewal.run([self.part])))
+            if again.error is not None:
+                self.log.warn("what this node has written as a former device waits: {why}", why=again.error)
 
     async def close(self) -> None:
         """Stop everything; what is not acknowledged goes on at the next start."""
@@ -192,7 +210,7 @@ class Writing:
         if not (self._is_begun or self.logs.may_write()):
             return True
         end = self.part.end(self._around.me.device.id).sequence
-        return self.uploads.is_quiet and self._safe_sequence() >= end
+        return self._renewal.former is None and self.uploads.is_quiet and self._safe_sequence() >= end
 
     # what a person asks for
 
@@ -202,6 +220,8 @@ class Writing:
         if self._is_closed:
             raise BitDustError("keys-not-ready", f"{self.logs.key_id} is read again; try again in a moment")
         self.logs.writing(self.catalog.read, self.logs.alias)
+        if self._renewal.former is not None:
+            raise BitDustError("keys-not-ready", f"suppliers of {self.logs.key_id} are compared; try again in a moment")
         refusal = self.refusal()
         if refusal is not None:
             raise refusal
