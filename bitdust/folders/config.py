@@ -7,6 +7,7 @@ same in it, compressed. So a home that is locked gives the secrets of folders to
 import json
 import zlib
 from collections.abc import Collection, Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from twisted.logger import Logger
 
 from bitdust.crypt.boxes import MAX_BOX, open_box, seal_for
 from bitdust.crypt.files import make_private_folder, write_safely
+from bitdust.folders.keys import FolderKeys
 from bitdust.folders.port import OVERWRITE, PREFERENCES
 from bitdust.folders.secrets import Secret, parse
 from bitdust.identity.me import Me
@@ -47,10 +49,16 @@ class FolderConfig:
     removed: bool = False
     """Whether it is in sync no more, and here only because it is still to be taken from my suppliers."""
 
-    @property
+    @cached_property
     def secret(self) -> Secret:
-        """The secret, read."""
+        """The secret, read once: to tell one from another takes some milliseconds."""
         return parse(self.text)
+
+    @cached_property
+    def holder(self) -> bytes | None:
+        """The public key of whoever reads the folder at suppliers by its secret alone; None for a keeper."""
+        holder = FolderKeys(self.secret).holder
+        return holder.public if holder is not None else None
 
     def weaker(self) -> list[str]:
         """Secrets that can be told from it."""

@@ -17,7 +17,6 @@ from bitdust.folders.backup.guests import Guests
 from bitdust.folders.backup.shelves import FolderShelf, Lender
 from bitdust.folders.config import FolderConfig
 from bitdust.folders.folder import Folder
-from bitdust.folders.keys import FolderKeys
 from bitdust.folders.port import KeptRow, SuppliersRow
 from bitdust.folders.secrets import Secret, parse
 from bitdust.outcome import outcome
@@ -190,12 +189,11 @@ class SupplierCopies:
     def _found_alone(self, config: FolderConfig) -> tuple[bool, str]:
         """Whether it is still to be seen whether the secret alone finds what is kept, which is a part of being kept;
         and why nobody would find it, empty where that is not known."""
-        holder = FolderKeys(config.secret).holder
-        if holder is None:
+        if config.holder is None:
             return False, ""
         shelf = self.shelf.of(label_of(config.secret))
-        why = shelf.unfound(holder.public)
-        return shelf.is_offering(holder.public), why and f"the secret alone does not bring it back: {why}"
+        why = shelf.unfound(config.holder)
+        return shelf.is_offering(config.holder), why and f"the secret alone does not bring it back: {why}"
 
     # what can be brought back
 
