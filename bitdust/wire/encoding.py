@@ -22,6 +22,8 @@ _ARGUMENT_BYTES = {24: 1, 25: 2, 26: 4, 27: 8}
 _LEAST = {1: 24, 2: 1 << 8, 4: 1 << 16, 8: 1 << 32}
 """The least argument that needs so many bytes after the first one."""
 _LEAVES = frozenset((int, bytes, str, bool, type(None)))
+_FEW = 32
+"""Keys of a map at most whose order is remembered."""
 
 _SHORT = frozenset((BYTES << 5 | 24, TEXT << 5 | 24))
 """First bytes of strings whose length is in the next byte: keys, fingerprints and signatures."""
@@ -53,11 +55,17 @@ def encode(value: Value) -> bytes:
 def _in_order(value: Value) -> Value:
     """The value, its maps in the order of their keys: the library writes them as they come, and sorts them slowly."""
     if isinstance(value, dict):
-        pairs = ((key, value[key]) for key in sorted(value, key=_place))
-        return {key: item if type(item) in _LEAVES else _in_order(item) for key, item in pairs}
+        keys = _sorted(tuple(value)) if len(value) <= _FEW else sorted(value, key=_place)
+        return {key: item if type(item := value[key]) in _LEAVES else _in_order(item) for key in keys}
     if isinstance(value, list | tuple):
         return [item if type(item) in _LEAVES else _in_order(item) for item in value]
     return value
+
+
+@lru_cache(maxsize=1024)
+def _sorted(keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Most maps have the keys of one of some hundred schemas: they are sorted once."""
+    return tuple(sorted(keys, key=_place))
 
 
 @lru_cache(maxsize=2048)
