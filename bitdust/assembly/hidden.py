@@ -34,6 +34,10 @@ class HiddenFiles:
             return False
         return True
 
+    def earliest(self) -> float:
+        """The earliest that it may be, however the wall clock leaps; 0 while nobody knows."""
+        return self._storage.placement.earliest()
+
     def secrets(self) -> list[bytes]:
         """Secrets of the key; the last one is the newest of those that may seal."""
         ring = self._me.key_ring
@@ -178,6 +182,10 @@ class OneFolder:
     def can_keep(self) -> bool:
         """Whether files can be stored now, and nothing of a recovery is missing."""
         return self._all.can_keep()
+
+    def earliest(self) -> float:
+        """The earliest that it may be, however the wall clock leaps; 0 while nobody knows."""
+        return self._mine.earliest()
 
     def secrets(self) -> list[bytes]:
         """Those of the key that nobody is let into."""

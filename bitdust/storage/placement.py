@@ -133,8 +133,12 @@ class Placement:
 
     def is_past(self, moment: float) -> bool:
         """Whether a moment is over by observed time: a clock that is a month ahead for a minute says nothing."""
+        return self.earliest() > moment
+
+    def earliest(self) -> float:
+        """How late it is at least by observed time; 0 where that cannot be said."""
         core = self._core()
-        return core is not None and core.calendar.now() > moment
+        return core.calendar.now() if core is not None else 0.0
 
     def latest(self) -> float:
         """How late it may be at most by observed time; 0 where that cannot be said."""

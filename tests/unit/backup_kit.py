@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,6 +28,7 @@ class FolderShelf:
         self.folder = folder
         folder.mkdir(parents=True)
         self.ready = True
+        self.late: Callable[[], float] = lambda: 0.0
         self.keys: list[bytes] = []
         self.counts: dict[str, int] = {}
         self.calls: list[str] = []
@@ -36,6 +38,9 @@ class FolderShelf:
 
     def can_keep(self) -> bool:
         return self.ready
+
+    def earliest(self) -> float:
+        return self.late()
 
     def secrets(self) -> list[bytes]:
         return self.keys
@@ -116,6 +121,7 @@ class BackupCase(BlockCase):
         self.around.me = SimpleNamespace(device=SimpleNamespace(id=DEVICE))
         self.around.events = self.events
         self.shelf = FolderShelf(Path(self.mktemp()).absolute())
+        self.shelf.late = world.wall
         self.records: dict[str, Any] = {}
         self.keeper = self.begin()
 

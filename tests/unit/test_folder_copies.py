@@ -4,7 +4,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from bitdust.folders.backup.formats import FORMER_MAGIC, STATE_MAGIC, RecordReader, read_head, write_records
+from bitdust.blocks.backup.others import SILENT
+from bitdust.folders.backup.formats import CHUNKS, FORMER_MAGIC, STATE_MAGIC, RecordReader, read_head, write_records
 from bitdust.folders.backup.room import SupplierCopies
 from bitdust.wire.errors import BitDustError
 from tests.unit.supplier_copy_kit import CopyCase
@@ -92,7 +93,7 @@ class WithdrawalTests(CopyCase):
             bob.write("b", "of Bob")
             self.assertEqual(bob.keeps(), "KEPT")
 
-        async def cleans(names: Any, now: int) -> None:
+        async def cleans(names: Any) -> None:
             seen.append(names[bob_state])
 
         bob_state = self.there(".state", "b")[0]
@@ -255,6 +256,23 @@ class TurnTests(CopyCase):
         self.copies.look()
         self.assertEqual((self.row().state, self.there(""), self.done), ("off", [], [self.alice.config]))
         self.assertEqual(self.alice.beyond, [])
+
+    def test_what_others_need_while_a_clock_is_ahead(self) -> None:
+        """A clock that is a year ahead does not make a device one that has told nothing for months."""
+        bob = self.device("b")
+        self.shelf.late = bob.world.wall
+        bob.sync(self.alice)
+        bob.keeps()
+        segments = self.there(CHUNKS, "a")
+        for name in list(self.alice.tree()):
+            self.alice.remove(name)
+        self.alice.ahead = 3 * SILENT
+        self.alice.keeps()
+        self.assertEqual((self.there(CHUNKS, "a"), len(segments)), (segments, 1))
+        self.shelf.late = self.alice.world.wall
+        self.alice.write("new", "something new")
+        self.alice.keeps()
+        self.assertNotIn(segments[0], self.there(CHUNKS, "a"))
 
     def test_what_others_needed(self) -> None:
         """What was left because another device needed it goes when that one wants nothing there any more; so does the

@@ -418,6 +418,19 @@ class RewritingTests(BackupCase):
         self.assertEqual(len(self.shelf.names(CAR)), 1)
         self.assertEqual(self.figures().segments, 0)
 
+    def test_a_clock_that_is_ahead(self) -> None:
+        """A clock that is a year ahead does not make a device one that has told nothing for months."""
+        one, world = large("one"), self.around.world
+        self.pin(*one)
+        self.lose()
+        self.rests()
+        self.came(self.store.apply(Unpin(one[-1].cid)))
+        self.patch(world, "wall", lambda wall=world.wall: wall() + 3 * SILENT)
+        self.shelf.late = self.clock.seconds
+        self.collect()
+        self.rests()
+        self.assertEqual(len(self.shelf.names(CAR)), 1)
+
     def test_a_second_loss(self) -> None:
         """What was unpinned on a home that was lost does not come back from the one before it."""
         one, two = large("one"), large("two")

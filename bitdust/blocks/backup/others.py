@@ -45,7 +45,7 @@ class Others:
 
     async def segments(self) -> set[str]:
         """Those that another device needs, which has told of it lately."""
-        mine, now = self._around.me.device.id.hex() + STATE, self._around.world.wall()
+        mine, now = self._around.me.device.id.hex() + STATE, self._shelf.earliest()
         versions = await self._shelf.versions()
         needed: set[str] = set()
         for name, version in versions.items():

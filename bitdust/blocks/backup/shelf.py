@@ -14,6 +14,10 @@ class Shelf(Protocol):
     def can_keep(self) -> bool:
         """Whether files can be stored now, and all that there are are known."""
 
+    def earliest(self) -> float:
+        """The earliest that it may be, in seconds since the epoch, however the wall clock leaps: for saying that
+        something is old. 0 while nobody knows."""
+
     def secrets(self) -> list[bytes]:
         """Secrets of the key; the last one is the newest of those that may seal. None where there is no such key."""
 

@@ -169,7 +169,7 @@ class SupplierCopy:
             self._let_in()
         await self._lists.take(names)
         if await self._run(self._index.is_told, 0):  # lists of others may need less than when this one was told
-            await self._clean(await self._versions(), int(self._world.wall()))  # reading may have taken hours
+            await self._clean(await self._versions())
         self._host.look_for_chunks()
 
     async def _former(self) -> frozenset[str]:
@@ -312,7 +312,7 @@ class SupplierCopy:
         await self._run(self._index.note_told, digest, now)
         self._let_in()
         self.failure = ""
-        await self._clean(names, now)
+        await self._clean(names)
 
     def _write_list(self, path: Path, now: int) -> tuple[bytes, list[str]] | None:
         """Digest and segments of what was written; None where chunks of it have come that suppliers have not."""
@@ -336,13 +336,13 @@ class SupplierCopy:
             os.close(descriptor)
         return digest, segments
 
-    async def _clean(self, names: Mapping[str, str], now: int) -> None:
+    async def _clean(self, names: Mapping[str, str]) -> None:
         """Remove what no list needs; what another device has just brought may be in none yet."""
         await self._run(self._index.choose_sparse)
         if await self._lists.untaken(names):
             return
-        needed = set(await self._run(self._index.needed))
-        needed |= await self._run(self._index.needed_by_others, self._mine + STATE, now - SILENT)
+        needed, silent_before = set(await self._run(self._index.needed)), int(self._shelf.earliest()) - SILENT
+        needed |= await self._run(self._index.needed_by_others, self._mine + STATE, silent_before)
         for segment in await self._run(self._index.segments):
             if segment not in needed and self._is_mine(segment):
                 await self._remove(segment)

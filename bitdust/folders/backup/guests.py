@@ -40,6 +40,10 @@ class _Lent:
         self.versions = borrowed.versions
         self.read = borrowed.read
 
+    def earliest(self) -> float:
+        """Nothing is old here: whoever only reads removes nothing."""
+        return 0.0
+
     def secrets(self) -> list[bytes]:
         """Their owner keeps them."""
         return []
