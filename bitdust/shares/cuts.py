@@ -2,7 +2,7 @@
 
 A supplier that has not heard of it yet, or that helps the one who was shut out, may take more. So the owner says, in
 its key ring and to everybody who reads, up to which entry each device counts: as far as it had come when enough
-suppliers had the revocation, and were asked after that.
+suppliers had the revocation, and were asked after that. What they list then and do not give is waited for, for a month.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,8 +28,8 @@ class Logs(Protocol):
     @property
     def compared(self) -> Signal[[]]: ...
 
-    def end_of(self, key: str, device: bytes, /) -> int | None:
-        """Up to which entry a device's log of a key is known here; None while nothing is."""
+    def end_of(self, key: str, device: bytes, guest: bytes, /) -> int | None:
+        """Up to which entry the log of a guest's device is known; None while more may come that was safe."""
 
     def look_again(self) -> None:
         """Compare soon, where that can be done now."""
@@ -88,9 +88,10 @@ class Cuts:
         if news:
             self._me.save_key_ring()
             self.made.emit()
-        if self._rounds:
+        if any(left > 0 for left in self._rounds.values()):
             self._logs.look_again()
 
     def _cut(self, alias: str, grant: Grant) -> dict[bytes, int] | None:
-        ends = {device: self._logs.end_of(alias, device) for device in map(device_id, grant.devices)}
+        """None while not all is read that suppliers had: that it had come there is what its writer was told."""
+        ends = {device: self._logs.end_of(alias, device, grant.holder) for device in map(device_id, grant.devices)}
         return {device: end for device, end in ends.items() if end is not None} if None not in ends.values() else None

@@ -131,6 +131,13 @@ class Placement:
         core = self._core()
         return core is not None and core.has_listed(supplier)
 
+    def end_of(self, key: str, device: bytes, guest: bytes) -> int | None:
+        """Up to which entry the log of a guest's device is known; None while more may come that was safe."""
+        core = self._core()
+        if core is None or Compared(core.catalog, core.calendar).waits_for(key, guest):
+            return None
+        return core.catalog.end(key, device).sequence
+
     def is_past(self, moment: float) -> bool:
         """Whether a moment is over by observed time: a clock that is a month ahead for a minute says nothing."""
         return self.earliest() > moment

@@ -150,11 +150,9 @@ class Storage:
         catalog, replicas = self._core.catalog, self._core.log_replicas
         return heads_of(catalog, self._around.me.fingerprint, replicas.safe_end if only_safe else catalog.end)
 
-    def end_of(self, key: str, device: bytes) -> int | None:
-        """Up to which entry a device's log of a key is known here; None while not all is known that was safe."""
-        core = self._core
-        is_known = core is not None and core.catalog.is_open and core.log_replicas.knows_all
-        return core.catalog.end(key, device).sequence if core is not None and is_known else None
+    def end_of(self, key: str, device: bytes, guest: bytes) -> int | None:
+        """Up to which entry the log of a guest's device is known; None while more may come that was safe."""
+        return self.placement.end_of(key, device, guest)
 
     def sealed_under(self, mark: bytes) -> int:
         """Sealed bytes that are kept of what a guest with a mark has brought to a share of mine."""

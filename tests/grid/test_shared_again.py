@@ -102,6 +102,25 @@ class ReadAgainTests(WritingCase):
             self.gets(node, self.key, "one", one)
             self.gets(node, self.key, "two", two)
 
+    def test_who_is_shut_out_before_its_owner_has_read_it(self) -> None:
+        """What a guest had brought before stays, though suppliers list it and do not give it for hours after that."""
+        self.hidden_from = {self.alice.fingerprint}
+        one = self.put(self.bob, self.key, "one")
+        self.grid.run(60)
+        self.api(self.alice, "share_revoke", key_id=self.key, trusted_user_id=self.name(self.bob))
+        self.grid.run(7200)
+        self.assertEqual(self.names(self.alice, self.key), ["first"])
+        self.assertEqual(self.cuts(), [None])
+        self.hidden_from = set()
+        self.grid.until(lambda: self.names(self.alice, self.key) == ["first", "one"], 900, "what he had brought")
+        self.gets(self.alice, self.key, "one", one)
+        self.grid.until(lambda: self.cuts()[0] is not None, 600, "the end of the log")
+
+    def cuts(self) -> list[Any]:
+        """Where the logs of those end who were shut out."""
+        ring = self.alice.rooms.identity.me.key_ring
+        return [grant.cut for grant in ring.get(self.key.partition("$")[0]).grants if grant.revoked]
+
     def test_a_supplier_that_has_lost_it(self) -> None:
         """What a supplier does not list any more of a guest's log the guest brings it again, the owner being away."""
         self.put(self.bob, self.key, "one")

@@ -22,11 +22,12 @@ class CutsTests(SynchronousTestCase):
         _, _, node = network(self)
         self.ring = node.me.key_ring
         self.ring.add(RingKey(KEY))
+        self.waited: set[bytes] = set()
         self.known, self.ends, self.looked, self.made = 0, {device_id(DEVICE): 7}, [], []
         self.withdrawals = SimpleNamespace(told=Signal(), known_to=lambda ident, suppliers: self.known)
         self.logs = SimpleNamespace(
             compared=Signal(),
-            end_of=lambda key, device: self.ends.get(device),
+            end_of=lambda key, device, guest: self.ends.get(device) if guest not in self.waited else None,
             look_again=lambda: self.looked.append(1),
         )
         family = SimpleNamespace(current=node.family())
@@ -71,6 +72,17 @@ class CutsTests(SynchronousTestCase):
         self.compared(3)
         self.assertIsNone(self.cut())
         self.ends = {device_id(DEVICE): 9}
+        self.compared()
+        self.assertEqual(self.cut(), {device_id(DEVICE): 9})
+
+    def test_what_is_listed_and_not_given(self) -> None:
+        """Nothing is cut off while it may come, and suppliers are not asked for it without a pause."""
+        self.shut_out()
+        self.known, self.waited = 4, {b"h" * 32}
+        self.withdrawals.told.emit()
+        self.compared(9)
+        self.assertEqual((self.cut(), len(self.looked)), (None, 2))
+        self.waited, self.ends = set(), {device_id(DEVICE): 9}
         self.compared()
         self.assertEqual(self.cut(), {device_id(DEVICE): 9})
 

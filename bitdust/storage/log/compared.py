@@ -100,6 +100,14 @@ class Compared:
         """Keys of whose logs the last comparison has not read all that counts."""
         return frozenset(key for key, one in _read(self._catalog.read).items() if one.since)
 
+    def waits_for(self, key: str, person: bytes) -> bool:
+        """Whether something that counts of what a guest has written under a key is not read, and is waited for."""
+        one = _read(self._catalog.read).get(key, _NEVER)
+        since = dict(one.waited).get(person)
+        if since is None:  # the note has no room for more
+            return bool(one.since) and len(one.waited) >= MOST_WAITED
+        return since <= _IS or since > int(self._calendar.now()) - GUEST_WAIT
+
     def given_up_keys(self) -> frozenset[str]:
         """Those of them of which nobody waits any more: only a guest's log is not read there, since a month. It writes
         what it likes, and would keep everybody where they are. None before all was compared after a pause: it may have
