@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from bitdust.dht.contact import Contact
 from bitdust.dht.holdings import Entry, Holdings
 from bitdust.dht.records import DEBUG, IPNS, NICKNAME, OFFER, POSITIONED, PROVIDER, DHTRecord
+from bitdust.disk.commit import roll_back
 from bitdust.wire.encoding import WireError
 from bitdust.wire.revisions import check_near
 
@@ -236,8 +237,7 @@ class RecordStore:
         except sqlite3.Error as error:
             # They are a help for the next start: a full disk must not stop this node, which knows them now.
             self.log.warn("who was met cannot be written down: {error}", error=error)
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
+            roll_back(self._database)
 
     def contacts(self) -> list[Contact]:
         """Contacts of before, those that were heard last first; none of them is proven now."""

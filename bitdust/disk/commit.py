@@ -67,6 +67,8 @@ class _Outcome:
     describe: Describe = disk_error
     result: Any = None
     error: Exception | None = None
+    cause: OSError | sqlite3.Error | None = None
+    """What the disk or the database has said, where that is the error."""
 
     def attempt(self, call: Callable[..., Any], *arguments: Any) -> Any:
         """Run one step unless an earlier one failed. Whatever goes wrong becomes this job's error: a mistake that one
@@ -76,7 +78,7 @@ class _Outcome:
         try:
             return call(*arguments)
         except (OSError, sqlite3.Error) as error:
-            self.error = self.describe(error)
+            self.error, self.cause = self.describe(error), error
         except Exception as error:  # noqa: BLE001
             self.error = error
         return None
@@ -166,6 +168,8 @@ def _apply(outcome: _Outcome, database: sqlite3.Connection) -> None:
         return
     database.execute("SAVEPOINT job")
     outcome.result = outcome.attempt(outcome.job.apply, database)
+    if isinstance(outcome.cause, sqlite3.Error) and not database.in_transaction:
+        raise outcome.cause  # SQLite has taken back what all the others did as well
     if outcome.error is not None:
         database.execute("ROLLBACK TO job")
     database.execute("RELEASE job")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from attrs import evolve
 
+from bitdust.disk.commit import roll_back
 from bitdust.folders.database import open_database
 from bitdust.folders.deciding import Versioned, decide, heads_with
 from bitdust.folders.items import Items, Local
@@ -107,7 +108,7 @@ class Journal:
             if self._sum is not None:
                 self.note("digest", (self._sum % 2 ** (8 * DIGEST)).to_bytes(DIGEST, "big"))
         except BaseException:
-            database.execute("ROLLBACK")
+            roll_back(database)
             raise
         database.execute("COMMIT")
 

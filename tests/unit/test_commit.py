@@ -4,6 +4,7 @@ import errno
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -110,6 +111,21 @@ class CommitTests(SynchronousTestCase):
 
     def refused(self, waiting: "Deferred[Any]", code: str = "internal") -> None:
         self.assertEqual(self.failureResultOf(waiting, BitDustError).value.code, code)
+
+    def test_a_disk_that_one_of_them_fills(self) -> None:
+        """All in a transaction that SQLite has ended by itself for it hear that the disk is full."""
+        with TemporaryDirectory() as folder:
+            self.database = sqlite3.connect(Path(folder) / "notes.db", isolation_level=None)
+            self.addCleanup(self.database.close)
+            self.database.execute("PRAGMA journal_mode=WAL")
+            self.database.execute("CREATE TABLE notes(name)")
+            self.database.execute("PRAGMA max_page_count=10")
+            waiting = [self.note("alone"), self.note("a"), self.note("x" * 100_000), self.note("b")]
+            self.work()
+            self.successResultOf(waiting[0])
+            for one in waiting[1:]:
+                self.refused(one, "no-space")
+            self.assertEqual(self.notes(), ["alone"])
 
     def test_order_of_steps(self) -> None:
         """All prepare, all apply, all finish; only then the callers hear, each what its own job gave."""

@@ -54,6 +54,16 @@ class FullDiskTests(KeeperCase):
         self.keep(more := chunks(30))
         self.all_here(needed + more)
 
+    def test_no_room_for_the_journal(self) -> None:
+        """It is said that the disk is full, though SQLite has ended the transaction by itself."""
+        journal = self.keeper.store.journal
+        (pages,) = journal.database.execute("PRAGMA page_count").fetchone()
+        journal.database.execute(f"PRAGMA max_page_count={pages}")
+        with self.assertRaises(sqlite3.Error) as failed, journal.change():
+            for number in range(500):
+                journal.note(f"told {number}", bytes(2000))
+        self.assertEqual(code_of(failed.exception), "disk-full")
+
     def test_far_below_it(self) -> None:
         """The same where others have taken nearly all of the reserve as well."""
         self.fill(FULL)
