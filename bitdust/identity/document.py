@@ -103,6 +103,10 @@ class IdentityDocument:
         newest = max((numbers[root] for root in roots if root in numbers), default=0)
         return frozenset(ident for ident, number in numbers.items() if number < newest and ident not in roots)
 
+    def newer_than(self, roots: Collection[bytes]) -> frozenset[bytes]:
+        """Devices that are newer than all of these."""
+        return frozenset(one.id for one in (*self.devices, *self.former)) - {*roots} - self.passed_over(roots)
+
     @property
     def open_ends(self) -> frozenset[bytes]:
         """Devices that were revoked, of which it is not known yet how much they had written."""

@@ -72,7 +72,7 @@ class FormerFamily:
         self._path: Path = around.world.home / "metadata" / NOTE
         self._since: float | None = None
         self._suppliers: list[bytes] = []
-        self._has_found = False
+        self._has_found = self._is_over = False
         self._joining: tuple[frozenset[bytes], int] | None = None
         """Roots and revision of a record that is being joined: a crash may come before it is noted that it was."""
         self._candidates: dict[frozenset[bytes], Candidate] = {}
@@ -124,7 +124,8 @@ class FormerFamily:
         try:
             with self._path.open("rb") as stream:
                 noted: Any = json.loads(stream.read(MAX_NOTE))
-            self._since = float(noted["since"])
+            self._is_over = bool(noted.get("over"))
+            self._since = None if self._is_over else float(noted["since"])
             self._suppliers = [bytes.fromhex(who) for who in noted["suppliers"]][:MAX_SUPPLIERS]
             self._doubtful = {str(digest): int(since) for digest, since in noted.get("doubtful", {}).items()}
             self._has_found = bool(noted.get("found")) or self._is_joined(noted.get("joining"))
@@ -158,23 +159,30 @@ class FormerFamily:
 
     def _may_lack_one(self) -> bool:
         """Whether the person starts over without a family, or with one while suppliers of the key file, who may have
-        another, were not heard; or with one that another device had hired who started over, and who knew not the
-        families of all devices before it: the search went with its home. So it is where this node came to such a one.
+        another, were not heard; or while it names nobody, and a device since may have begun another life. So it is with
+        a family that another device had hired who started over, and who knew not the families of all devices before it:
+        the search went with its home, or is the business of every home that follows it.
         """
         family, starts_over = self._family.current, self._me.awaits(STARTED_OVER)
         if family is None or starts_over and self._finding.unheard(family):
             return starts_over
-        is_new_here = starts_over or self._family.inherited and not self._me.awaits(FAMILY)
-        return is_new_here and bool(self._me.document.passed_over(family.roots or ()))
+        roots, mine, document = family.roots or (), self._me.device.id, self._me.document
+        if starts_over and not self._finding.sources.hinted_suppliers and document.newer_than(roots) - {mine}:
+            return True
+        is_followed = (self._family.inherited or mine not in roots) and not self._me.awaits(FAMILY)
+        return (starts_over or is_followed and not self._is_over) and bool(document.passed_over(roots) - {mine})
 
     def _note(self) -> None:
         suppliers, since = list(self._finding.sources.hinted_suppliers), self._around.world.wall()
+        self._is_over = False
         self._write(since, suppliers, {})
         self._since, self._suppliers = since, suppliers
 
     def _write(self, since: float, suppliers: Iterable[bytes], doubtful: dict[str, int]) -> None:
         names = [who.hex() for who in suppliers]
         noted = {"since": since, "suppliers": names, "doubtful": doubtful, "found": self._has_found}
+        if self._is_over:
+            noted["over"] = True
         if self._joining is not None:
             roots, revision = self._joining
             noted["joining"] = [sorted(root.hex() for root in roots), revision]
@@ -340,7 +348,11 @@ class FormerFamily:
     def report_known(self) -> None:
         self._machine = None
         try:
-            remove_safely(self._path)
+            if self._has_found:
+                remove_safely(self._path)
+            else:
+                self._is_over = True
+                self._write(self._since or 0.0, (), {})
             self._since, self._has_found = None, False
         except OSError as error:
             self.log.warn("the search for a former family will begin again: {error}", error=error)

@@ -81,6 +81,12 @@ class FakeDocument:
         newest = max((idents.index(root) for root in roots if root in idents), default=0)
         return frozenset(ident for ident in idents[:newest] if ident not in roots)
 
+    def newer_than(self, roots):
+        """The same."""
+        idents = list(self.devices)
+        newest = max((idents.index(root) for root in roots if root in idents), default=-1)
+        return frozenset(idents[newest + 1 :])
+
     @property
     def idents(self):
         return frozenset(self.devices)

@@ -200,7 +200,8 @@ class FormerFamilyTests(FormerFamilyCase):
         self.start_over()
         self.town.clock.advance(TERM + DAY)
         self.town.clock.advance(DAY)
-        self.assertEqual((self.is_searching, self.told(), self.note.exists()), (False, [], False))
+        self.assertEqual((self.is_searching, self.told()), (False, []))
+        self.assertTrue(json.loads(self.note.read_bytes())["over"])
 
     def test_a_damaged_note(self) -> None:
         """It begins the search again; a missing one does not."""
@@ -281,6 +282,35 @@ class InheritedTests(FormerFamilyCase):
         self.answer(family, *first)
         self.town.clock.advance(DAY)
         self.assertEqual({*self.town.family.holders}, {*first, *self.members})
+
+    def test_a_newer_one_and_nothing_but_the_key(self) -> None:
+        """Where the key file names nobody, and another device came after the one that hired the family, the family of
+        that device is searched for, as it may have started over."""
+        self.me.awaited.add(STARTED_OVER)
+        self.come_to(0)
+        self.assertTrue(self.is_searching)
+        newer = DeviceKey.from_seed(bytes([2]) * 32)
+        first = [one.fingerprint for one in list(self.town.suppliers.values())[:4]]
+        family = Family(self.me.fingerprint, 3, 2, 4, START, first, roots=[newer.id])
+        record = newer.sign_record(family.KIND, family.to_body()).to_bytes()
+        self.town.answers = [Answer(one, record) for one in first]
+        self.town.clock.advance(DAY)
+        self.assertEqual({*self.town.family.holders}, {*first, *self.members})
+
+    def test_at_the_next_start(self) -> None:
+        """A home that has followed such a family for long, and never searched, does so from its next start on, for as
+        long as anybody may have something, and no more."""
+        start, self.town.start = self.town.start, lambda: None
+        self.come_to(1)
+        self.town.family.settle()
+        start()
+        self.town.start = start
+        self.assertTrue(self.is_searching)
+        self.town.clock.rightNow += TERM
+        self.town.clock.advance(DAY)
+        self.assertFalse(self.is_searching)
+        self.restart()
+        self.assertFalse(self.is_searching)
 
     def test_all_of_the_key_file_are_of_it(self) -> None:
         """Where the key file names nobody else there is nothing to search for."""
