@@ -254,6 +254,15 @@ class GuestTests(UnheardCase):
         self.days(9)
         self.assertEqual((self.is_needed(), self.place.is_resized(since)), (False, True))
 
+    def test_where_its_log_ends(self) -> None:
+        """Who is shut out has no end of its log for as long; another one, of whom all is read, has it at once."""
+        self.compare()
+        self.assertEqual([self.place.end_of("shared", b"d" * 8, who) for who in (GUEST, NOBODY)], [None, 0])
+        self.days(25)
+        self.assertIsNone(self.place.end_of("shared", b"d" * 8, GUEST))
+        self.days(9)
+        self.assertEqual(self.place.end_of("shared", b"d" * 8, GUEST), 0)
+
     def test_another_guest_that_is_late(self) -> None:
         """It is waited for as long, whatever one who means harm has written long ago."""
         self.compare()
