@@ -45,8 +45,6 @@ IPV6_INTERFACES = Path("/proc/net/if_inet6")
 GLOBAL_SCOPE = "00"
 PACKET = 2048
 """Bytes of a datagram that are read at most."""
-_RUNNING: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""That of Linux; elsewhere the other one goes on while the machine sleeps."""
 
 
 class Network(Protocol):
@@ -217,6 +215,18 @@ def interface_addresses() -> list[str]:
         rows = [line.split() for line in IPV6_INTERFACES.read_text().splitlines()]
         found += [socket.inet_ntop(socket.AF_INET6, bytes.fromhex(row[0])) for row in rows if row[3] == GLOBAL_SCOPE]
     return [address for address in found if not ipaddress.ip_address(address).is_loopback]
+
+
+def clock_of_running() -> int:
+    """That of Linux; elsewhere, and in a sandbox that has it not, the other one, which may stop while it sleeps."""
+    try:
+        time.clock_gettime(time.CLOCK_BOOTTIME)
+    except (AttributeError, OSError):
+        return time.CLOCK_MONOTONIC
+    return time.CLOCK_BOOTTIME
+
+
+_RUNNING = clock_of_running()
 
 
 def running_time() -> float:

@@ -2,15 +2,18 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust import world
 from bitdust.identity.server_pages import Pages
 
 PATIENCE = 60.0
@@ -61,11 +64,17 @@ class RunningTimeTests(SynchronousTestCase):
         said = ["older by False", "passed False", "called"]
         self.assertEqual(ended.stdout.split("\n")[:3], said, ended.stderr[-2000:])
 
+    def test_a_system_without_that_clock(self) -> None:
+        """A node starts there too, by the clock that each system has."""
+        self.assertEqual(world.clock_of_running(), getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+        with mock.patch.object(time, "clock_gettime", side_effect=OSError(22, "no such clock")):
+            self.assertEqual(world.clock_of_running(), time.CLOCK_MONOTONIC)
+
     def test_what_an_id_server_logs(self) -> None:
         """Requests are logged with the time of day, which that clock does not know."""
         said: list[Any] = []
-        world = SimpleNamespace(clock=Clock(), wall=lambda: 1_800_000_000.0)
-        pages = Pages(SimpleNamespace(), world)
+        around = SimpleNamespace(clock=Clock(), wall=lambda: 1_800_000_000.0)
+        pages = Pages(SimpleNamespace(), around)
         pages.startFactory()
         self.addCleanup(pages.stopFactory)
         globalLogPublisher.addObserver(said.append)
