@@ -6,6 +6,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail
 
 from bitdust.checkup import running
+from bitdust.storage.log import compaction
 from bitdust.storage.log.requests import LogRequests
 from bitdust.testing.grid import GridNode
 from bitdust.wire.errors import BitDustError
@@ -133,6 +134,37 @@ class ReadAgainTests(WritingCase):
             store._writer.execute(f"DELETE FROM {table} WHERE device=?", (self.device,))
         self.assertEqual(heads(), before - 1)
         self.grid.until(lambda: heads() == before, 600, "its log")
+
+    def test_what_was_deleted_while_its_own_waits(self) -> None:
+        """Where something that a guest had written waits for suppliers when it comes back after a month, it goes on to
+        show what the owner has deleted meanwhile; its owner does not, and nothing that it wrote is lost."""
+        self.patch(compaction, "DEAD_FOR", 0)
+        self.put(self.alice, self.key, "gone")
+        self.sees(self.bob, self.key, "first", "gone")
+        self.switch_off()
+        self.api(self.bob, "file_create", remote_path=f"{self.key}:two")
+        self.grid.run(310)
+        self.bob.crash()
+        self.switch_on("70")
+        self.api(self.alice, "file_delete", remote_path=f"{self.key}:gone", wait_result=True)
+        self.grid.run(5)
+        self.shorten()
+        self.switch_off()
+        self.bob = self.bob.again("10.0.0.98")
+        self.grid.until(lambda: self.bob.is_on("shared_data"), 300, "shares")
+        self.grid.until(lambda: "more" in self.names(self.bob, self.key), 600, "what the owner has")
+        self.assertIn("gone", self.names(self.bob, self.key))
+        expected = ["first", "mine", "more", "two"]
+        self.assertEqual(self.names(self.alice, self.key), expected)
+
+    def switch_off(self) -> None:
+        for one in self.suppliers[2:]:
+            one.crash()
+        self.grid.run(60)
+
+    def switch_on(self, number: str) -> None:
+        self.suppliers[2:] = [one.again(f"10.0.{place}.{number}") for place, one in enumerate(self.suppliers[2:])]
+        self.grid.run(120)
 
     def packs_of(self, name: str) -> set[bytes]:
         """Packs that a file's versions need, as its owner has them."""
