@@ -136,8 +136,8 @@ class ReadAgainTests(WritingCase):
         self.grid.until(lambda: heads() == before, 600, "its log")
 
     def test_what_was_deleted_while_its_own_waits(self) -> None:
-        """Where something that a guest had written waits for suppliers when it comes back after a month, it goes on to
-        show what the owner has deleted meanwhile; its owner does not, and nothing that it wrote is lost."""
+        """What the owner has deleted meanwhile is gone at a guest that was away for a month, also where something that
+        it had written waited for suppliers: as soon as they have it."""
         self.patch(compaction, "DEAD_FOR", 0)
         self.put(self.alice, self.key, "gone")
         self.sees(self.bob, self.key, "first", "gone")
@@ -156,6 +156,9 @@ class ReadAgainTests(WritingCase):
         self.assertIn("gone", self.names(self.bob, self.key))
         expected = ["first", "mine", "more", "two"]
         self.assertEqual(self.names(self.alice, self.key), expected)
+        self.switch_on("80")
+        self.grid.run(900)
+        self.assertEqual(self.names(self.bob, self.key), expected)
 
     def switch_off(self) -> None:
         for one in self.suppliers[2:]:

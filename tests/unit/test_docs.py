@@ -175,7 +175,7 @@ class ClaimsTests(SynchronousTestCase):
         """So does every limit of the promise, in its last line."""
         text = (ROOT / "docs" / "durability.md").read_text(encoding="utf-8")
         limits = text.partition("## Where the promise ends\n")[2].split("\n* **")[1:]
-        self.assertEqual(len(limits), 15)
+        self.assertEqual(len(limits), 14)
         for limit in limits:
             self.assertRegex(limit.strip(), r"`tests/\S+\.py` `\w+`$", "a limit names no test")
 

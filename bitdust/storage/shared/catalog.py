@@ -2,11 +2,12 @@
 
 import re
 import shutil
+import sqlite3
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
@@ -15,7 +16,7 @@ from bitdust.disk.reserve import SETTING, Reserve
 from bitdust.outcome import outcome, outcomes, unbroken
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.changes import Changes
-from bitdust.storage.catalog.database import RECOVERING, meta
+from bitdust.storage.catalog.database import RECOVERING, meta, set_meta
 from bitdust.storage.catalog.paths import Item, names_of
 from bitdust.storage.catalog.rows import HoldersOf, Owner
 from bitdust.storage.catalog.view import CatalogView
@@ -46,6 +47,8 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Head
 
 FOLDER = "catalogs"
+OUTDATED_LATER = "outdated-later"
+"""Set where a catalog is to be built again as soon as nothing of this node's own is on its way."""
 _END = re.compile(r"\.db(-\w+)?$")
 
 
@@ -238,11 +241,7 @@ class SharedCatalog:
         if family is not None and len(heard.suppliers) >= family.k:
             await self.writing.say_again()
         recoveries = {key: LogRecovery(self.catalog, access, key, requests.entries, self._noted) for key in heard.heads}
-        for key, recovery in recoveries.items():
-            is_outdated = await recovery.is_outdated(heard.heads[key], self._reader(heard, key))
-            if is_outdated and self.writing.is_quiet:  # something may have been stored while suppliers were asked
-                await self._whole(self._start_over)
-                break
+        await self._read_anew(heard, recoveries)
         found = [
             await recovery.recover(heard.heads[key], self._reader(heard, key)) for key, recovery in recoveries.items()
         ]
@@ -254,6 +253,20 @@ class SharedCatalog:
         self._learn(heard, {})
         await self._was_read(heard)
         return found
+
+    async def _read_anew(self, heard: Heard, recoveries: Mapping[str, LogRecovery]) -> None:
+        """Where the owner's log begins behind what was read of it. While something of mine is on its way what the owner
+        has is put on top of what is known: it is noted that this has to be mended, as what it deleted is back by that.
+        """
+        family, is_noted = self.shared.holders.family(), meta(self.catalog.read, OUTDATED_LATER) is not None
+        is_due = is_noted and family is not None and len(heard.suppliers) >= family.k
+        for key, recovery in recoveries.items():
+            reader = evolve(self._reader(heard, key), rebuilds=self.was_read)
+            is_due = is_due or await recovery.is_outdated(heard.heads[key], reader)
+        if is_due and self.writing.is_quiet:  # something may have been stored while suppliers were asked
+            await self._whole(self._start_over)
+        elif is_due:
+            await self.catalog.change_quietly(lambda database: set_meta(database, OUTDATED_LATER, b"1"))
 
     def _learn(self, heard: Heard, before: Mapping[bytes, Mapping[bytes, int]]) -> None:
         """What suppliers list they hold, and nothing else of that which they were known to hold ``before``."""
@@ -312,7 +325,7 @@ class SharedCatalog:
         self.changes.detach()
         await self.writing.close()
         try:
-            await self.catalog.change(note_outdated)
+            await self.catalog.change(_note_outdated)
             await self.catalog.close()
         finally:
             await self._open_again()
@@ -328,3 +341,8 @@ class SharedCatalog:
             await self.catalog.open()
         self.changes.attach(self.catalog)
         self.writing, self._held = self._new_writing(), []
+
+
+def _note_outdated(database: sqlite3.Connection) -> None:
+    note_outdated(database)
+    database.execute("DELETE FROM meta WHERE name=?", (OUTDATED_LATER,))
