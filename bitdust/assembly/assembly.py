@@ -194,7 +194,7 @@ class Assembly:
         rooms.folders.copies.shelf = FolderFiles(self._connected, rooms.storage, rooms.shares, has_suppliers)
         rooms.folders.copies.lender = rooms.shares.borrowing
         rooms.shares.donations.records = rooms.shares.borrowing.records = Offers(rooms.dht.node, identity.me)
-        rooms.shares.borrowing.people = rooms.dht.directory
+        rooms.shares.borrowing.people = rooms.shares.new_writers.people = rooms.dht.directory
         rooms.storage.compared.connect(rooms.folders.copies.look)
         rooms.storage.compared.connect(rooms.blocks.backup.look)
         rooms.storage.compared.connect(rooms.people.everywhere.look)

@@ -15,11 +15,11 @@ from bitdust.formats.operations import MAX_MESSAGE, message_op
 from bitdust.groups.held_back import HeldBack
 from bitdust.groups.holders import MemberPorts, OwnerPorts
 from bitdust.groups.keepers import KeeperList
-from bitdust.groups.new_devices import NewDevices
 from bitdust.groups.ports import GroupPeople
 from bitdust.groups.ring import following
 from bitdust.identity.document import IdentityDocument
 from bitdust.outcome import outcome, outcomes
+from bitdust.peers.new_devices import NewDevices
 from bitdust.replication import members
 from bitdust.shares.donations import Donations
 from bitdust.shares.opened import Guest, OpenShare, Report
@@ -72,7 +72,7 @@ class Discussion(ABC):
         """Whether it is read without being joined: nothing that was said there is handed on."""
         self._sequence = 0
         self._looked: dict[bytes, float] = {}
-        self._new_devices = NewDevices(around.world.clock.seconds)
+        self.new_devices = NewDevices(around.world.clock.seconds)
 
     def begin(self, around: Connected, holders: PartHolders) -> None:
         """Make the log; once, when the key and the members can be asked for."""
@@ -249,7 +249,7 @@ class Discussion(ABC):
         await self.know_members()
         asked, least = list(online), 0 if self.is_mine_to_keep() else 1
         await self.log.pull(asked, least)
-        if self._new_devices.is_wanted(self.log.nameless):
+        if self.new_devices.is_wanted(self.log.nameless):
             others = [who for who in self.members() if who != self._me.fingerprint]
             await outcomes(Deferred.fromCoroutine(self.find(who)) for who in others)
             again = await outcome(Deferred.fromCoroutine(self.log.pull(asked, least)))

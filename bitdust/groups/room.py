@@ -149,6 +149,8 @@ class GroupsRoom:
 
     def network_is_back(self) -> None:
         """Who could not be reached a moment ago may be reached now."""
+        for opened in self._opened.values():
+            opened.new_devices.begin_anew()
         self._waking.wake(self._opened.values(), lambda opened: opened.network_is_back())
 
     # which there are

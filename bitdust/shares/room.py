@@ -22,6 +22,7 @@ from bitdust.shares.devices import AmongDevices
 from bitdust.shares.distrust import Distrust
 from bitdust.shares.donations import Donations
 from bitdust.shares.held import HeldKey
+from bitdust.shares.new_writers import NewWriters
 from bitdust.shares.news import News, writer_of
 from bitdust.shares.opened import MyShare, OpenShare, TheirShare, open_active
 from bitdust.shares.ports import IsFriend, MyFamily
@@ -85,6 +86,7 @@ class SharesRoom:
         self.received = Received(around, is_friend)
         self.devices = AmongDevices(around, family, self.received)
         self.borrowing = Borrowing(around, prover)
+        self.new_writers = NewWriters(around, prover)
         self._news = News(around)
         self.cuts = Cuts(around, family, self.withdrawals, storage)
         self.appended: Signal[[bytes, bytes, bytes]] = Signal()
@@ -156,6 +158,7 @@ class SharesRoom:
             self.donations.writers_changed.connect(self._storage.look_again),
             self.cuts.made.connect(self.donations.refresh),
             self._storage.learnt.connect(self._learnt),
+            self._storage.nameless.connect(self.new_writers.listed),
             self.received.changed.connect(self._given),
             self.received.joined.connect(self._follow_ring),
             self._around.sessions.on_session(self._session),
@@ -201,6 +204,8 @@ class SharesRoom:
 
     def network_is_back(self) -> None:
         """Who could not be reached a moment ago may be reached now."""
+        if self.new_writers.begin_anew():
+            self._storage.look_again()
         self._waking.wake(self._opened.values(), lambda opened: opened.network_is_back())
         self._waking.wake(self.donations.waiting(), lambda one: one.hurry())
 

@@ -65,6 +65,8 @@ class Storage:
         """A comparison with the suppliers has brought all that they hold."""
         self.learnt: Signal[[str, bytes, Sequence[Op]]] = Signal()
         """Key and device of what came from suppliers to my own catalog."""
+        self.nameless: Signal[[str, frozenset[bytes]]] = Signal()
+        """Key, and devices under it of which nobody knows whose they are; see `OtherDevices`."""
         self.distrusted: Signal[[bytes]] = Signal()
         """A supplier has failed so many audits in a row that it should be replaced; see `Audits.is_distrusted`."""
 
@@ -76,6 +78,7 @@ class Storage:
         core.audits.distrusted.connect(self.distrusted.emit)
         core.log_replicas.merged.connect(self.compared.emit)
         core.catalog.learnt.connect(self.learnt.emit)
+        core.log_replicas.others.nameless.connect(self.nameless.emit)
         try:
             await core.open()
         except BaseException:
@@ -89,8 +92,7 @@ class Storage:
         """Stop everything."""
         if self._core is not None:
             self._had_data = self.has_data()
-            core, self._core = self._core, None
-            self._counted = None
+            core, self._core, self._counted = self._core, None, None
             self.changes.detach()
             await core.close()
 

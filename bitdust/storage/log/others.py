@@ -4,6 +4,7 @@ A device counts from the moment that anything was seen of it, in my document or 
 and this disk remembers it. Only the document's word that it counts no more ends that.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -15,6 +16,7 @@ from bitdust.identity.joining import join
 from bitdust.identity.me import Me
 from bitdust.outcome import Outcome, outcome
 from bitdust.replication import are_enough
+from bitdust.signal import Signal
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import meta, set_meta
 from bitdust.storage.log.requests import SILENCE, LogRequests
@@ -38,6 +40,8 @@ class OtherDevices:
         self._catalog = catalog
         self._requests = requests
         self._ports = ports
+        self.nameless: Signal[[str, frozenset[bytes]]] = Signal()
+        """Devices under a key that others may write to, of which nobody knows whose they are."""
 
     def is_alone(self) -> bool:
         """Whether no other device that counts, or may count, was ever seen."""
@@ -52,6 +56,13 @@ class OtherDevices:
         """Keys of mine under which others bring files, or did: what they build on may be unheard here."""
         keys = self._me.key_ring.keys if self._me.present else {}
         return {name for name, key in keys.items() if any(grant.writes for grant in key.grants)}
+
+    def look_for_nameless(self, listed: Mapping[str, Iterable[bytes]]) -> None:
+        """Report those of the devices that a supplier lists under each key: guests may have new ones."""
+        named = self._of_guests() | self._in_document()
+        for key in self.guest_keys() & listed.keys():
+            if nameless := frozenset(listed[key]) - named:
+                self.nameless.emit(key, nameless)
 
     def _of_guests(self) -> set[bytes]:
         keys = self._me.key_ring.keys.values()

@@ -191,6 +191,7 @@ class LogPull:
                 one.holdings.learn(supplier, seen)
                 by_key[one.key][seen.head.device] = seen.head.sequence
                 listed.has_news |= seen.proven and seen.head.sequence > one.end(seen.head.device).sequence
+        self.others.look_for_nameless(by_key)
         for one in logs:
             if one.holdings.take_back(supplier, before[one.key], by_key[one.key]):
                 listed.has_lost = True
