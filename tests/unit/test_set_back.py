@@ -1,9 +1,13 @@
 """A home that is set back to an old copy of its disk, and written to before its suppliers are heard."""
 
 import shutil
+from operator import attrgetter
 from unittest import mock
 
+from twisted.internet.defer import fail
+
 from bitdust.crypt.keyring import MASTER, RingKey
+from bitdust.wire.errors import BitDustError
 from tests.unit.storage_kit import Node, stop_quietly
 from tests.unit.test_log_replicas import LogCase
 
@@ -74,9 +78,8 @@ class SetBackTests(LogCase):
             self.set_back(before, after, (3,), (3,))
             self.doCleanups()
 
-    def test_another_log_than_the_one_that_was_written_before(self) -> None:
-        """Where suppliers hold more of one log the home takes another key; what waits in its other logs is said again.
-        """
+    def two_logs(self) -> Node:
+        """One log was written to behind the old copy, and another one by it."""
         self.node.me.key_ring.add(RingKey("photos"))
         self.node.me.ensure_secret("photos")
         self.node.storage.core.key_ring_replicas.keys_changed()
@@ -91,6 +94,12 @@ class SetBackTests(LogCase):
         copy = self.start(self.base / "copy")
         copy.create(f"{photo}1")
         copy.pass_time(10)
+        return copy
+
+    def test_another_log_than_the_one_that_was_written_before(self) -> None:
+        """Where suppliers hold more of one log the home takes another key; what waits in its other logs is said again.
+        """
+        copy = self.two_logs()
         with mock.patch.object(copy.storage.core.log_replicas, "place"):
             self.go_on(copy, *range(4))
         self.assertEqual(copy.taken, 1)
@@ -104,6 +113,42 @@ class SetBackTests(LogCase):
             copy = self.start(copy.home)
             copy.pass_time(600)
             self.assertEqual(copy.storage.core.catalog.end("photos", device).sequence, 1)
+
+    def test_without_the_private_key(self) -> None:
+        """Nothing takes the place of what waits before a key of its own can be taken; then nothing is gone."""
+        copy = self.two_logs()
+        private = copy.me.held_master
+        copy.me.detach()
+        self.go_on(copy, *range(4))
+        copy.pass_time(1000)
+        self.assertIn("photo-1", [row["path"] for row in copy.rows()])
+        self.assertIn("identity attach", copy.storage.core.log_replicas.reason)
+        copy.me.attach(private)
+        copy.pass_time(1000)
+        self.assert_all(copy)
+
+    def assert_all(self, copy: Node) -> None:
+        names = ["before", "one", "photo-0", "photo-1", "three", "two"]
+        self.assertEqual(sorted(row["path"] for row in copy.rows()), names)
+        self.assertTrue(copy.storage.core.log_replicas.synchronized)
+
+    def test_a_full_disk(self) -> None:
+        """What cannot be written down is tried again each minute, whichever write it is, and suppliers are not asked
+        without a pause."""
+        full = BitDustError("disk-full", "no room")
+        for step in ("storage.core.catalog.change", "storage.core.log_replicas._fork.renewal.say_again"):
+            copy = self.two_logs()
+            pull = copy.storage.core.log_replicas._pull
+            part = attrgetter(step.rpartition(".")[0])(copy)
+            with mock.patch.object(part, step.rpartition(".")[2], side_effect=lambda *_: fail(full)), \
+                    mock.patch.object(pull, "run", side_effect=pull.run) as run:  # fmt: skip
+                self.go_on(copy, *range(4))
+            self.assertLess(run.call_count, 30)
+            self.flushLoggedErrors(BitDustError)
+            copy.pass_time(600)
+            self.assert_all(copy)
+            self.tearDown()
+            self.setUp()
 
     def test_a_key_that_was_taken_for_another_log(self) -> None:
         """A home that has taken another key says again what it said under the former one and nobody heard, once."""

@@ -14,6 +14,7 @@ from typing import Any
 from attrs import frozen
 from twisted.internet.defer import Deferred
 
+from bitdust.identity.copies import WHY
 from bitdust.identity.me import Me
 from bitdust.storage.catalog.database import meta, set_meta
 from bitdust.storage.log.renewal import Renewal
@@ -58,6 +59,11 @@ class DeviceFork:
         return meta(self._writer.catalog.read, FORKED) is not None
 
     @property
+    def can_go_on(self) -> bool:
+        """Whether one is open, and this device has a key of its own already, or the RSA key is here to take one."""
+        return self.is_open and (self._me.held_master is not None or self._noted()[0] != self._me.device.id)
+
+    @property
     def copied(self) -> Copied | None:
         """The last one that was found."""
         data = meta(self._writer.catalog.read, COPIED)
@@ -71,18 +77,23 @@ class DeviceFork:
 
     async def check(self, logs: Iterable[KeyLog], lists_more: Callable[[bytes], bool]) -> None:
         """Raises ``device-taken`` where somebody ``lists_more`` of a device of this home than is here, and nobody has
-        heard all that is here: who reads that first has two items of one path id."""
+        heard all that is here: who reads that first has two items of one path id. So it is while a fork is open."""
         device = self.writer
-        if self.is_open or not (device != self._me.device.id or lists_more(device)):
+        if not (device != self._me.device.id or lists_more(device)):
             return
         for one in logs:
             end = one.end(device).sequence
             if end and end > (await self.renewal.heard(one, device))[0]:
-                raise BitDustError(TAKEN, "what this node has written is said again, under a device key of its own")
+                said = "what this node has written is said again, under a device key of its own"
+                raise BitDustError(TAKEN, WHY if self.is_open and not self.can_go_on else said)
 
     async def look(self, logs: Iterable[KeyLog], device: bytes, is_shown: bool) -> bool:
         """Compare what suppliers show of the logs of a ``device`` of this home with what is here; whether another node
-        has written under its key, which ``is_shown`` says is known: then that is written down, and gone on with."""
+        has written under its key, which ``is_shown`` says is known: then that is written down, and gone on with, as
+        with one that is open."""
+        if self.can_go_on:
+            await self.resume()
+            return True
         if self._is_comparing or self.is_open or device != self.writer:
             return False
         self._is_comparing = True
@@ -98,7 +109,7 @@ class DeviceFork:
         await self._found(device, {one.key: last for one, (last, _) in heard.items()})
         return True
 
-    def _found(self, device: bytes, heard: Mapping[str, int]) -> "Deferred[Any]":
+    async def _found(self, device: bytes, heard: Mapping[str, int]) -> None:
         """Another node has written under this device's key; ``heard`` says by key up to which entry I was heard."""
         note = encode({"device": device, "heard": [[key, sequence] for key, sequence in sorted(heard.items())]})
         told = encode([device, int(self._wall())])
@@ -110,12 +121,17 @@ class DeviceFork:
 
         if device == self._me.device.id:
             self._events.send("device-copied", {"device_id": device.hex()})
-        return self._writer.catalog.change(write).addCallback(lambda _: self.resume())
+        await self._writer.catalog.change(write)
+        if self.can_go_on:
+            await self.resume()
+
+    def _noted(self) -> tuple[bytes, dict[str, int]]:
+        note: Any = decode(meta(self._writer.catalog.read, FORKED) or b"", 64 * 1024)
+        return note["device"], dict(note["heard"])
 
     def resume(self) -> "Deferred[Any]":
         """Go on with what was found; fires when it is said again."""
-        note: Any = decode(meta(self._writer.catalog.read, FORKED) or b"", 64 * 1024)
-        device, heard = note["device"], dict(note["heard"])
+        device, heard = self._noted()
         if self._me.device.id == device:
             self._ports.device_is_taken()
 
@@ -126,5 +142,7 @@ class DeviceFork:
 
     async def compared(self, logs: Iterable[KeyLog]) -> None:
         """All that suppliers hold is known: what nobody heard of a former device of this home is said again."""
-        if not self.is_open:
+        if self.can_go_on:
+            await self.resume()
+        elif not self.is_open:
             await self.renewal.run(logs)

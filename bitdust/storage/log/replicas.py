@@ -204,7 +204,7 @@ class LogReplicas:
             raise BitDustError("read-only", text)
 
     def _me_changed(self) -> None:
-        if self._me.present and self._me.held_master is not None and self._fork.is_open:
+        if self._me.present and self._fork.can_go_on:
             self._part()
         if self._me.present and self._me.awaits(STARTED_OVER):
             self.machine.send("pull")
@@ -385,16 +385,15 @@ class LogReplicas:
     def _compare_own(self, device: bytes, is_shown: bool) -> None:
         """Take a device key of my own where another program writes under it, as is known perhaps."""
         looking = Deferred.fromCoroutine(self._fork.look(list(self._logs.values()), device, is_shown))
-        looking.addCallbacks(lambda is_found: self._parted(None) if is_found else None, self._parted)
+        looking.addCallbacks(lambda is_found: self.machine.send("pull") if is_found else None, self._failed)
 
     def _part(self) -> None:
         """Go on with a fork that is open, where the RSA key is here: a new device key is its word."""
-        if self._fork.is_open and self._me.held_master is not None:
-            self._fork.resume().addBoth(self._parted)
+        if self._fork.can_go_on:
+            self._compare_own(self._me.device.id, is_shown=True)
         elif self._fork.is_open:
             self.log.warn("a copy of this home is in use: bitdust identity attach FILE gives this one a key of its own")
 
-    def _parted(self, result: Any) -> None:
-        if hasattr(result, "value"):
-            self.log.failure("a device key of its own is not in use yet", result)
-        self.machine.send("pull")
+    def _failed(self, failure: Any) -> None:
+        """The next comparison tries it again."""
+        self.log.failure("a device key of its own is not in use yet", failure)
