@@ -145,6 +145,21 @@ class CountingTests(SynchronousTestCase):
         self.around.suppliers[3].mode = "away"
         self.assertEqual(self.look()["may_die"], 1)
 
+    def test_suppliers_that_have_not_listed_yet(self) -> None:
+        """After a recovery, pieces of suppliers that have listed nothing yet may come back with them: none is lost."""
+        core = self.node.storage.core
+        self.miss(2)
+        self.node.wait(core.catalog.change(lambda db: db.execute("DELETE FROM pieces WHERE number>1")))
+        for supplier in self.around.suppliers[2:]:
+            supplier.mode = "away"
+        found = self.look()
+        self.assertEqual((found["packs_lost"], found["packs_unreadable"]), (0, 1))
+        self.assertEqual((found["pieces"]["away"], found["pieces"]["missing"]), (2, 2))
+        self.assertIn("cannot be read until suppliers are back", words.sentence(found))
+        for supplier in self.around.suppliers[2:]:
+            supplier.mode = "fine"
+        self.assertEqual(self.look()["packs_lost"], 0)
+
     def test_a_full_supplier_is_named(self) -> None:
         """Who is full is named with its own words, and no longer once it takes pieces again."""
         self.around.suppliers[2].mode = "full"

@@ -20,7 +20,8 @@ UNDER_WAY = 300.0
 @frozen
 class Holders:
     """My suppliers by whether their pieces can be had now: ``there`` are those that can, ``away`` those that may come
-    back. ``seats`` are all of them by place: a piece of which nobody is known belongs to the one at its place."""
+    back. ``seats`` are all of them by place: a piece of which nobody is known belongs to the one at its place, who may
+    have it until that one has listed its pieces."""
 
     seats: Sequence[bytes | None]
     there: frozenset[bytes]
@@ -29,8 +30,9 @@ class Holders:
 
 @frozen
 class Standing:
-    """So many ``packs`` have pieces in these places: at suppliers that are ``there``, at suppliers that are ``away``,
-    ``here`` on this disk where they wait; what is left of ``n`` is missing. ``is_new``: sent for the first time now."""
+    """So many ``packs`` have pieces in these places: at suppliers that are ``there``, at suppliers that are ``away`` or
+    have not listed theirs yet, ``here`` on this disk where they wait; what is left of ``n`` is missing. ``is_new``:
+    sent for the first time now."""
 
     n: int
     there: int
@@ -92,10 +94,21 @@ def _packs(holders: Holders) -> tuple[str, list[Any]]:
     there, away = (_is_of(holders.seats, sorted(who)) for who in (holders.there, holders.away))
     query = (
         f"SELECT p.pack, p.n, p.time, coalesce(sum(s.state=1 AND {there}), 0) AS there,"
-        f" coalesce(sum(s.state=1 AND {away}), 0) AS away, coalesce(sum(s.state=?), 0) AS here"
+        f" coalesce(sum(s.state=1 AND {away}), 0) + {_unlisted(holders.seats)} AS away,"
+        " coalesce(sum(s.state=?), 0) AS here"
         " FROM packs p LEFT JOIN pieces s ON s.pack=p.pack WHERE p.state=? AND p.logged=1 GROUP BY p.pack"
     )
     return query, [*sorted(holders.there), *sorted(holders.away), PieceState.WAITING, PackState.HELD]
+
+
+def _unlisted(seats: Sequence[bytes | None]) -> str:
+    """SQL: pieces of which nothing was heard since a recovery, or since another device has stored them."""
+    places = ", ".join(f"({place})" for place, supplier in enumerate(seats) if supplier is not None)
+    if not places:
+        return "0"
+    heard = "SELECT 1 FROM pieces u WHERE u.pack=p.pack AND u.number=v.column1"
+    unheard = f"SELECT count(*) FROM (VALUES {places}) v WHERE v.column1<p.n AND NOT EXISTS ({heard})"
+    return f"(CASE WHEN count(s.pack)<p.n THEN ({unheard}) ELSE 0 END)"
 
 
 def _is_of(seats: Sequence[bytes | None], who: Sequence[bytes]) -> str:
