@@ -190,8 +190,7 @@ class Hiring:
         self._finding.start()
 
     def _family_is_known(self) -> None:
-        if self._family.current is not None:
-            self._settings.set(SUPPLIERS, self._family.current.size_to_come)
+        self._resizing.follow_record()
         self.machine.send("family-known")
 
     def connect(self) -> "Deferred[Any]":

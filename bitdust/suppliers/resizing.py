@@ -13,10 +13,14 @@ Each step follows from the record and from the catalog alone. A place is the sam
 way back, may begin before the former one has come to its end.
 """
 
+import hashlib
 from collections.abc import Callable
 from typing import Protocol
 
+from twisted.logger import Logger
+
 from bitdust.automats.family_resize import FamilyResize
+from bitdust.crypt.files import write_safely
 from bitdust.identity.awaited import FAMILY
 from bitdust.peers.shown import Names, show_name
 from bitdust.signal import Signal
@@ -30,6 +34,9 @@ from bitdust.suppliers.publication import FamilyPublication
 from bitdust.surroundings import Connected
 from bitdust.wire.records import Family, Scheme
 from bitdust.wiring import Wire
+
+FOLLOWED = "family.followed"
+DIGEST = 32
 
 
 class StoredPacks(Reading, Protocol):
@@ -56,6 +63,7 @@ class StoredPacks(Reading, Protocol):
 class Resizing:
     """I am the port of `family_resize`, from `start` to `stop`; ``searching`` asks for suppliers for places to come."""
 
+    log = Logger()
     packs = Wire(StoredPacks)
 
     def __init__(self, around: Connected, family: MyFamily, book: ContractBook, publication: FamilyPublication) -> None:
@@ -70,7 +78,9 @@ class Resizing:
         self._membership = Membership(around, family)
         self._machine: FamilyResize | None = None
         self._remove: Callable[[], None] = lambda: None
-        self._followed = b""
+        self._path = around.world.home / "metadata" / FOLLOWED
+        self._followed: bytes | None = None
+        """The digest of the last record that was looked at; one of another device is on the disk too."""
         self._again = Again(around.world.clock, self.want)
         self.searching: Signal[[bool]] = Signal()
         family.changed.connect(self.update)
@@ -81,7 +91,7 @@ class Resizing:
         if self._machine is None:
             self._machine = FamilyResize(self._registry, self)
             self._remove = self._settings.on_change(SUPPLIERS, lambda key, old, new: self.want())
-            self._follow_record()
+            self.follow_record()
             self.want()
 
     def stop(self) -> None:
@@ -103,19 +113,37 @@ class Resizing:
         """The record, or what others know of it, has changed."""
         if self._machine is None:
             return
-        self._follow_record()
+        self.follow_record()
         if not self._me.awaits(FAMILY):
             self._machine.send("check")
 
-    def _follow_record(self) -> None:
-        """Where another device of mine wrote the record, what it wants counts, until somebody changes the setting."""
+    def follow_record(self) -> None:
+        """Where another device of mine wrote the record, or it was searched for, what it wants counts, until somebody
+        changes the setting. That stays so when this node dies before the record says it too."""
         family, signed = self._family.current, self._family.signed
-        if family is None or signed is None or signed.to_bytes() == self._followed:
+        if family is None or signed is None:
             return
-        self._followed = signed.to_bytes()
-        is_foreign = signed.device != self._me.device.id
-        if is_foreign and int(self._settings.get(SUPPLIERS)) != family.size_to_come:
+        digest = hashlib.sha256(signed.to_bytes()).digest()
+        if digest == self._known_record():
+            return
+        self._followed = digest
+        if signed.device == self._me.device.id and not self._me.awaits(FAMILY):
+            return
+        if int(self._settings.get(SUPPLIERS)) != family.size_to_come:
             self._settings.set(SUPPLIERS, family.size_to_come)
+        try:
+            write_safely(self._path, digest)
+        except OSError as error:
+            self.log.warn("the next start follows the family record again: {why}", why=error)
+
+    def _known_record(self) -> bytes:
+        if self._followed is None:
+            try:
+                with self._path.open("rb") as stream:
+                    self._followed = stream.read(DIGEST)
+            except OSError:
+                self._followed = b""
+        return self._followed
 
     def want(self) -> None:
         """What the settings want goes into the record, where pieces are stored; where none are `Hiring` sees to it."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.device import DeviceKey
+from bitdust.identity.awaited import FAMILY
 from bitdust.suppliers.family_merge import SizeChange, merged
 from bitdust.wire.encoding import WireError
 from bitdust.wire.records import Family
@@ -46,6 +47,16 @@ class ResizingCase(SynchronousTestCase):
         self.town.living()
         self.town.start()
         self.pass_time(5)
+
+    def follow(self, n: int | None) -> None:
+        """Another device of the owner has written the record, and wants so many, or no other number."""
+        device = DeviceKey.from_seed(b"d" * 32)
+        self.town.me.document.devices[device.id] = FakeDevice(device.public)
+        theirs = self.family
+        record = Family(
+            theirs.customer, theirs.revision + 1, theirs.k, theirs.n, theirs.time, theirs.suppliers, wanted=n
+        )
+        self.assertTrue(self.town.family.adopt(device.sign_record(Family.KIND, record.to_body())))
 
     def contract(self, supplier: bytes):
         return self.town.book.of(supplier)
@@ -234,15 +245,30 @@ class ShrinkingTests(ResizingCase):
 
     def test_another_device_changes_the_number(self) -> None:
         """What its record says counts here as well, and the setting follows it."""
-        device = DeviceKey.from_seed(b"d" * 32)
-        self.town.me.document.devices[device.id] = FakeDevice(device.public)
-        theirs = self.family
-        record = Family(
-            theirs.customer, theirs.revision + 1, theirs.k, theirs.n, theirs.time, theirs.suppliers, wanted=4
-        )
-        self.assertTrue(self.town.family.adopt(device.sign_record(Family.KIND, record.to_body())))
+        self.follow(4)
         self.pass_time(15)
         self.assertEqual((self.town.settings.get(NUMBER), self.family.n), (4, 4))
+
+
+class FollowedTests(ResizingCase):
+    def test_killed_before_the_record_says_it(self) -> None:
+        """A number that was set after another device's record was seen counts, also where no record says so yet."""
+        self.follow(None)
+        self.town.stop()
+        self.town.living()
+        self.town.settings.set(NUMBER, 3)
+        self.town.start()
+        self.pass_time(15)
+        self.assertEqual((self.town.settings.get(NUMBER), self.family.n), (3, 3))
+
+    def test_set_while_the_family_is_searched_for(self) -> None:
+        """A number that is set once the record was found counts, though others are still asked for a newer one."""
+        self.town.me.lost(FAMILY)
+        self.follow(None)
+        self.town.settings.set(NUMBER, 3)
+        self.pass_time(15)
+        self.town.hiring._finding.known.emit()
+        self.assertEqual(self.town.settings.get(NUMBER), 3)
 
 
 class MergeTests(SynchronousTestCase):
