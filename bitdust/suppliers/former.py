@@ -22,6 +22,7 @@ from twisted.logger import Logger
 from bitdust.automats.family_search import FamilySearch
 from bitdust.crypt.files import remove_safely, write_safely
 from bitdust.identity.awaited import FAMILY, STARTED_OVER
+from bitdust.observed import WORTH_WRITING, Reading
 from bitdust.suppliers.again import Again
 from bitdust.suppliers.family import MyFamily
 from bitdust.suppliers.family_before import DAY, HELD_DAYS, MAX_RECORD
@@ -71,6 +72,8 @@ class FormerFamily:
         self._finding = finding
         self._path: Path = around.world.home / "metadata" / NOTE
         self._since: float | None = None
+        self._reading, self._at, self._written = Reading(0.0, 0.0), 0.0, 0.0
+        """Observed time, since when that is read, and what is noted of it: no clock that leaps ends a search."""
         self._suppliers: list[bytes] = []
         self._has_found = self._is_over = False
         self._joining: tuple[frozenset[bytes], int] | None = None
@@ -126,6 +129,7 @@ class FormerFamily:
                 noted: Any = json.loads(stream.read(MAX_NOTE))
             self._is_over = bool(noted.get("over"))
             self._since = None if self._is_over else float(noted["since"])
+            self._begin(*noted.get("reading", (self._around.world.wall(), noted["since"])))
             self._suppliers = [bytes.fromhex(who) for who in noted["suppliers"]][:MAX_SUPPLIERS]
             self._doubtful = {str(digest): int(since) for digest, since in noted.get("doubtful", {}).items()}
             self._has_found = bool(noted.get("found")) or self._is_joined(noted.get("joining"))
@@ -134,6 +138,16 @@ class FormerFamily:
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             self.log.warn("{path} cannot be read: {error}", path=self._path, error=error)
             self._since, self._suppliers = self._around.world.wall(), []
+            self._begin(self._since, self._since)
+
+    def _begin(self, wall: float, observed: float) -> None:
+        self._reading, self._at = Reading(wall, observed), self._around.world.clock.seconds()
+        self._written = observed
+
+    def _observed(self) -> float:
+        now = self._around.world.clock.seconds()
+        self._reading, self._at = self._reading.after(now - self._at, self._around.world.wall()), now
+        return self._reading.observed
 
     def _is_joined(self, joining: Any) -> bool:
         """Whether what was to be joined, as roots and revision, is in my record: there a crash came between both."""
@@ -175,23 +189,33 @@ class FormerFamily:
     def _note(self) -> None:
         suppliers, since = list(self._finding.sources.hinted_suppliers), self._around.world.wall()
         self._is_over = False
+        self._begin(since, since)
         self._write(since, suppliers, {})
         self._since, self._suppliers = since, suppliers
 
     def _write(self, since: float, suppliers: Iterable[bytes], doubtful: dict[str, int]) -> None:
         names = [who.hex() for who in suppliers]
         noted = {"since": since, "suppliers": names, "doubtful": doubtful, "found": self._has_found}
+        noted["reading"] = [int(self._reading.wall), int(self._reading.observed)]
         if self._is_over:
             noted["over"] = True
         if self._joining is not None:
             roots, revision = self._joining
             noted["joining"] = [sorted(root.hex() for root in roots), revision]
         write_safely(self._path, json.dumps(noted).encode() + b"\n")
-        self._doubtful = doubtful
+        self._doubtful, self._written = doubtful, self._reading.observed
+
+    def _note_time(self) -> None:
+        if self._since is not None and self._observed() - self._written >= WORTH_WRITING:
+            try:
+                self._write(self._since, self._suppliers[:MAX_SUPPLIERS], self._doubtful)
+            except OSError as error:
+                self.log.warn("how long it was searched is noted later: {error}", error=error)
 
     # the port of family_search
 
     def ask(self) -> "Deferred[None]":
+        self._note_time()
         for candidate in self._candidates.values():
             candidate.heard.clear()
         self._is_asking = True
@@ -325,16 +349,15 @@ class FormerFamily:
         return True
 
     def is_known(self) -> bool:
-        """Whether all of them are found, or nobody can have one any more.
+        """Whether all of them are found, or nobody can have one any more."""
+        return self._has_all() or self._observed() - (self._since or 0.0) > TERM
 
-        Each life was begun by a device of its own, so one that the record of today passes over may have begun another
-        one. A device that came to the family of another one has begun none.
-        """
-        since = self._since if self._since is not None else 0.0
+    def _has_all(self) -> bool:
+        """Each life was begun by a device of its own, so one that the record of today passes over may have begun one.
+        A device that came to the family of another one has begun none."""
         family = self._family.current
         roots = (family.roots or ()) if family is not None else ()
-        is_all = self._has_found and not self._me.document.passed_over(roots)
-        return is_all or self._around.world.wall() - since > TERM
+        return self._has_found and not self._me.document.passed_over(roots)
 
     def longest_pause(self) -> float:
         return DAY
@@ -348,7 +371,7 @@ class FormerFamily:
     def report_known(self) -> None:
         self._machine = None
         try:
-            if self._has_found:
+            if self._has_all():
                 remove_safely(self._path)
             else:
                 self._is_over = True

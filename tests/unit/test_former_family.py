@@ -203,6 +203,41 @@ class FormerFamilyTests(FormerFamilyCase):
         self.assertEqual((self.is_searching, self.told()), (False, []))
         self.assertTrue(json.loads(self.note.read_bytes())["over"])
 
+    def set_wrong(self, before: float, after: float) -> None:
+        """The wall clock is so far off in the first hours, and then so far."""
+        clock, wrong = self.town.clock, before
+
+        def restart() -> None:
+            self.restart()
+            self.town.world.wall = lambda: START + clock.seconds() + wrong
+
+        self.town.world.wall = lambda: START + clock.seconds() + wrong
+        self.start_over()
+        for hours in range(36):
+            clock.advance(DAY / 24)
+            wrong = before if hours < 3 else after
+            restart()
+        noted = json.loads(self.note.read_bytes())
+        noted.pop("reading", None)
+        self.town.stop()
+        self.note.write_text(json.dumps(noted))
+        restart()
+        clock.advance(DAY)
+        self.assertTrue(self.is_searching)
+        for _ in range(3):
+            clock.rightNow += TERM / 2
+            clock.advance(DAY)
+        self.assertFalse(self.is_searching)
+
+    def test_a_clock_that_is_ahead(self) -> None:
+        """One that is years ahead does not end it early; nor does it after a restart, or where a program of before had
+        noted when it began."""
+        self.set_wrong(0.0, 2 * TERM)
+
+    def test_a_clock_that_was_behind(self) -> None:
+        """Nor does one that was years behind when the search began."""
+        self.set_wrong(-2 * TERM, 0.0)
+
     def test_a_damaged_note(self) -> None:
         """It begins the search again; a missing one does not."""
         self.town.start()
@@ -306,6 +341,25 @@ class InheritedTests(FormerFamilyCase):
         start()
         self.town.start = start
         self.assertTrue(self.is_searching)
+        self.town.clock.rightNow += TERM
+        self.town.clock.advance(DAY)
+        self.assertFalse(self.is_searching)
+        self.restart()
+        self.assertFalse(self.is_searching)
+
+    def test_one_of_them_is_found(self) -> None:
+        """Where one was found, and others may be somewhere, the search is over with the term as well."""
+        document, older = self.me.document, [DeviceKey.from_seed(bytes([number]) * 32) for number in (8, 9)]
+        document.devices = {one.id: FakeDevice(one.public) for one in older}
+        known = dict(document.devices)
+        self.come_to(1)
+        document.devices = known | document.devices
+        first = [one.fingerprint for one in list(self.town.suppliers.values())[:4]]
+        family = Family(self.me.fingerprint, 7, 2, 4, START, first, roots=[older[1].id])
+        record = older[1].sign_record(family.KIND, family.to_body()).to_bytes()
+        self.town.answers = [Answer(one, record) for one in first]
+        self.town.clock.advance(DAY)
+        self.assertEqual((len(self.told()), self.is_searching), (1, True))
         self.town.clock.rightNow += TERM
         self.town.clock.advance(DAY)
         self.assertFalse(self.is_searching)
