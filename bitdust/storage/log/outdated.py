@@ -41,21 +41,21 @@ def places_of_unheard(database: sqlite3.Connection, access: LogAccess, key: str,
     return [found[path] for path in sorted(found)]
 
 
-def note_outdated(database: sqlite3.Connection) -> None:
-    """Inside a transaction: start over when the catalog is opened the next time."""
-    set_meta(database, OUTDATED, b"1")
+def note_outdated(database: sqlite3.Connection, now: int = 1) -> None:
+    """Inside a transaction: start over when the catalog is opened the next time; ``now`` in seconds since 1970."""
+    set_meta(database, OUTDATED, b"%d" % now)
 
 
 def start_over(database: sqlite3.Connection) -> None:
     """Forget what follows from the logs, if that was noted; jobs, and pieces that are here, stay."""
-    if meta(database, OUTDATED) is None:
+    if (since := meta(database, OUTDATED)) is None:
         return
     database.execute("BEGIN IMMEDIATE")
     for table in _FROM_THE_LOG:
         database.execute(f"DELETE FROM {table}")
     database.execute("DELETE FROM packs WHERE logged=1")
     forget_compared(database)
-    set_meta(database, RECOVERING, b"1")
+    set_meta(database, RECOVERING, since)
     database.execute("DELETE FROM meta WHERE name=?", (OUTDATED,))
     database.execute("COMMIT")
 

@@ -36,6 +36,8 @@ from bitdust.wire.records import Head
 
 NOT_SAFE = "too few suppliers hold all of it"
 TOO_LONG = "what suppliers hold could not be read in 15 minutes; it goes on where it was"
+BEGUN_FOR = 3600
+"""Seconds in which a catalog that is being built again is not begun anew, whatever comes late."""
 Readings = Sequence[tuple[str, LogRecovery, Reader]]
 
 
@@ -123,8 +125,9 @@ class LogPull:
         mine = self._me.device.id
         taken = not self._is_read(mine, logs, heard)
         await self._fork.check(logs, lambda device: not self._is_read(device, logs, heard))
-        readings = [(one.key, self._recovery(one), self._reader(one, heard)) for one in logs]
-        if recovered and await self._is_outdated(readings, heard):
+        rebuilds = recovered or not taken
+        readings = [(one.key, self._recovery(one), self._reader(one, heard, rebuilds)) for one in logs]
+        if rebuilds and self._may_begin_anew() and await self._is_outdated(readings, heard):
             if not waits:
                 await self._say_places_again(logs, heard)
             await self._note(logs, heard, 0, is_merged=False)
@@ -274,14 +277,19 @@ class LogPull:
     def _recovery(self, one: KeyLog) -> LogRecovery:
         return LogRecovery(self._catalog, self._writer.logs, one.key, self._requests.entries, self._noted)
 
-    def _reader(self, one: KeyLog, heard: Heard) -> Reader:
+    def _reader(self, one: KeyLog, heard: Heard, rebuilds: bool) -> Reader:
         family, learnt = self._ports.family(), int(self._calendar.stamp() * 1000)
 
         def may_be_safe(device: bytes, sequence: int) -> bool:
             return heard.may_be_safe(family, one.key, device, sequence)
 
-        recovered, resting = is_recovered(self._catalog.read), self.held_up.resting(one.key)
-        return Reader(self._me.device.id, learnt, self._compared.was_here, may_be_safe, recovered, resting)
+        resting = self.held_up.resting(one.key)
+        return Reader(self._me.device.id, learnt, self._compared.was_here, may_be_safe, rebuilds, resting)
+
+    def _may_begin_anew(self) -> bool:
+        """Whether the catalog may be built again: one that was begun lately and is not whole yet is waited for."""
+        begun, now = int(meta(self._catalog.read, RECOVERING) or b"0"), int(self._world.wall())
+        return not begun <= now < begun + BEGUN_FOR
 
     async def _is_outdated(self, readings: Readings, heard: Heard) -> bool:
         for key, recovery, reader in readings:
@@ -341,6 +349,8 @@ class LogPull:
         def note(database: sqlite3.Connection) -> None:
             note_holdings(database, rows)
             was_recovering = not is_recovered(database)
+            if was_recovering and not is_merged:
+                return  # what is here of packs that are not read yet stays
             database.execute("DELETE FROM meta WHERE name=?", (RECOVERING,))
             if is_merged:
                 note_compared(database, moment, self.lacking, named)

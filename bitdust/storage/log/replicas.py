@@ -372,7 +372,7 @@ class LogReplicas:
 
     def start_over(self) -> "Deferred[Any]":
         """All that I have said is safe; what others have said can only be learnt from the beginning."""
-        noting = self._catalog.change(note_outdated)
+        noting = self._catalog.change(partial(note_outdated, now=int(self._around.world.wall())))
         return noting.addCallback(lambda _: self._ports.catalog_is_outdated())
 
     # forks
