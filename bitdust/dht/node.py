@@ -272,7 +272,8 @@ class DHTNode:
         record = self._checker.check(data, self._world.wall())
         if mine:
             outcome = stack.answers.keep(data, layer, mine=True)
-            if not outcome["stored"]:
+            # Others keep what the disk of this node does not take now.
+            if not outcome["stored"] and outcome["code"] != "no-space":
                 raise WireError(outcome["code"], "this node has another or a newer record of that subject")
         return stack.publish(record, data, layer)
 

@@ -103,8 +103,11 @@ class Disk:
 
 def is_full(error: OSError | sqlite3.Error) -> bool:
     """Whether a disk, or the quota of its user, has no room."""
-    full = isinstance(error, OSError) and error.errno in _FULL
-    return full or getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+    if isinstance(error, OSError):
+        return error.errno in _FULL
+    code = getattr(error, "sqlite_errorcode", 0)
+    # SQLite cannot say "full" of the file beside a database that its readers share: only that this cannot grow.
+    return code & 0xFF == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE
 
 
 def is_disk_trouble(error: sqlite3.Error) -> bool:

@@ -324,6 +324,6 @@ def _whole(path: Any, descriptor: int) -> str:
 
 def sqlite_error(code: int) -> sqlite3.OperationalError:
     """What SQLite raises on a disk that is full (`sqlite3.SQLITE_FULL`), fails (``IOERR``), or can be read only."""
-    error = sqlite3.OperationalError(_TEXTS[code])
+    error = sqlite3.OperationalError(_TEXTS[code & 0xFF])
     error.sqlite_errorcode = code
     return error

@@ -1,6 +1,7 @@
 """The hash table: many nodes on one clock, records that prove themselves, loss, death and partitions."""
 
 import hashlib
+import sqlite3
 from pathlib import Path
 
 from twisted.internet.defer import CancelledError
@@ -11,6 +12,8 @@ from bitdust.dht.ids import record_key
 from bitdust.dht.node import DHTNode
 from bitdust.dht.records import DHTRecord
 from bitdust.dht.sealed_family import SealedFamily
+from bitdust.dht.store import RecordStore
+from bitdust.testing.faulty_disk import sqlite_error
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import DeviceAddresses
@@ -102,6 +105,21 @@ class RecordsTests(DHTCase):
         self.assertEqual(self.get_family(self.grid.nodes[20]).revision, 6)
         error = self.assertRaises(BitDustError, self.put_family, node, 5)
         self.assertEqual(error.code, "stale")
+
+    def test_a_node_whose_disk_is_full(self) -> None:
+        """Others keep what a node puts while its own disk takes nothing, so that it can be found."""
+        node, full = self.grid.nodes[3], sqlite_error(sqlite3.SQLITE_FULL)
+        self.patch(RecordStore, "add", self.refusing(node, full, RecordStore.add))
+        self.assertGreater(self.put_family(node, 1).count, 0)
+        self.assertEqual(self.get_family(self.grid.nodes[20]).revision, 1)
+
+    def refusing(self, node: DHTNode, error: Exception, add):
+        def refuse(store: RecordStore, *args, **others) -> bool:
+            if store is node._stack.store:
+                raise error
+            return add(store, *args, **others)
+
+        return refuse
 
     def test_a_reader_whose_clock_is_wrong(self) -> None:
         """A node whose clock is a year ahead or behind finds what others keep."""

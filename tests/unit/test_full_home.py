@@ -27,6 +27,7 @@ class OwnDiskTests(SynchronousTestCase):
             (OSError(errno.ENOSPC, "no"), "disk-full", "the disk is full; make room, and it goes on by itself"),
             (sqlite_error(sqlite3.SQLITE_FULL), "disk-full", "the disk is full"),
             (OSError(errno.EROFS, "Read-only file system"), "disk-error", "it is read-only"),
+            (sqlite_error(sqlite3.SQLITE_IOERR_SHMSIZE), "disk-full", "the disk is full"),
             (readonly, "disk-error", "it is read-only"),
             (OSError(errno.EIO, "Input/output error"), "disk-error", "the disk failed: Input/output error"),
             (sqlite_error(sqlite3.SQLITE_IOERR), "disk-error", "the disk failed: disk I/O error; see what the system"),
