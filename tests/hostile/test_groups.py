@@ -17,6 +17,7 @@ from bitdust.formats.operations import Op, message_op, snapshot_op
 from bitdust.groups.keeping import MOST_GIVEN, Keeping
 from bitdust.groups.opened import Discussion, MyGroup, conversation_of
 from bitdust.groups.ports import GroupPeople
+from bitdust.groups.room import GroupsRoom
 from bitdust.identity.document import Device
 from bitdust.storage.log.seen import read_head
 from bitdust.storage.shared import parts
@@ -461,6 +462,21 @@ class MessageTests(MemberCase):
         self.node.clock.advance(60)
         self.read(os.urandom(8))
         self.assertEqual((len(self.talk.looked), self.talk.pulls), (6, 53))
+
+    def test_the_hash_table_is_back(self) -> None:
+        """A device that was looked for in vain for hours, as nobody could be asked, is looked for at once."""
+        device = os.urandom(8)
+        for _ in range(120):
+            self.read(device)
+            self.node.clock.advance(60)
+        self.read(device)
+        self.talk.looked.clear()
+        self.read(device)
+        self.assertEqual(self.talk.looked, [])
+        waking = SimpleNamespace(wake=lambda *_: None)
+        GroupsRoom.network_is_back(SimpleNamespace(_opened={b"": self.talk}, _waking=waking))  # type: ignore[arg-type]
+        self.read(device)
+        self.assertEqual(self.talk.looked, [OWNER.fingerprint, BOB.fingerprint])
 
     def test_a_second_answer_that_fails(self) -> None:
         """What was read before somebody was looked for counts, though it cannot be read again."""
