@@ -7,6 +7,7 @@ from unittest import mock
 from twisted.internet.defer import fail
 
 from bitdust.crypt.keyring import MASTER, RingKey
+from bitdust.storage.log.recovery import LogRecovery
 from bitdust.wire.errors import BitDustError
 from tests.unit.storage_kit import Node, stop_quietly
 from tests.unit.test_log_replicas import LogCase
@@ -150,12 +151,26 @@ class SetBackTests(LogCase):
             self.tearDown()
             self.setUp()
 
+    def test_a_key_that_was_taken_before_all_is_read_anew(self) -> None:
+        """Where nothing waits under the former key a catalog that is to be built again is."""
+        self.node.pass_time(100)
+        self.node.me.renew_device(revoke=False)
+
+        async def is_outdated(*_: object) -> bool:
+            return True
+
+        with mock.patch.object(LogRecovery, "is_outdated", is_outdated):
+            self.node.pass_time(600)
+        self.assertEqual(self.node.outdated, 1)
+
     def test_a_key_that_was_taken_for_another_log(self) -> None:
-        """A home that has taken another key says again what it said under the former one and nobody heard, once."""
+        """A home that has taken another key says again what it said under the former one and nobody heard, once, and
+        nothing of it counts as safe before."""
         self.node.pass_time(100)
         self.switch("away", *range(4))
         self.node.create("late")
         self.node.me.renew_device(revoke=False)
+        self.assertFalse(self.node.storage.core.is_logged(0))
         self.go_on(self.node, *range(4))
         self.node.pass_time(300)
         node, device = self.node, self.node.me.device.id

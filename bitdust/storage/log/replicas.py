@@ -292,10 +292,8 @@ class LogReplicas:
 
     def holders(self, key: str, device: bytes, sequence: int) -> int:
         """How many suppliers of the family hold an entry."""
-        one = self._logs.get(key)
-        if one is None:
-            return 0
-        return sum(1 for supplier in self._readable_at(key) if one.holdings.safely(supplier, device) >= sequence)
+        one, there = self._logs.get(key), self._readable_at(key)
+        return sum(one.holdings.safely(who, device) >= sequence for who in there) if one is not None else 0
 
     def is_held_by(self, supplier: bytes) -> bool:
         """Whether one supplier holds the logs of all my keys and devices to their ends."""
@@ -306,10 +304,10 @@ class LogReplicas:
         return max((replicas.refusing_for(supplier) for replicas in self._replicas.values()), default=0.0)
 
     def is_safe(self) -> bool:
-        """Whether enough suppliers hold my own logs to their ends."""
+        """Whether enough suppliers hold my own logs to their ends, and nothing waits to be said again."""
         mine = self._me.device.id
         whole = all(self.safe_sequence(key) >= one.end(mine).sequence for key, one in self._logs.items())
-        return whole and self._is_formed()
+        return whole and self._is_formed() and self._fork.renewal.former is None
 
     def _is_formed(self) -> bool:
         """Whether there are enough suppliers for anything to be safe."""
@@ -368,6 +366,8 @@ class LogReplicas:
             self._ends_read |= revoked - self._pull.lacking
             await outcome(Deferred.fromCoroutine(self._fork.compared(list(self._logs.values()))))
             self.merged.emit()
+        elif pulled.is_outdated:
+            await self._fork.compared(list(self._logs.values()))
         return pulled
 
     def start_over(self) -> "Deferred[Any]":
