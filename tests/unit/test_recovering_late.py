@@ -5,6 +5,7 @@ from typing import Any
 from twisted.internet.defer import fail
 
 from bitdust.storage.log.pull import BEGUN_FOR
+from bitdust.storage.log.replicas import LogReplicas
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from tests.unit.storage_kit import Node, random_file, stop_quietly
@@ -105,6 +106,17 @@ class LateTests(LateCase):
         again = self.on_again(home)
         again.pass_time(3600)
         self.assertEqual((again.outdated, again.storage.core.log_replicas.recovered), (0, True))
+        self.assertEqual(self.names(again), self.names(self.node))
+
+    def test_a_family_that_is_too_small(self) -> None:
+        """Where nothing can be safe, and this home has said nothing, it begins anew all the same."""
+        home = self.recovered()
+        stop_quietly(home)
+        self.months()
+        self.is_held_back = False
+        self.patch(LogReplicas, "_is_formed", lambda replicas: False)
+        again = self.on_again(home)
+        self.assertTrue(again.storage.core.log_replicas.recovered)
         self.assertEqual(self.names(again), self.names(self.node))
 
     def begun_anew(self) -> Node:

@@ -304,10 +304,11 @@ class LogReplicas:
         return max((replicas.refusing_for(supplier) for replicas in self._replicas.values()), default=0.0)
 
     def is_safe(self) -> bool:
-        """Whether enough suppliers hold my own logs to their ends, and nothing waits to be said again."""
-        mine = self._me.device.id
-        whole = all(self.safe_sequence(key) >= one.end(mine).sequence for key, one in self._logs.items())
-        return whole and self._is_formed() and self._fork.renewal.former is None
+        """Whether enough suppliers hold my own logs to their ends, if any, and nothing is to be said again."""
+        ends = {key: one.end(self._me.device.id).sequence for key, one in self._logs.items()}
+        is_held = self._is_formed() and all(self.safe_sequence(key) >= end for key, end in ends.items())
+        has_nothing = self.machine.state == "OUTDATED" and not any(ends.values())
+        return (is_held or has_nothing) and self._fork.renewal.former is None
 
     def _is_formed(self) -> bool:
         """Whether there are enough suppliers for anything to be safe."""
