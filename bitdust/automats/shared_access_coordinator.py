@@ -13,7 +13,8 @@ class SharedAccessPort(Protocol):
     """What the machine acts on; `bitdust.shares.opened` implements it for my shares and for those of others."""
 
     def connect(self) -> "Deferred[Any]":
-        """Connect to those who hold it; fires when each of them is there or cannot be reached."""
+        """Connect to those who hold it; fires when each of them is there or cannot be reached, and at once where enough
+        of them are there already."""
 
     def has_enough(self) -> bool:
         """Whether so many are connected that everything can be brought back."""

@@ -191,7 +191,9 @@ class Guest(OpenShare):
         await self._know_owner()
         family = self.family()
         hints = dict(zip(family.suppliers, family.addresses or (), strict=False))
-        await outcomes(self.reach(who, hints.get(who)) for who in self.others())
+        reaching = outcomes(self.reach(who, hints.get(who)) for who in self.others())
+        if not self.has_enough():
+            await reaching
 
     async def _know_owner(self) -> None:
         """A recovered node has the key of a share, and perhaps not the identity of its owner; who gave it over a

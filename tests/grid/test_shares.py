@@ -147,6 +147,26 @@ class SharesTests(SharesCase):
         self.download(self.bob, f"{key}:cake", self.base / "back")
         self.assertEqual((self.base / "back" / "cake").read_bytes(), data)
 
+    def test_half_of_the_suppliers_swallow_packets(self) -> None:
+        """While half of the owner's suppliers swallow every packet, a share opens at once from the others that are
+        connected already, as they are on a recovered home."""
+        key = self.create()
+        cake, data = self.file("cake")
+        self.upload(self.alice, cake, f"{key}:cake")
+        self.grant(key)
+        away = {supplier.address for supplier in self.suppliers[:2]}
+        self.grid.network.cut = lambda one, other: one in away or other in away
+        self.bob.crash()
+        self.bob = self.bob.again("10.0.0.99")
+        self.grid.until(lambda: self.bob.is_on("my_data") and self.bob.is_on("shared_data"), 60, "shares")
+        begun = self.grid.clock.seconds()
+        self.assertEqual(self.api(self.bob, "share_open", key_id=key)["state"], "CONNECTED")
+        self.assertLess(self.grid.clock.seconds() - begun, 5)
+        self.download(self.bob, f"{key}:cake", self.base / "back")
+        self.assertEqual((self.base / "back" / "cake").read_bytes(), data)
+        self.grid.network.cut = lambda one, other: False
+        self.grid.run(20)
+
     def test_away_when_let_in(self) -> None:
         """Who is away gets the key when it comes back, and the answer says so."""
         key = self.create()
