@@ -149,7 +149,7 @@ class SharesTests(SharesCase):
 
     def test_half_of_the_suppliers_swallow_packets(self) -> None:
         """While half of the owner's suppliers swallow every packet, a share opens at once from the others that are
-        connected already, as they are on a recovered home."""
+        connected already."""
         key = self.create()
         cake, data = self.file("cake")
         self.upload(self.alice, cake, f"{key}:cake")
