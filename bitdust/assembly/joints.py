@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from bitdust.customers.families import FamilyInDHT, InDHT
 from bitdust.dht.directory import Directory
 from bitdust.groups.room import GroupsRoom
+from bitdust.identity.awaited import FAMILY
 from bitdust.identity.document import DATE
 from bitdust.identity.room import IdentityRoom
 from bitdust.ports import ServiceStarter
@@ -185,12 +186,14 @@ class StorageJoint:
         return self._suppliers.family.of_other_lives()
 
     def awaits_others(self) -> bool:
-        """Whether a family of before is searched for, or one that was found may hold what is not known here.
+        """Whether a family is searched for, a newer one or one of before, or one that was found may hold what is not
+        known here.
 
         However long that takes: an end that was fixed before would cut off all that a revoked device had stored there.
         """
+        is_searching = self._around.me.awaits(FAMILY) or self._suppliers.former.is_searching
         is_unread = bool(self._suppliers.replacements.unread())
-        return self._suppliers.former.is_searching or is_unread or self.are_some_aside()
+        return is_searching or is_unread or self.are_some_aside()
 
     def are_some_aside(self) -> bool:
         """Whether suppliers of a family that was found wait for room beside mine, and are not asked meanwhile."""

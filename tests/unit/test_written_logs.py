@@ -1,11 +1,13 @@
 """How much a revoked device has written: its longest log, of files or in a group."""
 
+import itertools
 from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.assembly.joints import LONGEST_WAIT, StorageJoint, WrittenLogs
 from bitdust.groups.opened import Discussion
+from bitdust.identity.awaited import FAMILY
 
 MADE = 1_700_000_000
 DEVICE = bytes(8)
@@ -52,16 +54,18 @@ class WrittenLogsTests(SynchronousTestCase):
         self.assertEqual((written.length(DEVICE), written.length(DEVICE, is_patient=False)), (None, 12))
 
     def test_a_family_of_before(self) -> None:
-        """One that is searched for, or not read yet, leaves it open however long that takes."""
+        """One that is searched for, or not read yet, or a newer one, leaves it open however long that takes."""
         suppliers = mock.Mock()
         joint = StorageJoint(self.around, mock.Mock(), suppliers, mock.Mock(), mock.Mock())
+        awaited = self.around.me.awaits
         cases = ((True, [], False), (False, ["life"], False), (False, [], True), (False, [], False))
-        for is_searching, others, is_aside in cases:
+        for (is_searching, others, is_aside), awaits in itertools.product(cases, (False, True)):
+            awaited.side_effect = lambda part, awaits=awaits: awaits and part == FAMILY
             suppliers.family.has_guests_aside = is_aside
             suppliers.former.is_searching = is_searching
             suppliers.replacements.unread.return_value = others
             self.around.world.wall.return_value = MADE + LONGEST_WAIT + 1
-            self.assertEqual(joint.awaits_others(), is_searching or bool(others) or is_aside)
+            self.assertEqual(joint.awaits_others(), awaits or is_searching or bool(others) or is_aside)
 
     def test_a_group_of_which_nobody_was_heard(self) -> None:
         """It is read where somebody was heard since, or where this person is alone in it and nobody else keeps it."""
