@@ -399,6 +399,16 @@ class PaceTests(ReencodingCase):
         self.node.storage.core.suppliers_changed()
         self.until_moved(4, 10)
 
+    def test_closed_amid_a_look(self) -> None:
+        """What was asked of the disk when all closes is cut off, and that is no error."""
+        asked: list[Deferred] = []
+        reencoder = self.node.storage.core.reencoder
+        self.patch(reencoder, "_run_in_thread", lambda *call: (asked.append(Deferred()), asked[-1])[1])
+        self.resize(4)
+        reencoder.stop()
+        self.assertEqual(len(asked), 1)
+        asked[0].cancel()
+
     def test_nothing_to_do(self) -> None:
         """While everything has moved and old pieces stay for another device's sake, looks become rare."""
         looks: list[float] = []

@@ -161,6 +161,8 @@ class Reencoder:
         looking.addBoth(self._has_looked)
 
     def _not_looked(self, failure: Failure) -> None:
+        if not self._is_open:
+            return  # what was asked of the disk is cut off when all closes
         if failure.check(BitDustError):  # the catalog cannot be read now; the next look is on its way
             self.log.warn("packs of another size cannot be moved now: {e}", e=failure.value)
         else:
