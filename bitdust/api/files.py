@@ -149,7 +149,7 @@ async def file_create(
     service="backups",
     in_shares=True,
     returns="{path_id, path, remote_path, global_id, customer, pending}",
-    errors=("bad-name", "not-found", "not-allowed"),
+    errors=("bad-name", "not-found", "not-allowed", "stopping"),
     becomes=[("file_deletion", "start")],
 )
 async def file_delete(context: Context, remote_path: str, wait_result: bool) -> Envelope:

@@ -28,6 +28,9 @@ class FileDeletionPort(Protocol):
     def report_failed(self, reason: Any, /) -> None:
         """Nothing was deleted, for a reason that is None where the disk did not answer in time."""
 
+    def report_stopping(self) -> None:
+        """The disk has not answered, and nobody waits for it any more: it may be out of the catalog, or not."""
+
 
 class FileDeletion(Machine):
     """Suppliers delete pieces only when none of them can lose the tombstone. What is LATE goes with a later round."""
@@ -38,6 +41,7 @@ class FileDeletion(Machine):
       WRITING      written      -        REPLICATING  check
       WRITING      failed       -        FAILED       report_failed
       WRITING      timer-10min  -        FAILED       report_failed
+      WRITING      shutdown     -        CLOSED       report_stopping
       REPLICATING  log-safe     is_safe  CLEANING     report_deleted clean
       REPLICATING  timer-5sec   -        PENDING      report_pending
       REPLICATING  shutdown     -        CLOSED       report_pending
@@ -83,3 +87,6 @@ class FileDeletion(Machine):
 
     def report_failed(self, payload: Any) -> None:
         self._port.report_failed(payload)
+
+    def report_stopping(self, payload: Any) -> None:
+        self._port.report_stopping()

@@ -38,6 +38,11 @@ class DeletionAnswer:
         error = reason if isinstance(reason, Failure) else BitDustError("failed", "the disk did not answer in time")
         self.answered.errback(error)
 
+    def report_stopping(self) -> None:
+        """Answer before anybody knows."""
+        text = "the files stop before the disk has answered; see whether it is there when they are back"
+        self.answered.errback(BitDustError("stopping", text))
+
 
 class Deletion(DeletionAnswer):
     """I am the port of one `FileDeletion` of what is mine."""

@@ -80,7 +80,12 @@ class FileDeletionTests(RowTests):
         self.come_to_cleaning()
         self.passes(3600, "LATE")
 
+    def test_a_shutdown_before_the_disk_has_answered(self) -> None:
+        """Whoever asked is answered all the same."""
+        self.begin()
+        self.ends("shutdown", "CLOSED", ("report_stopping",))
+
     def test_the_end(self) -> None:
         """Nothing is followed after a shutdown."""
-        self.begin()
+        self.come_to_pending()
         self.ends("shutdown")
