@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.groups.left_files import AGAIN, LeftFiles
 from bitdust.storage.catalog.database import open_catalog, set_base
-from bitdust.storage.shared import member_log
+from bitdust.storage.shared import log_files
 from bitdust.storage.shared.log_files import end_in_file
 
 DEVICE, OTHER = b"d" * 16, b"o" * 16
@@ -56,7 +56,7 @@ class LeftFilesTests(SynchronousTestCase):
 
     def lock(self, path: Path) -> sqlite3.Connection:
         """Somebody else has the file for himself."""
-        self.patch(member_log, "PATIENCE", 0.0)
+        self.patch(log_files, "PATIENCE", 0.0)
         other = sqlite3.connect(path, isolation_level=None)
         self.addCleanup(other.close)
         other.execute("PRAGMA locking_mode=EXCLUSIVE")
