@@ -173,15 +173,15 @@ class FormerFamily:
 
     def _may_lack_one(self) -> bool:
         """Whether the person starts over without a family, or with one while suppliers of the key file, who may have
-        another, were not heard; or while it names nobody, and a device since may have begun another life. So it is with
-        a family that another device had hired who started over, and who knew not the families of all devices before it:
-        the search went with its home, or is the business of every home that follows it.
+        another, were not heard; or a device since may have begun another life. So it is with a family that another
+        device had hired who started over, and who knew not the families of all devices before it: the search went with
+        its home, or is the business of every home that follows it.
         """
         family, starts_over = self._family.current, self._me.awaits(STARTED_OVER)
         if family is None or starts_over and self._finding.unheard(family):
             return starts_over
         roots, mine, document = family.roots or (), self._me.device.id, self._me.document
-        if starts_over and not self._finding.sources.hinted_suppliers and document.newer_than(roots) - {mine}:
+        if starts_over and document.newer_than(roots) - {mine}:
             return True
         is_followed = (self._family.inherited or mine not in roots) and not self._me.awaits(FAMILY)
         return (starts_over or is_followed and not self._is_over) and bool(document.passed_over(roots) - {mine})

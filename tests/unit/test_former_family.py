@@ -259,10 +259,10 @@ class FormerFamilyTests(FormerFamilyCase):
 class InheritedTests(FormerFamilyCase):
     """A device finds a family, and never started over itself."""
 
-    def come_to(self, root: int) -> None:
-        """The oldest of three devices but one, or the oldest one, had hired it; the newest one is this."""
+    def come_to(self, root: int, others: int = 2) -> None:
+        """One of the other devices had hired it, counted from the oldest; the newest device is this."""
         document, mine = self.me.document, self.me.device
-        devices = [DeviceKey.from_seed(bytes([number]) * 32) for number in (1, 2)]
+        devices = [DeviceKey.from_seed(bytes([number]) * 32) for number in range(1, others + 1)]
         document.devices = {one.id: FakeDevice(one.public) for one in (*devices, mine)}
         family = Family(self.me.fingerprint, 3, 2, 4, START, self.members, roots=[devices[root].id])
         self.town.family.adopt(devices[root].sign_record(family.KIND, family.to_body()))
@@ -318,10 +318,11 @@ class InheritedTests(FormerFamilyCase):
         self.town.clock.advance(DAY)
         self.assertEqual({*self.town.family.holders}, {*first, *self.members})
 
-    def test_a_newer_one_and_nothing_but_the_key(self) -> None:
-        """Where the key file names nobody, and another device came after the one that hired the family, the family of
-        that device is searched for, as it may have started over."""
+    def test_a_newer_one(self) -> None:
+        """Where another device came after the one that hired the family, the family of that one is searched for: it may
+        have started over, and whoever wrote the key file need not have known that."""
         self.me.awaited.add(STARTED_OVER)
+        self.town.hinted_suppliers = self.members[:2]
         self.come_to(0)
         self.assertTrue(self.is_searching)
         newer = DeviceKey.from_seed(bytes([2]) * 32)
@@ -367,10 +368,10 @@ class InheritedTests(FormerFamilyCase):
         self.assertFalse(self.is_searching)
 
     def test_all_of_the_key_file_are_of_it(self) -> None:
-        """Where the key file names nobody else there is nothing to search for."""
+        """Where the key file names nobody else, and no other device came since, there is nothing to search for."""
         self.me.awaited.add(STARTED_OVER)
         self.town.hinted_suppliers = self.members[:2]
-        self.come_to(0)
+        self.come_to(0, others=1)
         self.assertFalse(self.is_searching)
 
 
