@@ -1,5 +1,6 @@
 """Private messages of a run: who wrote what to whom, and where it is to arrive."""
 
+from bitdust.people.messages.desk import KEPT
 from bitdust.signal import Signal
 from bitdust.testing.faulty_disk import Crash
 from bitdust.wire.errors import BitDustError
@@ -58,6 +59,7 @@ class Letters:
         def arrived(state: str) -> None:
             self.field.note(f"{said.text!r} is {state}")
             said.is_safe = len(recipient.homes) == 1
+            said.is_left = state == KEPT
 
         try:
             sent = sender.ask(home, messages.send(recipient.fingerprint, {"text": said.text}))

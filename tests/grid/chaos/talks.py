@@ -25,6 +25,8 @@ class Said:
     """Devices that are to have it, once it was acknowledged."""
     is_safe: bool = False
     """Whether another node, which its recipient can reach, has it: a device of the recipient, or two mailboxes."""
+    is_left: bool = False
+    """Whether mailboxes alone had it: who comes to know first that its device was revoked does not take it."""
     is_contested: bool = False
     """Whether its sender, or its device, was shut out since: some may have heard it, and others not."""
     sealed: object = None
@@ -54,7 +56,7 @@ class Talk:
         """A device is lost: what it alone had may be lost with it, and nothing is for it any more."""
         for one in self.said.values():
             one.to.discard(name)
-            one.is_kept &= one.home != name or one.is_safe
+            one.is_kept &= one.home != name or (one.is_safe and not (is_shut_out and one.is_left))
             one.is_contested |= is_shut_out and one.home == name
 
 
