@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
 from twisted.logger import Logger
 
 from bitdust.automats.shared_access_coordinator import SharedAccessCoordinator
@@ -192,7 +192,9 @@ class Guest(OpenShare):
         family = self.family()
         hints = dict(zip(family.suppliers, family.addresses or (), strict=False))
         reaching = outcomes(self.reach(who, hints.get(who)) for who in self.others())
-        if not self.has_enough():
+        if self.has_enough():
+            reaching.addErrback(lambda why: why.trap(CancelledError) and None)  # nobody waits for the others
+        else:
             await reaching
 
     async def _know_owner(self) -> None:

@@ -1,6 +1,7 @@
 """Shares between whole nodes: let in, read, grown, shut out, owner gone for good."""
 
 from attrs import evolve
+from twisted.internet.defer import Deferred
 
 from bitdust.api.call import perform
 from bitdust.api.methods import TABLE
@@ -166,6 +167,20 @@ class SharesTests(SharesCase):
         self.assertEqual((self.base / "back" / "cake").read_bytes(), data)
         self.grid.network.cut = lambda one, other: False
         self.grid.run(20)
+
+    def test_who_is_dialled_still_when_all_ends(self) -> None:
+        """Where a share opens from enough suppliers, that others are not dialled to the end is no error."""
+        key = self.create()
+        self.grant(key)
+        given = next(one for one in self.bob.rooms.shares.all() if one.key_id == key)
+        self.api(self.bob, "share_open", key_id=key)
+        opened = self.bob.rooms.shares._opened[given.place]
+        dialled: list[Deferred] = []
+        self.patch(opened, "reach", lambda who, hint=None: (dialled.append(Deferred()), dialled[-1])[1])
+        self.successResultOf(opened.connect())
+        for one in dialled:
+            one.cancel()
+        self.assertEqual(len(dialled), len(self.suppliers))
 
     def test_away_when_let_in(self) -> None:
         """Who is away gets the key when it comes back, and the answer says so."""
