@@ -57,6 +57,14 @@ def shielded(work: "Deferred[Any]") -> "Deferred[Any]":
     return waiting
 
 
+def answer(waiting: "Iterable[Deferred[Any]]", result: Any) -> None:
+    """Fire for all who wait, with a value or a `Failure`. The first ones may end what the others waited for: those were
+    cancelled then, and are left out."""
+    for one in waiting:
+        if not one.called:
+            one.callback(result)
+
+
 async def unbroken(work: "Deferred[T] | Coroutine[Any, Any, T]") -> T:
     """The end of some work that is not to stop half-way: who is cancelled meanwhile is so when it has ended. What went
     wrong with it then is logged, as nobody waits for it any more."""

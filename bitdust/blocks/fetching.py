@@ -5,12 +5,14 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from bitdust.automats.block_fetch import BlockFetch
 from bitdust.automats.kernel import Registry
 from bitdust.blocks.leases import Lease
 from bitdust.blocks.values import BlockSource, not_here
 from bitdust.ipld.cid import Block, Cid
+from bitdust.outcome import answer
 from bitdust.wire.errors import BitDustError
 
 MOST = 64
@@ -95,8 +97,4 @@ class Fetch:
     def ended(self, why: Any) -> None:
         self._fetches.over(self, why)
         waiting, self._waiting = self._waiting, []
-        for one in waiting:
-            if self.data is not None:
-                one.callback(self.data)
-            else:
-                one.errback(not_here(self.cid))
+        answer(waiting, self.data if self.data is not None else Failure(not_here(self.cid)))

@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bitdust.automats.kernel import Machine
+from bitdust.outcome import answer
 from bitdust.signal import Signal
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import is_hidden
@@ -58,8 +59,7 @@ class Job(ABC):
         if isinstance(result, BaseException):
             self.log.info("{path}: {error}", path=self.shown, error=result)
         waiting, self._waiting = self._waiting, []
-        for one in waiting:
-            one.callback(self._result)
+        answer(waiting, self._result)
 
     @property
     def is_hidden(self) -> bool:

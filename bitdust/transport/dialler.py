@@ -8,6 +8,7 @@ from twisted.python.failure import Failure
 
 from bitdust.automats import dialler as automat
 from bitdust.automats.kernel import Registry
+from bitdust.outcome import answer
 from bitdust.signal import Disconnect
 from bitdust.transport.outbox import NoAnswer
 from bitdust.transport.session import Session
@@ -137,15 +138,13 @@ class _Way:
         if session is None:
             self.give_up(NoAnswer("the session ended at once"))
             return
-        for waiting in self._end():
-            waiting.callback(session)
+        answer(self._end(), session)
 
     def nobody_answers(self) -> None:
         self.give_up(NoAnswer(f"no address of {self._dialler.port.name_of(self._fingerprint)} answers"))
 
     def give_up(self, reason: "Failure | Exception") -> None:
-        for waiting in self._end():
-            waiting.errback(reason)
+        answer(self._end(), reason if isinstance(reason, Failure) else Failure(reason))
 
     def _end(self) -> "list[Deferred[Session]]":
         self._dialler.over(self._fingerprint)

@@ -4,9 +4,10 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import capturedLogs, formatEvent
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.outcome import unbroken
+from bitdust.outcome import answer, unbroken
 
 
 class UnbrokenTests(SynchronousTestCase):
@@ -42,3 +43,17 @@ class UnbrokenTests(SynchronousTestCase):
         self.failureResultOf(self.waiting, CancelledError)
         (event,) = logged
         self.assertIn("broken", formatEvent(event))
+
+
+class AnswerTests(SynchronousTestCase):
+    def test_one_ends_what_another_waited_for(self) -> None:
+        """Whoever is cancelled by an answer to somebody before is left out, and all others are answered."""
+        cancelled: list[Any] = []
+        first, second, third = Deferred(), Deferred(cancelled.append), Deferred()
+        first.addErrback(lambda why: second.cancel())
+        answer([first, second, third], Failure(OSError("nobody is there")))
+        self.assertEqual(cancelled, [second])
+        self.failureResultOf(second, CancelledError)
+        self.failureResultOf(third, OSError)
+        answer([fourth := Deferred()], 4)
+        self.assertEqual(self.successResultOf(fourth), 4)

@@ -2,6 +2,7 @@
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from bitdust.automats.ipns_publication import IpnsPublication
 from bitdust.ipfs.names.keys import SECOND, NamedKey, Published
@@ -10,7 +11,7 @@ from bitdust.ipfs.names.store import KeyStore, no_key
 from bitdust.ipld.errors import FormatError
 from bitdust.ipld.ipns import Record, make, verify
 from bitdust.ipld.peerid import PeerId
-from bitdust.outcome import Outcome, outcome
+from bitdust.outcome import Outcome, answer, outcome
 from bitdust.surroundings import Surroundings
 from bitdust.wire.errors import BitDustError
 
@@ -57,8 +58,7 @@ class Publication:
 
     def _tell(self, error: BitDustError | None) -> None:
         waiting, self._waiting = self._waiting, []
-        for one in waiting:
-            one.errback(error) if error is not None else one.callback(None)
+        answer(waiting, Failure(error) if error is not None else None)
 
     # what the machine asks
 

@@ -7,8 +7,10 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from bitdust.batching import Soon
+from bitdust.outcome import answer
 from bitdust.people.messages.couriers import Courier
 from bitdust.people.messages.incoming import CONSUMED, STORED
 from bitdust.people.messages.store import (
@@ -92,8 +94,8 @@ class Desk:
         for courier in couriers.values():
             courier.stop()
         waiters, self._waiters = self._waiters, {}
-        for waiter in (one for some in waiters.values() for one in some):
-            waiter.errback(BitDustError("stopping", "this node stops; the message is stored and goes on its way later"))
+        error = BitDustError("stopping", "this node stops; the message is stored and goes on its way later")
+        answer((one for some in waiters.values() for one in some), Failure(error))
 
     def when_arrived(self, row: Outgoing) -> Waiter:
         """Fires with `CONSUMED` or `STORED` once a device of the recipient has it, with `KEPT` once mailboxes do; fails
@@ -110,8 +112,7 @@ class Desk:
             waiters.remove(waiter)
 
     def _fire(self, number: int, result: Any) -> None:
-        for waiter in self._waiters.pop(number, []):
-            waiter.errback(result) if isinstance(result, BitDustError) else waiter.callback(result)
+        answer(self._waiters.pop(number, []), Failure(result) if isinstance(result, BitDustError) else result)
 
     # what couriers report
 
